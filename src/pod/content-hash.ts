@@ -1,0 +1,59 @@
+/**
+ * Names that follow from content: a hash of canonical JSON.
+ *
+ * Everything here is a function of the value alone, never of key order, machine or time.
+ */
+
+import { createHash } from 'node:crypto';
+
+/**
+ * JSON with the keys of every object sorted and `undefined` members left out: equal values, equal text.
+ *
+ * @internal
+ */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(',')}]`;
+  if (value !== null && typeof value === 'object') {
+    const members = value as Record<string, unknown>;
+    const parts = Object.keys(members)
+      .filter((key) => members[key] !== undefined)
+      .sort()
+      .map((key) => `${JSON.stringify(key)}:${canonicalJson(members[key])}`);
+    return `{${parts.join(',')}}`;
+  }
+  return JSON.stringify(value) ?? 'null';
+}
+
+/**
+ * The first `digits` hexadecimal digits of the SHA-256 of a value's canonical JSON.
+ *
+ * @internal
+ */
+export function shortHash(value: unknown, digits = 8): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, digits);
+}
+
+/** What the API server lets one change in a Job that exists; everything else in its spec is immutable. */
+const MUTABLE_JOB_FIELDS: ReadonlySet<string> = new Set([
+  'parallelism',
+  'suspend',
+  'activeDeadlineSeconds',
+  'backoffLimit',
+  'ttlSecondsAfterFinished',
+  'podReplacementPolicy',
+  'maxFailedIndexes',
+]);
+
+/**
+ * The hash that a Job's name ends in: over all immutable fields of its spec, so that two specs never share a
+ * name and no apply ever meets "field is immutable"; and over the attempt, which a person raises to run an
+ * unchanged Job again.
+ *
+ * @param spec - the Job's `spec` as it is written to YAML
+ * @param attempt - as in the Job's attempt annotation
+ * @internal
+ */
+export function jobHash(spec: object, attempt: number): string {
+  const immutable = Object.fromEntries(Object.entries(spec).filter(([key]) => !MUTABLE_JOB_FIELDS.has(key)));
+  return shortHash({ spec: immutable, attempt });
+}
