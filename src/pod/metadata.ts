@@ -1,0 +1,44 @@
+/**
+ * The labels and annotations that our objects carry, by name. The one place where they are spelt.
+ */
+
+/** Standard labels, on every object. @see https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/ */
+export const LABEL = {
+  name: 'app.kubernetes.io/name',
+  instance: 'app.kubernetes.io/instance',
+  component: 'app.kubernetes.io/component',
+  partOf: 'app.kubernetes.io/part-of',
+  managedBy: 'app.kubernetes.io/managed-by',
+  /** Pods that mount one ReadWriteOnce claim carry its name here and are drawn to one node. */
+  claim: 'cdk8s-llm/claim',
+} as const;
+
+export const MANAGED_BY = 'cdk8s-llm';
+
+export const ANNOTATION = {
+  // How Argo CD and Flux treat the object.
+  syncWave: 'argocd.argoproj.io/sync-wave',
+  syncOptions: 'argocd.argoproj.io/sync-options',
+  compareOptions: 'argocd.argoproj.io/compare-options',
+  fluxPrune: 'kustomize.toolkit.fluxcd.io/prune',
+  fluxSubstitute: 'kustomize.toolkit.fluxcd.io/substitute',
+  // What is in it.
+  /** Bumped by a person to run a Job again; part of the hash in its name. */
+  attempt: 'cdk8s-llm/attempt',
+  /** A script or other content, whose hash is in the object's name. */
+  content: 'cdk8s-llm/content',
+  source: 'cdk8s-llm/source',
+  repository: 'cdk8s-llm/repository',
+  revision: 'cdk8s-llm/revision',
+  licence: 'cdk8s-llm/licence',
+  artifactKey: 'cdk8s-llm/artifact-key',
+  artifactPath: 'cdk8s-llm/artifact-path',
+  /** The artifact that a workload waits for. */
+  needsArtifact: 'cdk8s-llm/needs-artifact',
+  /** Expected size of an artifact in bytes, where it is known at synth. */
+  artifactBytes: 'cdk8s-llm/artifact-bytes',
+  /** A named departure from Pod Security `restricted`, with the reason. */
+  podSecurityOptOut: 'cdk8s-llm/pod-security-opt-out',
+  /** What a Secret is for: `<secret>/<key>[,<key>]=<purpose>`, one a line. */
+  secrets: 'cdk8s-llm/secrets',
+} as const;
