@@ -1,0 +1,104 @@
+import { ModelFacts } from '../model-facts';
+import { BLOCK_SIZE, FloatType } from './float-type';
+
+/** Workers beside the root for a power of two of nodes: 2^power - 1. @internal */
+export function workersOfPower(replicaPower: number): number {
+  return 2 ** replicaPower - 1;
+}
+
+/** What a number of nodes is checked against. @internal */
+export interface NodeCheck {
+  /** The model's facts, when they are known; without them powers of two alone are accepted. */
+  readonly facts?: ModelFacts;
+  /** The root and its workers together. */
+  readonly nodes: number;
+  /** How the weights are stored. */
+  readonly weights: FloatType;
+}
+
+/**
+ * Why a model cannot run on so many nodes, with the node counts that it allows; undefined when it can.
+ *
+ * @internal
+ */
+export function checkNodes(check: NodeCheck): string | undefined {
+  const { facts, nodes, weights } = check;
+  if (!Number.isInteger(nodes) || nodes < 1) {
+    return `nodes (root and workers) is ${nodes}; it must be a whole number of at least 1`;
+  }
+  if (facts === undefined) {
+    if (Number.isInteger(Math.log2(nodes))) return undefined;
+    return (
+      `${describeNodes(nodes)} is no power of two; without the model's facts allowed are 1, 2, 4, 8, 16 ... nodes ` +
+      `(0, 1, 3, 7, 15 ... workers). Give the model's facts to allow what its dimensions allow`
+    );
+  }
+  const reasons = brokenRules(facts, weights, nodes);
+  if (reasons.length === 0) return undefined;
+  const allowed = allowedNodeCounts(facts, weights);
+  const advice =
+    allowed.length > 0
+      ? `This model allows ${list(allowed)} nodes (${list(allowed.map((n) => n - 1))} workers)`
+      : `This model allows no number of nodes with ${weights} weights`;
+  return `${describeNodes(nodes)} cannot share the model: ${reasons.join('; ')}. ${advice}`;
+}
+
+/** The node counts (root and workers) among which a model can be divided, ascending. @internal */
+export function allowedNodeCounts(facts: ModelFacts, weights: FloatType): number[] {
+  const candidates = Array.from({ length: facts.kvHeads }, (_, index) => index + 1);
+  return candidates.filter((nodes) => brokenRules(facts, weights, nodes).length === 0);
+}
+
+/** The length of the feed-forward vector that is divided: an expert's where there are experts. @internal */
+export function feedForwardDim(facts: ModelFacts): number {
+  return facts.isMixtureOfExperts ? (facts.moeHiddenDim ?? 0) : facts.hiddenDim;
+}
+
+/** Each rule that distributed-llama enforces by an error or an assertion as it starts. */
+function brokenRules(facts: ModelFacts, weights: FloatType, nodes: number): string[] {
+  const reasons: string[] = [];
+  if (nodes > facts.kvHeads) reasons.push(`it has ${facts.kvHeads} key-value heads, no more nodes can serve`);
+
+  const feedForward = feedForwardDim(facts);
+  const divided: [string, number][] = [
+    ['heads', facts.heads],
+    ['query dimension', facts.queryDim],
+    ['key-value dimension', facts.kvDim],
+    ['feed-forward dimension', feedForward],
+    ['vocabulary', facts.vocabSize],
+  ];
+  // Qwen3 normalizes each head, so a node must hold whole heads.
+  if (facts.isQwen3) divided.push(['key-value heads', facts.kvHeads]);
+  for (const [what, value] of divided) {
+    if (value % nodes !== 0) reasons.push(`${what} ${value} is not divisible by ${nodes}`);
+  }
+  // The rotary embedding turns values in pairs.
+  for (const [what, value] of [
+    ['query dimension', facts.queryDim],
+    ['key-value dimension', facts.kvDim],
+  ] as const) {
+    if (value % nodes === 0 && (value / nodes) % 2 !== 0)
+      reasons.push(`${what} per node ${value / nodes} is odd`);
+  }
+  if (weights === FloatType.Q40) {
+    const blocks: [string, number][] = [
+      ['dimension', facts.dim],
+      ['query dimension per node', facts.queryDim / nodes],
+      ['feed-forward dimension per node', feedForward / nodes],
+    ];
+    for (const [what, value] of blocks) {
+      if (Number.isInteger(value) && value % BLOCK_SIZE !== 0) {
+        reasons.push(`${what} ${value} is not divisible by ${BLOCK_SIZE}, the block of ${weights}`);
+      }
+    }
+  }
+  return reasons;
+}
+
+function describeNodes(nodes: number): string {
+  return `${nodes} ${nodes === 1 ? 'node' : 'nodes'} (root and ${nodes - 1} ${nodes === 2 ? 'worker' : 'workers'})`;
+}
+
+function list(values: number[]): string {
+  return values.join(', ');
+}
