@@ -126,6 +126,8 @@ function plainObject(value: object, dropEmpty: boolean): Json {
   const members = value as Json;
   const copy: Json = {};
   for (const name of Object.keys(members).sort()) {
+    // Assigned, it would change the copy's prototype.
+    if (name === '__proto__') throw UNUSUAL;
     const member = plain(members[name], dropEmpty);
     if (member !== undefined) copy[name] = member;
   }
