@@ -1,0 +1,37 @@
+import type { KubeObject } from '../validation/kube-object';
+import type { Phase } from './phase';
+
+/** A phase with its objects as they are written. @internal */
+export interface PhaseView {
+  readonly phase: Phase;
+  /** Its folder in the pipeline's: `10-download`. */
+  readonly folder: string;
+  readonly objects: readonly KubeObject[];
+}
+
+/**
+ * A pipeline as it is written: what the GitOps files and the README are made from, and all they know.
+ *
+ * @internal
+ */
+export interface PipelineView {
+  /** Also the name of its folder in the output. */
+  readonly name: string;
+  readonly namespace: string;
+  /** The phases that have objects, in the order in which they are applied. */
+  readonly phases: readonly PhaseView[];
+}
+
+/** A file to write. @internal */
+export interface OutputFile {
+  /** Path from the output folder, with `/`. */
+  readonly path: string;
+  readonly content: string;
+  /** @default false */
+  readonly executable?: boolean;
+}
+
+/** The objects of all phases of a pipeline, in order. @internal */
+export function objectsOf(pipeline: PipelineView): KubeObject[] {
+  return pipeline.phases.flatMap((phase) => phase.objects);
+}
