@@ -18,7 +18,7 @@ interface CommandOptions {
   readonly netTurbo?: boolean;
   /** More flags: name, value, name, value ... */
   readonly extraArgs?: readonly string[];
-  /** The release, where the image tells it. */
+  /** The release, where the image tells it; flags that came later are refused. */
   readonly version?: DllamaVersion;
 }
 
@@ -50,7 +50,7 @@ export type WorkerCommandOptions = CommandOptions;
 export function rootCommand(options: RootCommandOptions): string[] {
   checkWhole('maxSeqLen', options.maxSeqLen, 1);
   checkWorkers(options.workers);
-  return [
+  return known(options, [
     options.program,
     '--model',
     file('model', options.model),
@@ -64,7 +64,7 @@ export function rootCommand(options: RootCommandOptions): string[] {
     ...common(options),
     ...(options.chatTemplate ? ['--chat-template', options.chatTemplate] : []),
     ...extra('root', options),
-  ];
+  ]);
 }
 
 /**
@@ -75,7 +75,20 @@ export function rootCommand(options: RootCommandOptions): string[] {
  * @internal
  */
 export function workerCommand(options: WorkerCommandOptions): string[] {
-  return [options.program, 'worker', ...common(options), ...extra('worker', options)];
+  return known(options, [options.program, 'worker', ...common(options), ...extra('worker', options)]);
+}
+
+/** The command line, once every flag of it is one that the release has. */
+function known(options: CommandOptions, command: string[]): string[] {
+  const { version } = options;
+  const newer = DLLAMA_FLAGS.find(
+    ({ name, since }) =>
+      command.includes(name) && since !== undefined && version !== undefined && isOlder(version, since),
+  );
+  if (newer?.since === undefined || version === undefined) return command;
+  throw new Error(
+    `${newer.name} needs distributed-llama ${versionName(newer.since)} or newer; the image is ${versionName(version)}`,
+  );
 }
 
 function common(options: CommandOptions): string[] {
@@ -129,12 +142,6 @@ function checkExtra(role: FlagRole, name: string, value: string | undefined, opt
     throw new Error(`extraArgs has ${name}, which is set by '${flag.setBy}'; set that`);
   if (!flag.roles.includes(role)) {
     throw new Error(`extraArgs has ${name}, which a ${role} does not read; allowed are ${usable(role)}`);
-  }
-  if (flag.since !== undefined && options.version !== undefined && isOlder(options.version, flag.since)) {
-    throw new Error(
-      `extraArgs has ${name}, which needs distributed-llama ${versionName(flag.since)}; ` +
-        `the image is ${versionName(options.version)}`,
-    );
   }
   if (value === undefined || !flag.pattern.test(value)) {
     const given = value === undefined ? 'no value' : `'${value}'`;

@@ -1,6 +1,6 @@
 import { DllamaVersion } from './version';
 
-/** Who reads a flag: `dllama-api` (the root), `dllama worker`, both. @internal */
+/** Who reads a flag: `dllama-api` (the root) or `dllama worker`. @internal */
 export type FlagRole = 'root' | 'worker';
 
 /** What a flag takes. @internal */
@@ -11,7 +11,7 @@ export interface DllamaFlag {
   /** The same, said to a person. */
   readonly value: string;
   readonly roles: readonly FlagRole[];
-  /** The first release that has it, where that is newer than the oldest that can be served. */
+  /** The first release that has it, where there were releases without. */
   readonly since?: DllamaVersion;
   /** The property of the topology that sets it; such a flag cannot be given as an extra argument. */
   readonly setBy?: string;
@@ -23,7 +23,11 @@ const WHOLE = /^\d+$/;
 const NUMBER = /^\d+(\.\d+)?$/;
 const ANY = /^.+$/;
 
-/** Every flag that the parser of v0.16.4 knows; it ends the process on any other. @internal */
+/**
+ * Every flag that the parser of v0.16.4 knows; any other ends the process.
+ *
+ * @internal
+ */
 export const DLLAMA_FLAGS: readonly DllamaFlag[] = [
   { name: '--model', pattern: ANY, value: 'a path', roles: ['root'], setBy: 'model' },
   { name: '--tokenizer', pattern: ANY, value: 'a path', roles: ['root'], setBy: 'model' },
@@ -43,7 +47,14 @@ export const DLLAMA_FLAGS: readonly DllamaFlag[] = [
     roles: ['root', 'worker'],
     setBy: 'threads',
   },
-  { name: '--host', pattern: ANY, value: 'an IPv4 address', roles: ['root', 'worker'], setBy: 'host' },
+  {
+    name: '--host',
+    pattern: ANY,
+    value: 'an IPv4 address',
+    roles: ['root', 'worker'],
+    since: [0, 16, 4],
+    setBy: 'host',
+  },
   { name: '--port', pattern: WHOLE, value: 'a whole number', roles: ['root', 'worker'], setBy: 'port' },
   { name: '--net-turbo', pattern: /^[01]$/, value: '0 or 1', roles: ['root', 'worker'], setBy: 'netTurbo' },
   {

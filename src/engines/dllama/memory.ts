@@ -172,7 +172,12 @@ function transferBytes(layout: DllamaLayout): number {
   return bytesOf(weights, (facts.dim * largest) / nodes);
 }
 
-/** Memory of the root's pod and of the largest worker's; no worker for a single node. @internal */
+/**
+ * Memory of the root's pod and of the largest worker's; no worker for a single node. The model file that the root
+ * maps is not in it: its pages are cache, which the kernel takes back.
+ *
+ * @internal
+ */
 export function podMemory(layout: DllamaLayout): { root: PodMemory; worker?: PodMemory } {
   const { root, workers } = requiredMemory(layout);
   const transfer = transferBytes(layout);

@@ -1,21 +1,29 @@
 import { ModelArchitecture, ModelFacts } from '../model-facts';
+import { FloatType } from './float-type';
 
 /**
- * Why distributed-llama cannot run a model: one sentence of what and one of advice for each reason, in the
- * order of config.json's weight; empty when nothing speaks against it. What only the weights or the tokenizer
- * can tell (SentencePiece, biases without a field, missing tensors) is found by the conversion program.
+ * Why distributed-llama cannot run a model, with such weights where they are decided: for each reason one sentence that says what it is and
+ * what to do; empty when nothing speaks against it. What only the weights or the tokenizer can tell (SentencePiece,
+ * stray biases, missing tensors) is found by the conversion program.
  *
  * @internal
  */
-export function unsupportedByDllama(facts: ModelFacts): string[] {
+export function unsupportedByDllama(facts: ModelFacts, weights?: FloatType): string[] {
   if (facts.architecture === undefined) {
     const supported = Object.values(ModelArchitecture).join(', ');
     return [
-      `model_type '${facts.modelType}' is none that distributed-llama runs (${supported}); ` +
+      `model_type is '${facts.modelType}' and distributed-llama runs ${supported} alone; ` +
         `take a model of one of these, or serve this one with another engine`,
     ];
   }
-  return CHECKS.flatMap((check) => check(facts, facts._config ?? {}) ?? []);
+  const reasons = CHECKS.flatMap((check) => check(facts, facts._config ?? {}) ?? []);
+  if (facts.isMixtureOfExperts && weights === FloatType.F32) {
+    reasons.push(
+      `weights are ${weights} and distributed-llama computes a mixture of experts with ${FloatType.Q40} alone; ` +
+        `convert it with ${FloatType.Q40}`,
+    );
+  }
+  return reasons;
 }
 
 type Check = (facts: ModelFacts, config: Readonly<Record<string, unknown>>) => string | undefined;

@@ -1,8 +1,17 @@
 import { ModelFacts } from '../model-facts';
 import { BLOCK_SIZE, FloatType } from './float-type';
 
-/** Workers beside the root for a power of two of nodes: 2^power - 1. @internal */
+/**
+ * Workers beside the root for a power of two of nodes: 2^power - 1.
+ *
+ * @internal
+ */
 export function workersOfPower(replicaPower: number): number {
+  if (!Number.isInteger(replicaPower) || replicaPower < 0) {
+    throw new Error(
+      `replicaPower is ${replicaPower}; it must be a whole number from 0 (no workers): p gives 2^p nodes, so 2^p - 1 workers`,
+    );
+  }
   return 2 ** replicaPower - 1;
 }
 
@@ -56,9 +65,10 @@ export function feedForwardDim(facts: ModelFacts): number {
 
 /** Each rule that distributed-llama enforces by an error or an assertion as it starts. */
 function brokenRules(facts: ModelFacts, weights: FloatType, nodes: number): string[] {
-  const reasons: string[] = [];
-  if (nodes > facts.kvHeads) reasons.push(`it has ${facts.kvHeads} key-value heads, no more nodes can serve`);
+  if (nodes > facts.kvHeads)
+    return [`it has ${facts.kvHeads} key-value heads, and a node needs at least one`];
 
+  const reasons: string[] = [];
   const feedForward = feedForwardDim(facts);
   const divided: [string, number][] = [
     ['heads', facts.heads],

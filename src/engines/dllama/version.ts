@@ -6,8 +6,8 @@
 /** A release: major, minor, patch. @internal */
 export type DllamaVersion = readonly [number, number, number];
 
-/** The oldest release that can be served: it heals a lost worker by itself and binds to an address. @internal */
-export const OLDEST_VERSION: DllamaVersion = [0, 16, 4];
+/** The oldest release that is served: it heals a lost worker by itself and binds to an address. */
+const OLDEST_VERSION: DllamaVersion = [0, 16, 4];
 
 /** Written as a tag: v0.16.4. @internal */
 export function versionName(version: DllamaVersion): string {
