@@ -119,7 +119,7 @@ describe('dependencies', () => {
     const [c, d] = [thing(one, 'c'), thing(two, 'd')];
     a.addDependency(d);
     b.addDependency(c);
-    one.addDependency(new DependencyGroup());
+    one.node.addDependency(new DependencyGroup());
     expect(names(app)).toEqual({ one: ['a', 'c'], two: ['b', 'd'] });
   });
 
