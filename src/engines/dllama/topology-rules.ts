@@ -63,33 +63,31 @@ export function feedForwardDim(facts: ModelFacts): number {
   return facts.isMixtureOfExperts ? (facts.moeHiddenDim ?? 0) : facts.hiddenDim;
 }
 
-/** Each rule that distributed-llama enforces by an error or an assertion as it starts. */
+/**
+ * Why a number of nodes cannot share a model. distributed-llama stops with an error or an assertion on most of it;
+ * that key-value heads stay whole it does not check, and answers nonsense when a node holds a part of one.
+ */
 function brokenRules(facts: ModelFacts, weights: FloatType, nodes: number): string[] {
   if (nodes > facts.kvHeads)
     return [`it has ${facts.kvHeads} key-value heads, and a node needs at least one`];
 
   const reasons: string[] = [];
   const feedForward = feedForwardDim(facts);
+  // Whole heads on every node divide the query and the key-value dimension too.
   const divided: [string, number][] = [
+    ['key-value heads', facts.kvHeads],
     ['heads', facts.heads],
-    ['query dimension', facts.queryDim],
-    ['key-value dimension', facts.kvDim],
     ['feed-forward dimension', feedForward],
     ['vocabulary', facts.vocabSize],
   ];
-  // Qwen3 normalizes each head, so a node must hold whole heads.
-  if (facts.isQwen3) divided.push(['key-value heads', facts.kvHeads]);
   for (const [what, value] of divided) {
-    if (value % nodes !== 0) reasons.push(`${what} ${value} is not divisible by ${nodes}`);
+    if (value % nodes !== 0) reasons.push(`${what} ${value} not divisible by ${nodes}`);
+  }
+  if (facts.heads % facts.kvHeads !== 0) {
+    reasons.push(`heads ${facts.heads} not divisible by key-value heads ${facts.kvHeads}`);
   }
   // The rotary embedding turns values in pairs.
-  for (const [what, value] of [
-    ['query dimension', facts.queryDim],
-    ['key-value dimension', facts.kvDim],
-  ] as const) {
-    if (value % nodes === 0 && (value / nodes) % 2 !== 0)
-      reasons.push(`${what} per node ${value / nodes} is odd`);
-  }
+  if (facts.headDim % 2 !== 0) reasons.push(`head dimension ${facts.headDim} not divisible by 2`);
   if (weights === FloatType.Q40) {
     const blocks: [string, number][] = [
       ['dimension', facts.dim],
@@ -98,7 +96,7 @@ function brokenRules(facts: ModelFacts, weights: FloatType, nodes: number): stri
     ];
     for (const [what, value] of blocks) {
       if (Number.isInteger(value) && value % BLOCK_SIZE !== 0) {
-        reasons.push(`${what} ${value} is not divisible by ${BLOCK_SIZE}, the block of ${weights}`);
+        reasons.push(`${what} ${value} not divisible by ${BLOCK_SIZE}, the block of ${weights}`);
       }
     }
   }

@@ -1,0 +1,29 @@
+import { knownFacts, knownRepositories } from '../../src/engines/known-models';
+
+/** Repositories whose files hold the output matrix beside the embedding that it equals. */
+const STORED_TWICE = ['Qwen/Qwen3-0.6B', 'Qwen/Qwen3-1.7B'];
+
+describe('known models', () => {
+  // The sizes come from the repositories, the numbers of parameters from the dimensions: one checks the other.
+  test.each(knownRepositories())('%s: the dimensions give the size of its files', (repository) => {
+    const facts = knownFacts(repository)!;
+    const outputMatrix = STORED_TWICE.includes(repository) ? facts.vocabSize * facts.dim : 0;
+    expect(facts.sourceBytes).toBe(2 * (facts.parameters + outputMatrix));
+  });
+
+  test.each([
+    ['Qwen/Qwen3-1.7B', 28, 16, 8],
+    ['Qwen/Qwen3-32B', 64, 64, 8],
+    ['Qwen/Qwen3-30B-A3B', 48, 32, 4],
+    ['meta-llama/Llama-3.2-3B-Instruct', 28, 24, 8],
+    ['deepseek-ai/DeepSeek-R1-Distill-Llama-8B', 32, 32, 8],
+  ])('%s has %i layers, %i heads and %i key-value heads', (repository, layers, heads, kvHeads) => {
+    expect(knownFacts(repository)).toMatchObject({ layers, heads, kvHeads });
+  });
+
+  test('upper and lower case are the same, other names are unknown', () => {
+    expect(knownFacts('qwen/qwen3-1.7b')?.dim).toBe(2048);
+    expect(knownFacts('someone/Qwen3-1.7B')).toBeUndefined();
+    expect(knownFacts('constructor')).toBeUndefined();
+  });
+});
