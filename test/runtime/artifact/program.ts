@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { COMMIT, HubDouble, sha256 } from '../../doubles/hub';
+import type { HubFile } from '../../doubles/hub';
+
+export const PYTHON = process.env.PYTHON ?? 'python3';
+export const PROGRAM = path.join(__dirname, '../../../src/runtime/artifact.py');
+export const MIB = 1024 * 1024;
+export const REPO = 'org/model';
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What the program left as termination message. */
+  readonly result: Record<string, any>;
+  readonly log: string;
+  readonly milliseconds: number;
+}
+
+export interface Run {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Outcome>;
+}
+
+export interface RunOptions {
+  readonly env?: Record<string, string>;
+  /** Put before the program, such as `prlimit --as=...`. */
+  readonly wrap?: string[];
+  readonly uid?: number;
+}
+
+/** Temporary folders that live as long as the tests of a file. */
+const folders: string[] = [];
+
+export function temporaryFolder(): string {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'artifact-test-'));
+  folders.push(folder);
+  return folder;
+}
+
+export function removeTemporaryFolders(): void {
+  folders.splice(0).forEach((folder) => fs.rmSync(folder, { recursive: true, force: true }));
+}
+
+/** Starts the program as the container of a Job does. */
+export function start(args: string[], options: RunOptions = {}): Run {
+  const terminationLog = path.join(temporaryFolder(), 'termination-log');
+  fs.writeFileSync(terminationLog, '');
+  fs.chmodSync(path.dirname(terminationLog), 0o755);
+  fs.chmodSync(terminationLog, 0o666);
+  const [command, ...rest] = [...(options.wrap ?? []), PYTHON, '-u', PROGRAM, ...args];
+  const began = Date.now();
+  const child = spawn(command, rest, {
+    env: {
+      PATH: process.env.PATH,
+      HOME: '/nonexistent',
+      PYTHONDONTWRITEBYTECODE: '1',
+      TERMINATION_LOG: terminationLog,
+      ...options.env,
+    },
+    uid: options.uid,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const ended = new Promise<Outcome>((done, failed) => {
+    child.on('error', failed);
+    child.on('close', (code, signal) => {
+      const left = fs.readFileSync(terminationLog, 'utf8');
+      done({
+        code,
+        signal,
+        result: left ? (JSON.parse(left) as Record<string, any>) : {},
+        log: Buffer.concat(chunks).toString(),
+        milliseconds: Date.now() - began,
+      });
+    });
+  });
+  return { child, ended };
+}
+
+export function run(args: string[], options: RunOptions = {}): Promise<Outcome> {
+  return start(args, options).ended;
+}
+
+/** The arguments of a download from the double; small buffers, so that small files have many chunks. */
+export function fetchArgs(hub: HubDouble, sink: string[], ...more: string[]): string[] {
+  return [
+    'fetch',
+    `--repo=${REPO}`,
+    `--revision=${COMMIT}`,
+    `--endpoint=${hub.endpoint}`,
+    '--key=k1',
+    '--workers=4',
+    '--chunk-mib=1',
+    ...sink,
+    ...more,
+  ];
+}
+
+/** Bytes that do not repeat, the same for the same seed, at little cost. */
+export function bytes(size: number, seed = 1): Buffer {
+  const content = Buffer.alloc(size);
+  let state = seed * 2654435761;
+  for (let at = 0; at + 4 <= size; at += 4) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    content.writeInt32LE(state, at);
+  }
+  return content;
+}
+
+export function large(name: string, size: number, seed?: number): HubFile {
+  return { path: name, content: bytes(size, seed ?? size), lfs: true };
+}
+
+export function small(name: string, content: string): HubFile {
+  return { path: name, content: Buffer.from(content) };
+}
+
+/** Every file below a folder that is not of the program's own keeping. */
+export function filesOf(folder: string): string[] {
+  return fs
+    .readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+export function markerOf(folder: string): Record<string, any> | undefined {
+  const file = path.join(folder, '.artifact.json');
+  return fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, any>) : undefined;
+}
+
+/** The artifact is exactly these files, and the marker says so truly. */
+export function expectComplete(folder: string, files: HubFile[], key = 'k1'): void {
+  expect(filesOf(folder)).toEqual([...files.map((file) => file.path), '.artifact.json'].sort());
+  for (const file of files) {
+    expect(sha256(fs.readFileSync(path.join(folder, file.path)))).toBe(sha256(file.content));
+  }
+  expect(markerOf(folder)).toMatchObject({
+    format: 1,
+    key,
+    bytes: files.reduce((sum, file) => sum + file.content.length, 0),
+  });
+  expect(markerOf(folder)?.files).toEqual(
+    files
+      .map((file) => ({ path: file.path, size: file.content.length, sha256: sha256(file.content) }))
+      .sort((a, b) => (a.path < b.path ? -1 : 1)),
+  );
+}
+
+export const sleep = (milliseconds: number): Promise<void> =>
+  new Promise((done) => setTimeout(done, milliseconds));
