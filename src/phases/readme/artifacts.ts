@@ -1,0 +1,58 @@
+import { ANNOTATION } from '../../pod/metadata';
+import type { Entry, Pod } from '../../validation/object-set';
+import { bytesText } from './amounts';
+import { code, list, table, text } from './markdown';
+import { entryText, type PipelineModel } from './pipeline-model';
+
+/** An artifact, with who makes it and who waits for it. @internal */
+export interface ArtifactUse {
+  readonly key: string;
+  readonly makers: readonly Entry[];
+  readonly waiters: readonly Pod[];
+}
+
+/** The artifacts of a pipeline, in the order in which they are met. @internal */
+export function artifactUses(pipeline: PipelineModel): ArtifactUse[] {
+  const uses = new Map<string, { key: string; makers: Entry[]; waiters: Pod[] }>();
+  const use = (key: string) => {
+    const known = uses.get(key) ?? { key, makers: [], waiters: [] };
+    uses.set(key, known);
+    return known;
+  };
+  for (const pod of pipeline.set.pods) {
+    const made = pod.entry.annotations[ANNOTATION.artifactKey];
+    if (made !== undefined) use(made).makers.push(pod.entry);
+    for (const key of awaited(pod)) use(key).waiters.push(pod);
+  }
+  return [...uses.values()];
+}
+
+/** The keys that a pod's guard waits for: a worker that belongs to an artifact without reading it has none. */
+function awaited(pod: Pod): string[] {
+  const needed = (pod.entry.annotations[ANNOTATION.needsArtifact] ?? '').split(/[\s,]+/).filter(Boolean);
+  const init = pod.containers.filter(({ role }) => role === 'init').map(({ container }) => container);
+  return needed.filter((key) =>
+    init.some(({ args = [], command = [] }) => [...command, ...args].join(' ').includes(key)),
+  );
+}
+
+/** The table of artifacts. @internal */
+export function artifactTable(pipeline: PipelineModel): string {
+  const rows = artifactUses(pipeline).map(({ key, makers, waiters }) => {
+    const said = (makers[0] ?? waiters[0].entry).annotations;
+    const made = makers.length > 0;
+    return [
+      code(made ? (said[ANNOTATION.artifactPath] ?? key) : key),
+      text(said[ANNOTATION.source] ?? 'not said'),
+      text(said[ANNOTATION.licence] ?? 'as the marker says'),
+      made ? sizeText(said[ANNOTATION.artifactBytes]) : 'not said',
+      made ? list(makers.map(entryText)) : 'not in this pipeline',
+      list(waiters.map((pod) => entryText(pod.entry))) || 'nobody',
+    ];
+  });
+  return table(['artifact', 'source', 'licence', 'size', 'made by', 'awaited by'], rows, 'None.');
+}
+
+function sizeText(bytes: string | undefined): string {
+  return bytes === undefined ? 'measured by the Job, left in the marker' : bytesText(Number(bytes));
+}

@@ -1,0 +1,47 @@
+import type { Pod } from '../../validation/object-set';
+import { bytesText, devicesText, rounded, type Amounts } from './amounts';
+import { code, table } from './markdown';
+import { entryText, podCount, podCountText, type PipelineModel } from './pipeline-model';
+
+/** CPU, memory and devices as three cells. @internal */
+export function amountCells(amounts: Amounts, times = 1): string[] {
+  return [
+    rounded((amounts.get('cpu') ?? 0) * times),
+    bytesText((amounts.get('memory') ?? 0) * times),
+    devicesText(amounts, times) || '0',
+  ];
+}
+
+/** The table of what pods request. @internal */
+export function computeTable(pipeline: PipelineModel): string {
+  const rows = pipeline.phases.flatMap((phase) =>
+    phase.pods.map((pod) => podRow(pipeline, phase.folder, pod)),
+  );
+  if (rows.length > 0) {
+    const total = amountCells(pipeline.mostAtOnce()).map((cell) => `**${cell}**`);
+    rows.push(['', '**most at one time**', '', '', '', '', ...total]);
+  }
+  const head = [
+    'phase',
+    'pods of',
+    'how many',
+    'CPU each',
+    'memory each',
+    'GPUs each',
+    'CPU',
+    'memory',
+    'GPUs',
+  ];
+  return table(head, rows, 'None.');
+}
+
+function podRow(pipeline: PipelineModel, folder: string, pod: Pod): string[] {
+  const each = pipeline.requests(pod);
+  return [
+    code(folder),
+    entryText(pod.entry),
+    podCountText(pod),
+    ...amountCells(each),
+    ...amountCells(each, podCount(pod)),
+  ];
+}

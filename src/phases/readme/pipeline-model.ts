@@ -1,0 +1,118 @@
+import { ObjectSet, type Entry, type Pod } from '../../validation/object-set';
+import { add, most, podRequests, type Amounts } from './amounts';
+import type { PipelineView } from '../views';
+import { code } from './markdown';
+
+/** A phase with its objects and their pods. @internal */
+export interface PhaseModel {
+  readonly folder: string;
+  readonly entries: readonly Entry[];
+  readonly pods: readonly Pod[];
+}
+
+/** A pipeline with what its objects have to do with each other, as the README tells it. @internal */
+export class PipelineModel {
+  public readonly name: string;
+  public readonly namespace: string;
+  public readonly set: ObjectSet;
+  public readonly phases: readonly PhaseModel[];
+
+  constructor(view: PipelineView, minor: number) {
+    this.name = view.name;
+    this.namespace = view.namespace;
+    const objects = view.phases.flatMap((phase) =>
+      phase.objects.map((object) => ({ object, where: phase.folder })),
+    );
+    this.set = new ObjectSet(objects, minor);
+    this.phases = view.phases.map(({ folder }) => ({
+      folder,
+      entries: this.set.entries.filter((entry) => entry.where === folder),
+      pods: this.set.pods.filter((pod) => pod.entry.where === folder),
+    }));
+  }
+
+  /** What one pod requests, with the devices that it claims by template. */
+  public requests(pod: Pod): Amounts {
+    const amounts = podRequests(pod);
+    const { resourceClaims = [] } = pod.spec as { resourceClaims?: { resourceClaimTemplateName?: string }[] };
+    for (const { resourceClaimTemplateName: name } of resourceClaims) {
+      const template = name && this.set.find('ResourceClaimTemplate', pod.entry.namespace, name);
+      if (template) add(amounts, claimedDevices(template));
+    }
+    return amounts;
+  }
+
+  /**
+   * The most that is requested at one time: all servers, and the Jobs of the phase whose Jobs need most. So it
+   * is when a new model is prepared while the old one serves.
+   */
+  public mostAtOnce(): Amounts {
+    const servers: Amounts = new Map();
+    let jobs: Amounts = new Map();
+    for (const phase of this.phases) {
+      const jobsOfPhase: Amounts = new Map();
+      for (const pod of phase.pods) {
+        add(pod.entry.kind === 'Job' ? jobsOfPhase : servers, this.requests(pod), podCount(pod));
+      }
+      jobs = most(jobs, jobsOfPhase);
+    }
+    add(servers, jobs);
+    return servers;
+  }
+}
+
+interface DeviceRequest {
+  readonly deviceClassName?: string;
+  readonly count?: number;
+}
+
+/** The devices of a ResourceClaimTemplate by class; of alternatives the first, which is preferred. */
+function claimedDevices(template: Entry): Amounts {
+  const { spec } = template.spec as {
+    spec?: {
+      devices?: {
+        requests?: (DeviceRequest & { exactly?: DeviceRequest; firstAvailable?: DeviceRequest[] })[];
+      };
+    };
+  };
+  const devices: Amounts = new Map();
+  for (const request of spec?.devices?.requests ?? []) {
+    const { deviceClassName, count = 1 } = request.exactly ?? request.firstAvailable?.[0] ?? request;
+    if (deviceClassName) add(devices, new Map([[deviceClassName, count]]));
+  }
+  return devices;
+}
+
+/** How many of a pod there are; one where an autoscaler or the number of nodes decides. @internal */
+export function podCount(pod: Pod): number {
+  if (pod.entry.kind === 'Job') return (pod.entry.spec as { parallelism?: number }).parallelism ?? 1;
+  return pod.replicas ?? 1;
+}
+
+/** The number of pods as it is written. @internal */
+export function podCountText(pod: Pod): string {
+  if (pod.entry.kind === 'DaemonSet') return 'one a node';
+  return pod.replicas === undefined ? 'autoscaled, counted as 1' : String(podCount(pod));
+}
+
+/** An object as the tables name it. @internal */
+export function entryText(entry: Entry): string {
+  return `${entry.kind} ${code(entry.name)}`;
+}
+
+/** How a pod uses a claim. @internal */
+export interface ClaimUse {
+  readonly claim: string;
+  readonly writes: boolean;
+}
+
+/** The claims that a pod mounts, and whether it may write to them. @internal */
+export function claimUses(pod: Pod): ClaimUse[] {
+  return (pod.spec.volumes ?? []).flatMap((volume) => {
+    const source = volume.persistentVolumeClaim;
+    if (!source) return [];
+    const mounts = pod.containers.flatMap(({ container }) => container.volumeMounts ?? []);
+    const writes = !source.readOnly && mounts.some((mount) => mount.name === volume.name && !mount.readOnly);
+    return [{ claim: source.claimName, writes }];
+  });
+}
