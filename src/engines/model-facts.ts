@@ -269,11 +269,13 @@ export class ModelFacts {
   }
 }
 
-/** The props, with any model_type and the config.json they came from. */
-interface Fields extends Omit<ModelFactsProps, 'architecture'> {
+/** The props before they are checked, with any model_type and the config.json they came from. */
+type Fields = { readonly [Name in Exclude<keyof ModelFactsProps, 'architecture'>]?: unknown } & {
   readonly modelType: string;
-  readonly config?: Record<string, unknown>;
-}
+  readonly llama3RopeScaling?: boolean;
+  readonly tiedEmbeddings?: boolean;
+  readonly config?: Readonly<Record<string, unknown>>;
+};
 
 /** Where config.json keeps each field, for the messages. */
 const CONFIG_NAMES: Record<string, string> = {
@@ -303,9 +305,9 @@ function fieldsOfConfig(given: unknown): Fields {
         `config.json must name the architecture, such as ${Object.values(ModelArchitecture).join(', ')}`,
     );
   }
-  // transformers 5 keeps all of the rotary embedding in rope_parameters, transformers 4 in two fields.
-  const rope = record(config.rope_parameters) ?? record(config.rope_scaling) ?? {};
-  const field = (name: string): number => optional(config[CONFIG_NAMES[name]]) as number;
+  const rope = rotaryEmbedding(config);
+  // null is how transformers writes what is not there.
+  const field = (name: string): unknown => config[CONFIG_NAMES[name]] ?? undefined;
   return {
     modelType: config.model_type,
     dim: field('dim'),
@@ -317,19 +319,36 @@ function fieldsOfConfig(given: unknown): Fields {
     headDim: field('headDim'),
     vocabSize: field('vocabSize'),
     maxSeqLen: field('maxSeqLen'),
-    experts: field('experts'),
+    experts: field('experts') ?? config.num_local_experts ?? undefined, // the second as transformers 5 names it
     activeExperts: field('activeExperts'),
     moeHiddenDim: field('moeHiddenDim'),
-    ropeTheta: (optional(config.rope_theta) ?? optional(rope.rope_theta)) as number | undefined,
-    llama3RopeScaling: (rope.rope_type ?? rope.type) === 'llama3',
+    ropeTheta: rope.theta,
+    llama3RopeScaling: rope.type === 'llama3',
     normEpsilon: field('normEpsilon'),
     tiedEmbeddings: config.tie_word_embeddings === true,
     config,
   };
 }
 
-function optional(value: unknown): unknown {
-  return value ?? undefined;
+/**
+ * What config.json says of the rotary embedding: transformers 5 keeps it in rope_parameters, transformers 4 in
+ * rope_theta and rope_scaling.
+ *
+ * @internal
+ */
+export function rotaryEmbedding(config: Readonly<Record<string, unknown>>): RotaryEmbedding {
+  const parameters = record(config.rope_parameters) ?? {};
+  const scaling = record(config.rope_scaling) ?? parameters;
+  const theta = config.rope_theta ?? parameters.rope_theta ?? scaling.rope_theta ?? undefined;
+  return { theta, type: scaling.rope_type ?? scaling.type ?? 'default', parameters, scaling };
+}
+
+/** @internal */
+export interface RotaryEmbedding {
+  readonly theta: unknown;
+  readonly type: unknown;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly scaling: Readonly<Record<string, unknown>>;
 }
 
 function record(value: unknown): Record<string, unknown> | undefined {
@@ -344,7 +363,8 @@ function whole(field: string, value: unknown, least = 1): number {
 }
 
 function positive(field: string, value: unknown): number | undefined {
-  if (value === undefined || (typeof value === 'number' && value > 0 && Number.isFinite(value))) return value;
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
   throw new Error(`ModelFacts: ${named(field)} is ${describe(value)}; it must be a number above 0`);
 }
 

@@ -80,6 +80,11 @@ describe('ModelFacts.fromConfig', () => {
     });
   });
 
+  test('reads the number of experts where transformers 5 keeps it', () => {
+    const facts = ModelFacts.fromConfig({ ...MIXTURE, num_experts: undefined, num_local_experts: 64 });
+    expect(facts.experts).toBe(64);
+  });
+
   test('keeps an architecture it does not know', () => {
     const facts = ModelFacts.fromConfig({ ...LLAMA, model_type: 'phi3' });
     expect(facts.modelType).toBe('phi3');

@@ -58,7 +58,18 @@ export interface PodMemory {
 
 /** The context to serve when none is asked for. @internal */
 export function defaultMaxSeqLen(facts: ModelFacts): number {
-  return Math.min(DEFAULT_MAX_SEQ_LEN, facts.maxSeqLen);
+  return Math.min(DEFAULT_MAX_SEQ_LEN, longestContext(facts));
+}
+
+/**
+ * The longest context that is answered right: the model's own, and no longer than the window that its layers attend
+ * to, where they have one. distributed-llama attends to all of the context, which is the same within the window.
+ *
+ * @internal
+ */
+export function longestContext(facts: ModelFacts): number {
+  const { sliding_window: window, use_sliding_window: used } = facts._config ?? {};
+  return typeof window === 'number' && used !== false ? Math.min(facts.maxSeqLen, window) : facts.maxSeqLen;
 }
 
 /**

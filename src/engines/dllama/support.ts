@@ -1,4 +1,4 @@
-import { ModelArchitecture, ModelFacts } from '../model-facts';
+import { ModelArchitecture, ModelFacts, rotaryEmbedding } from '../model-facts';
 import { FloatType } from './float-type';
 
 /**
@@ -16,11 +16,13 @@ export function unsupportedByDllama(facts: ModelFacts, weights?: FloatType): str
     activationProblem(config),
     epsilonProblem(facts),
     biasProblem(config),
-    ropeProblem(config),
-    slidingWindowProblem(config),
-    denseLayersProblem(facts, config),
+    ropeThetaProblem(facts),
+    ropeScalingProblem(facts, config),
+    partialRopeProblem(config),
     quantizationProblem(config),
-    expertWeightsProblem(facts, weights),
+    ...(facts.isMixtureOfExperts
+      ? [denseLayersProblem(config), expertChoiceProblem(config), expertWeightsProblem(weights)]
+      : [strayExpertsProblem(facts)]),
   ].filter((problem) => problem !== undefined);
 }
 
@@ -58,6 +60,15 @@ function biasProblem(config: Config): string | undefined {
   return `${biases.join(' and ')} is true and distributed-llama adds no biases; take a model without them`;
 }
 
+function ropeThetaProblem(facts: ModelFacts): string | undefined {
+  const { ropeTheta } = facts;
+  if (ropeTheta === undefined || (Number.isInteger(ropeTheta) && ropeTheta < 2 ** 31)) return undefined;
+  return (
+    `rope_theta is ${ropeTheta} and the header of a .m file holds whole numbers below 2^31 alone; ` +
+    `take a model with such a base`
+  );
+}
+
 const LLAMA3_ROPE_FIELDS = [
   'factor',
   'low_freq_factor',
@@ -65,17 +76,22 @@ const LLAMA3_ROPE_FIELDS = [
   'original_max_position_embeddings',
 ];
 
-function ropeProblem(config: Config): string | undefined {
-  const rope = (config.rope_parameters ?? config.rope_scaling) as Config | null | undefined;
-  const type = rope?.rope_type ?? rope?.type ?? 'default';
-  if (rope === null || rope === undefined || type === 'default') return undefined;
+function ropeScalingProblem(facts: ModelFacts, config: Config): string | undefined {
+  const { type, scaling } = rotaryEmbedding(config);
+  if (type === 'default') return undefined;
   if (type !== 'llama3') {
     return (
       `the rope type is ${JSON.stringify(type)} and distributed-llama knows llama3 alone; ` +
       `take a model without it, or remove it from config.json and stay within the original context`
     );
   }
-  const wrong = LLAMA3_ROPE_FIELDS.filter((name) => !Number.isInteger(rope[name]));
+  if (facts.isQwen3) {
+    return (
+      `the rope type is llama3 in a ${facts.modelType} and distributed-llama stretches that of llama and mistral ` +
+      `alone; take a model without it`
+    );
+  }
+  const wrong = LLAMA3_ROPE_FIELDS.filter((name) => !Number.isInteger(scaling[name]));
   if (wrong.length === 0) return undefined;
   return (
     `${wrong.join(', ')} of the llama3 rope scaling is no whole number, and the header of a .m file holds nothing ` +
@@ -83,18 +99,13 @@ function ropeProblem(config: Config): string | undefined {
   );
 }
 
-function slidingWindowProblem(config: Config): string | undefined {
-  if (config.use_sliding_window !== true) return undefined;
-  return `use_sliding_window is true and distributed-llama attends to the whole context; take a model without it`;
-}
-
-function denseLayersProblem(facts: ModelFacts, config: Config): string | undefined {
-  if (!facts.isMixtureOfExperts) return undefined;
-  const someDense = Array.isArray(config.mlp_only_layers) && config.mlp_only_layers.length > 0;
-  if (!someDense && (config.decoder_sparse_step ?? 1) === 1) return undefined;
+function partialRopeProblem(config: Config): string | undefined {
+  const factor =
+    config.partial_rotary_factor ?? rotaryEmbedding(config).parameters.partial_rotary_factor ?? 1;
+  if (factor === 1) return undefined;
   return (
-    `mlp_only_layers or decoder_sparse_step puts dense layers between expert layers and distributed-llama takes ` +
-    `all layers alike; take a model whose layers all have experts`
+    `partial_rotary_factor is ${JSON.stringify(factor)} and distributed-llama turns whole heads; ` +
+    `take a model without it`
   );
 }
 
@@ -106,8 +117,33 @@ function quantizationProblem(config: Config): string | undefined {
   );
 }
 
+function strayExpertsProblem(facts: ModelFacts): string | undefined {
+  if (facts.experts === 0) return undefined;
+  return (
+    `num_experts is ${facts.experts} in a ${facts.modelType} and distributed-llama has experts in ` +
+    `${ModelArchitecture.QWEN3_MOE} alone; take a dense model`
+  );
+}
+
+function denseLayersProblem(config: Config): string | undefined {
+  const someDense = Array.isArray(config.mlp_only_layers) && config.mlp_only_layers.length > 0;
+  if (!someDense && (config.decoder_sparse_step ?? 1) === 1) return undefined;
+  return (
+    `mlp_only_layers or decoder_sparse_step puts dense layers between expert layers and distributed-llama takes ` +
+    `all layers alike; take a model whose layers all have experts`
+  );
+}
+
+function expertChoiceProblem(config: Config): string | undefined {
+  if (config.norm_topk_prob === undefined || config.norm_topk_prob === true) return undefined;
+  return (
+    `norm_topk_prob is ${JSON.stringify(config.norm_topk_prob)} and distributed-llama always makes the weights of ` +
+    `the chosen experts add up to 1; take a model that does`
+  );
+}
+
 /** Seen at start: no operation of the runtime spreads tokens over experts in f32. */
-function expertWeightsProblem(facts: ModelFacts, weights: FloatType | undefined): string | undefined {
-  if (!facts.isMixtureOfExperts || weights !== FloatType.F32) return undefined;
+function expertWeightsProblem(weights: FloatType | undefined): string | undefined {
+  if (weights !== FloatType.F32) return undefined;
   return `weights are f32 and distributed-llama computes a mixture of experts with q40 alone; convert it to q40`;
 }

@@ -5,6 +5,7 @@ import {
   checkMemoryLimit,
   defaultMaxSeqLen,
   explainMemory,
+  longestContext,
   modelFileBytes,
   podMemory,
   requiredMemory,
@@ -167,6 +168,21 @@ describe('the memory of a pod', () => {
     expect(defaultMaxSeqLen(LLAMA)).toBe(2048);
     const more = requiredMemory({ facts: LLAMA, nodes: 1, weights: Q40, maxSeqLen: 99999 });
     expect(more).toEqual(requiredMemory({ facts: LLAMA, nodes: 1, weights: Q40, maxSeqLen: 2048 }));
+  });
+
+  test.each([
+    [{ sliding_window: 1024 }, 1024],
+    [{ sliding_window: 1024, use_sliding_window: false }, 2048],
+    [{ sliding_window: null }, 2048],
+    [{ sliding_window: 8192 }, 2048],
+  ])('serves no context beyond the window that the layers attend to: %j', (window, longest) => {
+    const config = {
+      ...{ model_type: 'mistral', hidden_size: 256, intermediate_size: 768, num_hidden_layers: 3 },
+      ...{ num_attention_heads: 8, num_key_value_heads: 4, vocab_size: 1152, max_position_embeddings: 2048 },
+      ...window,
+    };
+    expect(longestContext(ModelFacts.fromConfig(config))).toBe(longest);
+    expect(defaultMaxSeqLen(ModelFacts.fromConfig(config))).toBe(longest);
   });
 
   test('is explained term by term', () => {

@@ -29,6 +29,7 @@ const MIXTURE = {
   moe_intermediate_size: 768,
   mlp_only_layers: [],
   decoder_sparse_step: 1,
+  norm_topk_prob: true,
 };
 const LLAMA3_ROPE = {
   rope_type: 'llama3',
@@ -50,7 +51,10 @@ test.each([
     { ...QWEN3, model_type: 'mistral', sliding_window: 4096 },
   ],
   ['transformers 5', { ...QWEN3, rope_parameters: { rope_type: 'default', rope_theta: 1000000 } }],
-  ['transformers 5, stretched', { ...QWEN3, rope_parameters: { ...LLAMA3_ROPE, rope_theta: 500000 } }],
+  [
+    'transformers 5, stretched',
+    { ...QWEN3, model_type: 'llama', rope_parameters: { ...LLAMA3_ROPE, rope_theta: 500000 } },
+  ],
 ])('%s is supported', (_name, config) => {
   expect(problems(config)).toEqual([]);
   expect(problems(config, FloatType.Q40)).toEqual([]);
@@ -60,31 +64,29 @@ test.each(knownRepositories())('%s is supported', (repository) => {
   expect(unsupportedByDllama(knownFacts(repository)!)).toEqual([]);
 });
 
+const LLAMA = { ...QWEN3, model_type: 'llama' };
+
 test.each([
   [
+    "model_type is 'gemma2' and distributed-llama runs llama, mistral, qwen3,",
     { ...QWEN3, model_type: 'gemma2' },
-    "model_type is 'gemma2' and distributed-llama runs llama, mistral, qwen3, qwen3_moe",
   ],
-  [{ ...QWEN3, hidden_act: 'gelu' }, 'hidden_act is "gelu" and distributed-llama computes silu alone'],
-  [
-    { ...QWEN3, rms_norm_eps: 1e-12 },
-    'rms_norm_eps is 1e-12 and distributed-llama knows 1e-5 and 1e-6 alone',
-  ],
-  [{ ...QWEN3, attention_bias: true }, 'attention_bias is true and distributed-llama adds no biases'],
-  [{ ...QWEN3, rope_scaling: { type: 'linear', factor: 2 } }, 'the rope type is "linear"'],
-  [{ ...QWEN3, rope_parameters: { rope_type: 'yarn', factor: 4 } }, 'the rope type is "yarn"'],
-  [
-    { ...QWEN3, rope_scaling: { ...LLAMA3_ROPE, factor: 1.5 } },
-    'factor of the llama3 rope scaling is no whole number',
-  ],
-  [{ ...QWEN3, use_sliding_window: true }, 'use_sliding_window is true'],
-  [{ ...MIXTURE, mlp_only_layers: [0] }, 'mlp_only_layers or decoder_sparse_step'],
-  [{ ...MIXTURE, decoder_sparse_step: 2 }, 'mlp_only_layers or decoder_sparse_step'],
-  [
-    { ...QWEN3, quantization_config: { quant_method: 'fp8' } },
-    'quantization_config says that the weights are quantized',
-  ],
-])('refuses %#: %s', (config, message) => {
+  ['hidden_act is "gelu" and distributed-llama computes silu alone', { ...QWEN3, hidden_act: 'gelu' }],
+  ['rms_norm_eps is 1e-12 and distributed-llama knows 1e-5 and 1e-6', { ...QWEN3, rms_norm_eps: 1e-12 }],
+  ['attention_bias is true and distributed-llama adds no biases', { ...QWEN3, attention_bias: true }],
+  ['the rope type is "linear"', { ...QWEN3, rope_scaling: { type: 'linear', factor: 2 } }],
+  ['the rope type is "yarn"', { ...QWEN3, rope_parameters: { rope_type: 'yarn', factor: 4 } }],
+  ['the rope type is llama3 in a qwen3', { ...QWEN3, rope_scaling: LLAMA3_ROPE }],
+  ['factor of the llama3 rope scaling is no', { ...LLAMA, rope_scaling: { ...LLAMA3_ROPE, factor: 1.5 } }],
+  ['rope_theta is 10000.5', { ...QWEN3, rope_theta: 10000.5 }],
+  ['rope_theta is 10000000000', { ...QWEN3, rope_theta: 1e10 }],
+  ['partial_rotary_factor is 0.5', { ...QWEN3, partial_rotary_factor: 0.5 }],
+  ['quantization_config says', { ...QWEN3, quantization_config: { quant_method: 'fp8' } }],
+  ['num_experts is 8 in a qwen3', { ...QWEN3, num_experts: 8 }],
+  ['mlp_only_layers or decoder_sparse_step', { ...MIXTURE, mlp_only_layers: [0] }],
+  ['mlp_only_layers or decoder_sparse_step', { ...MIXTURE, decoder_sparse_step: 2 }],
+  ['norm_topk_prob is false', { ...MIXTURE, norm_topk_prob: false }],
+])('refuses: %s', (message, config) => {
   expect(problems(config)).toEqual([expect.stringContaining(message)]);
 });
 
