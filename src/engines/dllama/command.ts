@@ -39,9 +39,9 @@ export interface RootCommandOptions extends CommandOptions {
 export type WorkerCommandOptions = CommandOptions;
 
 /**
- * The root's command line, one item an argument. The program drops an odd last item and takes `--flag=value` for
- * a flag without complaint, so nothing is left to it: every flag is written with its value, and the workers'
- * list is followed by another flag.
+ * The root's command line, one item an argument. The program reads pairs and drops an odd last item without a word
+ * (`--port=9991` at the end is lost, and so is a list of no workers), so every flag is written with its value, and
+ * the workers' list is followed by another flag.
  *
  * Fails on an option or extra argument that the program would refuse, misread or ignore.
  *
@@ -50,7 +50,7 @@ export type WorkerCommandOptions = CommandOptions;
 export function rootCommand(options: RootCommandOptions): string[] {
   checkWhole('maxSeqLen', options.maxSeqLen, 1);
   checkWorkers(options.workers);
-  return known(options, [
+  return ofRelease(options, [
     options.program,
     '--model',
     file('model', options.model),
@@ -75,11 +75,11 @@ export function rootCommand(options: RootCommandOptions): string[] {
  * @internal
  */
 export function workerCommand(options: WorkerCommandOptions): string[] {
-  return known(options, [options.program, 'worker', ...common(options), ...extra('worker', options)]);
+  return ofRelease(options, [options.program, 'worker', ...common(options), ...extra('worker', options)]);
 }
 
 /** The command line, once every flag of it is one that the release has. */
-function known(options: CommandOptions, command: string[]): string[] {
+function ofRelease(options: CommandOptions, command: string[]): string[] {
   const { version } = options;
   const newer = DLLAMA_FLAGS.find(
     ({ name, since }) =>
