@@ -351,7 +351,7 @@ class Part:
         self.blob = blob  # of any other: git's own hash
         self.start = 0  # offset in its output
         self.mismatches = 0
-        self.ranged = True
+        self.output = None
         self.location = None  # the signed link that the Hub redirected to, until it expires
         self.resolving = threading.Lock()
 
@@ -373,7 +373,7 @@ class Output:
         self.parts = parts
         self.size = 0
         for part in parts:
-            part.start = self.size
+            part.output, part.start = self, self.size
             self.size += part.size
         self.sha256 = parts[0].sha256 if len(parts) == 1 else None  # if not known before, then once it is whole
         # Whatever decides the bytes, so that another revision never continues this one.
@@ -581,7 +581,7 @@ class Hub:
 
     def open(self, http, part, first, last):
         """An answer whose body begins at byte `first` of the part, or at 0 if the server ignores ranges."""
-        headers = {'Range': 'bytes=%d-%d' % (first, last)} if part.ranged else {}
+        headers = {} if part.output.streamer is http else {'Range': 'bytes=%d-%d' % (first, last)}
         if part.location:
             response, url = self.follow(http, part.location, headers)
         else:
@@ -625,7 +625,7 @@ def read_part(hub, http, part, start, view):
             else:
                 response = hub.open(http, part, start + done, start + len(view) - 1)
                 if response.status == 200 and (start or len(view) < part.size):
-                    if part.ranged:
+                    if part.output.streamer is not http:
                         raise RangesIgnored
                     skip(response, start + done, view[done:])
             while done < len(view):
@@ -635,10 +635,10 @@ def read_part(hub, http, part, start, view):
                 done += count
                 http.received += count
                 patience.progress()
-            if part.ranged:
-                response.read(1)  # the end of a chunked answer, after which the connection can be used again
-            else:
+            if part.output.streamer is http:
                 http.stream = (part, response, start + done)
+            else:
+                response.read(1)  # the end of a chunked answer, after which the connection can be used again
         except RangesIgnored:
             http.close()
             raise
@@ -753,8 +753,6 @@ class Transfer:
                 self.commit(output, generation, offset, view)
             except RangesIgnored:
                 with self.changed, output.turn:
-                    for part in output.parts:
-                        part.ranged = False
                     if output.streamer:
                         return
                     output.streamer = http

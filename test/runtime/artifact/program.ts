@@ -30,6 +30,8 @@ export interface RunOptions {
   /** Put before the program, such as `prlimit --as=...`. */
   readonly wrap?: string[];
   readonly uid?: number;
+  /** `wrap` starts the interpreter itself. */
+  readonly withoutPython?: boolean;
 }
 
 /** Temporary folders that live as long as the tests of a file. */
@@ -51,7 +53,12 @@ export function start(args: string[], options: RunOptions = {}): Run {
   fs.writeFileSync(terminationLog, '');
   fs.chmodSync(path.dirname(terminationLog), 0o755);
   fs.chmodSync(terminationLog, 0o666);
-  const [command, ...rest] = [...(options.wrap ?? []), PYTHON, '-u', PROGRAM, ...args];
+  const [command, ...rest] = [
+    ...(options.wrap ?? []),
+    ...(options.withoutPython ? [] : [PYTHON, '-u']),
+    PROGRAM,
+    ...args,
+  ];
   const began = Date.now();
   const child = spawn(command, rest, {
     env: {
