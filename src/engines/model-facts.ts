@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { rotaryEmbedding } from './rotary-embedding';
 
 /** The architectures this library computes with, named as `model_type` in config.json names them. */
 export enum ModelArchitecture {
@@ -328,31 +329,6 @@ function fieldsOfConfig(given: unknown): Fields {
     tiedEmbeddings: config.tie_word_embeddings === true,
     config,
   };
-}
-
-/**
- * What config.json says of the rotary embedding: transformers 5 keeps it in rope_parameters, transformers 4 in
- * rope_theta and rope_scaling.
- *
- * @internal
- */
-export function rotaryEmbedding(config: Readonly<Record<string, unknown>>): RotaryEmbedding {
-  const parameters = record(config.rope_parameters) ?? {};
-  const scaling = record(config.rope_scaling) ?? parameters;
-  const theta = config.rope_theta ?? parameters.rope_theta ?? scaling.rope_theta ?? undefined;
-  return { theta, type: scaling.rope_type ?? scaling.type ?? 'default', parameters, scaling };
-}
-
-/** @internal */
-export interface RotaryEmbedding {
-  readonly theta: unknown;
-  readonly type: unknown;
-  readonly parameters: Readonly<Record<string, unknown>>;
-  readonly scaling: Readonly<Record<string, unknown>>;
-}
-
-function record(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
 }
 
 function whole(field: string, value: unknown, least = 1): number {

@@ -1,6 +1,7 @@
 import * as net from 'node:net';
 import { DLLAMA_FLAGS, FlagRole } from './flags';
-import { bufferFloatType, FloatType } from './float-type';
+import { FloatType } from './float-type';
+import { bufferFloatType } from './storage';
 import { DllamaVersion, isOlder, versionName } from './version';
 
 /** The chat templates that distributed-llama can be told to use; by default it reads the tokenizer's. @internal */

@@ -1,5 +1,6 @@
 import { ModelFacts } from '../model-facts';
-import { bufferFloatType, bytesOf, FloatType } from './float-type';
+import { FloatType } from './float-type';
+import { bufferFloatType, bytesOf } from './storage';
 import { allowedNodeCounts, feedForwardDim } from './topology-rules';
 
 const MIB = 1024 ** 2;

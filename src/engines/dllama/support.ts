@@ -1,4 +1,5 @@
-import { ModelArchitecture, ModelFacts, rotaryEmbedding } from '../model-facts';
+import { ModelArchitecture, ModelFacts } from '../model-facts';
+import { rotaryEmbedding } from '../rotary-embedding';
 import { FloatType } from './float-type';
 
 /**

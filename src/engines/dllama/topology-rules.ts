@@ -1,5 +1,6 @@
 import { ModelFacts } from '../model-facts';
-import { BLOCK_SIZE, FloatType } from './float-type';
+import { FloatType } from './float-type';
+import { BLOCK_SIZE } from './storage';
 
 /**
  * Workers beside the root for a power of two of nodes: 2^power - 1.

@@ -1,4 +1,5 @@
-import { bufferFloatType, bytesOf, FloatType } from '../../../src/engines/dllama/float-type';
+import { FloatType } from '../../../src/engines/dllama/float-type';
+import { bufferFloatType, bytesOf } from '../../../src/engines/dllama/storage';
 
 test('weights pair with the one type of buffers that runs with them', () => {
   expect(Object.values(FloatType).map((weights) => [weights, bufferFloatType(weights)])).toEqual([
