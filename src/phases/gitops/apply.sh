@@ -90,7 +90,7 @@ apply_phase() {
 # Sets state to complete, failed, running, missing or unknown.
 look_at_job() {
   conditions='{.status.conditions[?(@.type=="Complete")].status}/{.status.conditions[?(@.type=="Failed")].status}'
-  if ! seen=$(kube -n "$1" get job "$2" --ignore-not-found -o jsonpath="$conditions"); then
+  if ! seen=$(kube -n "$1" get job "$2" --ignore-not-found --request-timeout=60s -o jsonpath="$conditions"); then
     state=unknown
     return
   fi

@@ -15,7 +15,7 @@ export type Stringify = (objects: readonly unknown[]) => string;
 
 /**
  * A tool that applies the pipelines to a cluster, phase by phase. What it needs to find them is written to
- * `gitops/<tool>/` of the output. Give any number of them to `PhasedApp`.
+ * `gitops/<tool>/` of the output. A `PhasedApp` takes one of each, in any combination.
  */
 export class GitOps {
   /**

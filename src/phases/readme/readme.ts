@@ -28,7 +28,8 @@ export interface ReadmeOptions {
  *
  * @internal
  */
-export function renderReadme(pipelines: readonly PipelineView[], options: ReadmeOptions): string {
+export function renderReadme(all: readonly PipelineView[], options: ReadmeOptions): string {
+  const pipelines = all.filter((pipeline) => pipeline.phases.length > 0);
   const minor = Number(options.kubernetesVersion.split('.')[1]);
   const images = new Images();
   const secrets = new Secrets();

@@ -32,6 +32,11 @@ describe('head', () => {
     expect(readme([])).toContain('0 pipelines for Kubernetes 1.31.\n');
   });
 
+  test('leaves out a pipeline without objects, which is not written', () => {
+    const empty = qwen({ ...SERVE_ONLY, [Phase.SERVE]: [] }, 'empty');
+    expect(readme([qwen(), empty], ['Argo CD', 'Flux', 'kubectl'])).toBe(ONE);
+  });
+
   test('sums up each pipeline: all servers and the greatest Jobs', () => {
     expect(rows(section(ONE, '## Pipelines'))).toEqual([
       {
