@@ -47,7 +47,7 @@ export function renderReadme(all: readonly PipelineView[], options: ReadmeOption
   const sections = [
     introduction(pipelines.length, options),
     `## Pipelines\n\n${table(SUMMARY, rows, 'None.')}${SUMMARY_NOTE}`,
-    `## Secrets that must exist\n\nThey are named here and made by you.\n\n${secrets.table()}`,
+    `## Secrets that must exist\n\n${secrets.table()}`,
     `## Images\n\n${images.table()}`,
     `## Opt-outs from Pod Security \`restricted\`\n\n${optOuts.table()}`,
     `## How to apply\n\n${applySection(options.gitops)}`,
