@@ -1,6 +1,6 @@
 // Compiles the library with jsii into lib/, with everything that is read at run time beside the code.
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, rmSync, existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,7 +12,7 @@ const env = {
 };
 
 rmSync(join(root, 'lib'), { recursive: true, force: true });
-execFileSync(
+const jsii = spawnSync(
   process.execPath,
   [
     join(root, 'node_modules/jsii/bin/jsii'),
@@ -20,21 +20,12 @@ execFileSync(
     'tsconfig.jsii.json',
     '--silence-warnings=reserved-word',
   ],
-  {
-    cwd: root,
-    stdio: 'inherit',
-    env,
-  },
+  { cwd: root, stdio: 'inherit', env },
 );
+if (jsii.status !== 0) process.exit(jsii.status ?? 1);
 
-copy('src/runtime', /\.(py|sh|txt)$/);
-copy('src/validation/generated', /\.js$/);
-
-function copy(folder, pattern) {
-  const from = join(root, folder);
-  if (!existsSync(from)) return;
-  const to = join(root, 'lib', folder);
-  mkdirSync(to, { recursive: true });
-  for (const name of readdirSync(from).filter((n) => pattern.test(n)))
-    cpSync(join(from, name), join(to, name));
-}
+// What is read at run time and is no TypeScript: programs, scripts, generated validators.
+cpSync(join(root, 'src'), join(root, 'lib/src'), {
+  recursive: true,
+  filter: (path) => !/(\.ts|__pycache__|\.schema\.json)$/.test(path),
+});

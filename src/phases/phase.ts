@@ -17,7 +17,13 @@ export enum Phase {
 }
 
 /** All phases in the order in which they are applied. @internal */
-export const PHASES: readonly Phase[] = [Phase.DOWNLOAD, Phase.TUNE, Phase.CONVERT, Phase.SERVE, Phase.VERIFY];
+export const PHASES: readonly Phase[] = [
+  Phase.DOWNLOAD,
+  Phase.TUNE,
+  Phase.CONVERT,
+  Phase.SERVE,
+  Phase.VERIFY,
+];
 
 /** The name of a phase, as in its folder: `download`. @internal */
 export function phaseName(phase: Phase): string {

@@ -57,3 +57,13 @@ export function jobHash(spec: object, attempt: number): string {
   const immutable = Object.fromEntries(Object.entries(spec).filter(([key]) => !MUTABLE_JOB_FIELDS.has(key)));
   return shortHash({ spec: immutable, attempt });
 }
+
+/**
+ * The hash that the name of a ConfigMap ends in: over its files with their texts, in whatever order.
+ *
+ * @param data - the ConfigMap's `data`
+ * @internal
+ */
+export function contentHash(data: Readonly<Record<string, string>>): string {
+  return shortHash(data);
+}

@@ -9,8 +9,8 @@ export const LABEL = {
   component: 'app.kubernetes.io/component',
   partOf: 'app.kubernetes.io/part-of',
   managedBy: 'app.kubernetes.io/managed-by',
-  /** Pods that mount one ReadWriteOnce claim carry its name here and are drawn to one node. */
-  claim: 'cdk8s-llm/claim',
+  /** Which worker slots of a topology a pod serves: `shared`, or the number of a slot of its own. */
+  slots: 'cdk8s-llm/slots',
 } as const;
 
 export const MANAGED_BY = 'cdk8s-llm';
@@ -42,3 +42,8 @@ export const ANNOTATION = {
   /** What a Secret is for: `<secret>/<key>[,<key>]=<purpose>`, one a line. */
   secrets: 'cdk8s-llm/secrets',
 } as const;
+
+/** The label of pods that mount a claim which only one node can mount: they are drawn to one node by it. */
+export function claimLabel(claimName: string): string {
+  return `claim.cdk8s-llm/${claimName.slice(0, 63).replace(/[^A-Za-z0-9]+$/, '')}`;
+}

@@ -1,0 +1,98 @@
+import { FloatType } from '../engines/dllama/float-type';
+import { ModelFacts } from '../engines/model-facts';
+import { ModelStore } from './model-store';
+
+/** How the files of an artifact are to be read. */
+export enum ArtifactFormat {
+  /** As on Hugging Face: config.json, tokenizer files, weights in safetensors. */
+  HUGGING_FACE = 'huggingface',
+  /** distributed-llama: one `.m` and one `.t` file. */
+  DLLAMA = 'dllama',
+}
+
+/** Where an artifact's bytes come from, for the people who answer for them. */
+export interface Provenance {
+  /** The source's address: `hf://org/name@<commit>`. */
+  readonly source: string;
+
+  /** The repository: `org/name`. */
+  readonly repository: string;
+
+  /** The full commit id. */
+  readonly revision: string;
+
+  /**
+   * The licence, as an SPDX identifier or the name that Hugging Face uses.
+   *
+   * @default - read from the hub at run time and left in the marker alone
+   */
+  readonly licence?: string;
+}
+
+/** @internal */
+export interface ArtifactProps {
+  readonly store: ModelStore;
+  readonly name: string;
+  readonly key: string;
+  readonly format: ArtifactFormat;
+  readonly provenance: Provenance;
+  readonly facts?: ModelFacts;
+  readonly bytes?: number;
+  readonly modelFile?: string;
+  readonly tokenizerFile?: string;
+  readonly weights?: FloatType;
+}
+
+/**
+ * An immutable, verified set of files: what flows between constructs. Made by `ModelCache`,
+ * `DllamaConversion` and their kind, never by hand.
+ */
+export class Artifact {
+  /** The store that holds it. */
+  public readonly store: ModelStore;
+
+  /** A hash of everything that decides its bytes. */
+  public readonly key: string;
+
+  /** Its folder below the root of the store. */
+  public readonly path: string;
+
+  /** How its files are to be read. */
+  public readonly format: ArtifactFormat;
+
+  /** Where it comes from. */
+  public readonly provenance: Provenance;
+
+  /** The model's dimensions, where they are known at synth. */
+  public readonly facts?: ModelFacts;
+
+  /** Its size in bytes, where it is known at synth. */
+  public readonly bytes?: number;
+
+  /** The file of the weights, for formats that have one. */
+  public readonly modelFile?: string;
+
+  /** The file of the tokenizer, for formats that have one. */
+  public readonly tokenizerFile?: string;
+
+  /** How distributed-llama's weights are stored, for artifacts of its format. */
+  public readonly weights?: FloatType;
+
+  /** @internal */
+  public static _of(props: ArtifactProps): Artifact {
+    return new Artifact(props);
+  }
+
+  private constructor(props: ArtifactProps) {
+    this.store = props.store;
+    this.key = props.key;
+    this.path = `${props.name}-${props.key}`;
+    this.format = props.format;
+    this.provenance = props.provenance;
+    this.facts = props.facts;
+    this.bytes = props.bytes;
+    this.modelFile = props.modelFile;
+    this.tokenizerFile = props.tokenizerFile;
+    this.weights = props.weights;
+  }
+}

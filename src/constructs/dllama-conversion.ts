@@ -1,0 +1,448 @@
+import { Size } from 'cdk8s';
+import { Construct } from 'constructs';
+import { artifactAnnotations, consumerAnnotations } from '../artifact/annotations';
+import { Artifact, ArtifactFormat } from '../artifact/artifact';
+import { derivedKey } from '../artifact/key';
+import { ModelStore, S3StoreProps, StoreVolume } from '../artifact/model-store';
+import { s3Args, s3Env, s3SecretPurpose } from '../artifact/s3-access';
+import { FloatType } from '../engines/dllama/float-type';
+import { modelFileBytes } from '../engines/dllama/memory';
+import { unsupportedByDllama } from '../engines/dllama/support';
+import { Phase } from '../phases/phase';
+import { checkPositiveInteger } from '../pod/checks';
+import { ARTIFACT_PROGRAM, artifactFolder, guard, python } from '../pod/guard';
+import { checkImage, PYTHON_IMAGE } from '../pod/image';
+import { InputError } from '../pod/input-error';
+import { addJob } from '../pod/job';
+import { ANNOTATION } from '../pod/metadata';
+import { addNetworkPolicy, portOf } from '../pod/network';
+import { Owner, ownerOf } from '../pod/owner';
+import {
+  ContainerSpec,
+  Placement,
+  renderPod,
+  storeLabels,
+  storeMount,
+  storePodVolume,
+} from '../pod/pod-spec';
+import { programPath, Programs } from '../pod/programs';
+import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
+import { ConverterSpec, DllamaConverter } from './dllama-converter';
+
+/** What a `DllamaConversion` is told. */
+export interface DllamaConversionProps {
+  /** The model as it is on Hugging Face: `cache.artifact`. */
+  readonly model: Artifact;
+
+  /**
+   * How the weights are stored. The type of the buffers between the processes follows from it.
+   *
+   * @default FloatType.Q40
+   */
+  readonly weights?: FloatType;
+
+  /**
+   * Where the converted files are kept.
+   *
+   * @default - the store of the model
+   */
+  readonly store?: ModelStore;
+
+  /**
+   * The model's name in the names of the files, and so the id that the endpoint reports.
+   *
+   * @default - the repository's name in lower case: `qwen3-1.7b`
+   */
+  readonly name?: string;
+
+  /**
+   * The program that converts.
+   *
+   * @default DllamaConverter.streaming()
+   */
+  readonly converter?: DllamaConverter;
+
+  /**
+   * Threads, which are also the CPUs that the Job asks for.
+   *
+   * @default 2, or 1 for the upstream converter, which uses one
+   */
+  readonly threads?: number;
+
+  /**
+   * Memory of the Job, request and limit.
+   *
+   * @default 1 GiB; by formula from the model's facts for the upstream converter
+   */
+  readonly memory?: Size;
+
+  /**
+   * The image: glibc with Python 3.11 to 3.13.
+   *
+   * @default docker.io/library/python:3.13.7-slim-bookworm, by digest
+   */
+  readonly image?: string;
+
+  /**
+   * Whether the Job installs the Python packages that the converter needs, pinned by hash. Turn it off for
+   * an image that has them.
+   *
+   * @default true
+   */
+  readonly installPackages?: boolean;
+
+  /**
+   * HTTP proxy through which pip fetches the packages, for instance Dragonfly: `http://proxy:4001`.
+   *
+   * @default - none
+   */
+  readonly pipProxy?: string;
+
+  /**
+   * The package index.
+   *
+   * @default - pip's own
+   */
+  readonly pipIndexUrl?: string;
+
+  /**
+   * Where the Job may run.
+   *
+   * @default - anywhere that the stores can be mounted
+   */
+  readonly placement?: Placement;
+
+  /**
+   * How often Kubernetes starts the Job again after a failure that a retry can cure.
+   *
+   * @default 5
+   */
+  readonly backoffLimit?: number;
+
+  /**
+   * Raise it to run a failed Job again unchanged.
+   *
+   * @default 1
+   */
+  readonly attempt?: number;
+}
+
+/**
+ * A model converted for distributed-llama: a Job that writes one `.m` and one `.t` file, checks their size
+ * against the formula and publishes them whole.
+ *
+ * @example
+ *
+ * const converted = new DllamaConversion(pipeline.convert, 'q40', { model: weights.artifact });
+ */
+export class DllamaConversion extends Construct {
+  /** The converted files, for `DllamaTopology`. */
+  public readonly artifact: Artifact;
+
+  /**
+   * @throws when distributed-llama cannot run the model, when the model is converted already, when the memory
+   * cannot be computed
+   */
+  constructor(scope: Construct, id: string, props: DllamaConversionProps) {
+    super(scope, id);
+    const spec = resolveDllamaConversion(this, props);
+    renderDllamaConversion(spec);
+    this.artifact = spec.artifact;
+  }
+}
+
+/** @internal */
+interface DllamaConversionSpec {
+  readonly owner: Owner;
+  readonly model: Artifact;
+  readonly artifact: Artifact;
+  readonly weights: FloatType;
+  readonly name: string;
+  readonly converter: ConverterSpec;
+  readonly input: StoreVolume;
+  readonly output: Output;
+  readonly threads: number;
+  readonly memory: Size;
+  readonly image: string;
+  readonly packages?: Packages;
+  readonly placement: Placement;
+  readonly backoffLimit: number;
+  readonly attempt: number;
+}
+
+/** Where the converter writes: to the input's own volume, to another one, or to a disk from which S3 is filled. */
+type Output =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'claim'; readonly volume: StoreVolume }
+  | { readonly kind: 's3'; readonly s3: S3StoreProps; readonly scratch: Size };
+
+interface Packages {
+  readonly proxy?: string;
+  readonly indexUrl?: string;
+}
+
+const OUTPUT_FOLDER = '/output';
+const PACKAGES_FOLDER = '/packages';
+
+function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps): DllamaConversionSpec {
+  const owner = ownerOf(scope, 'dllama-conversion', Phase.CONVERT, [Phase.CONVERT, Phase.TUNE]);
+  const { model } = props;
+  if (model.format !== ArtifactFormat.HUGGING_FACE) {
+    throw new InputError(scope, 'model', `an artifact of format '${model.format}'`, {
+      allowed: `an artifact of format '${ArtifactFormat.HUGGING_FACE}'`,
+      advice: 'A model that is published for distributed-llama goes straight to DllamaTopology.',
+    });
+  }
+  const weights = checkWeights(scope, props.weights ?? FloatType.Q40);
+  const reasons = model.facts ? unsupportedByDllama(model.facts, weights) : [];
+  if (reasons.length) {
+    throw new InputError(scope, 'model', model.provenance.repository, {
+      allowed: 'a model that distributed-llama can run',
+      advice: reasons.join(' '),
+    });
+  }
+  const name = props.name ?? defaultName(model);
+  if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name)) {
+    throw new InputError(scope, 'name', name, { allowed: "letters, digits, '.', '_' and '-', at most 63" });
+  }
+  const converter = (props.converter ?? DllamaConverter.streaming())._spec;
+  const store = props.store ?? model.store;
+  const bytes = model.facts && modelFileBytes(model.facts, weights);
+  const artifact = Artifact._of({
+    store,
+    name: `${name.toLowerCase()}-${weights}`,
+    key: derivedKey(model.key, converter.id, { weights, name }),
+    format: ArtifactFormat.DLLAMA,
+    provenance: model.provenance,
+    facts: model.facts,
+    bytes,
+    modelFile: `dllama_model_${name}_${weights}.m`,
+    tokenizerFile: `dllama_tokenizer_${name}.t`,
+    weights,
+  });
+  return {
+    owner,
+    model,
+    artifact,
+    weights,
+    name,
+    converter,
+    input: model.store._volume(owner),
+    output: resolveOutput(scope, owner, model, store, bytes),
+    threads: checkPositiveInteger(scope, 'threads', props.threads ?? converter.threads),
+    memory: resolveMemory(scope, props, converter, model),
+    image: checkImage(scope, 'image', props.image ?? PYTHON_IMAGE),
+    packages: resolvePackages(scope, props),
+    placement: props.placement ?? {},
+    backoffLimit: checkPositiveInteger(scope, 'backoffLimit', props.backoffLimit ?? 5, 0),
+    attempt: checkPositiveInteger(scope, 'attempt', props.attempt ?? 1),
+  };
+}
+
+function checkWeights(scope: Construct, weights: string): FloatType {
+  const known = Object.values(FloatType).find((type) => (type as string) === weights);
+  if (known) return known;
+  throw new InputError(scope, 'weights', weights, {
+    allowed: Object.values(FloatType).join(', '),
+    advice: 'distributed-llama can run no other weights: q40 goes with q80 buffers, f32 with f32.',
+  });
+}
+
+function defaultName(model: Artifact): string {
+  return model.provenance.repository.split('/')[1].toLowerCase();
+}
+
+function resolveOutput(
+  scope: Construct,
+  owner: Owner,
+  model: Artifact,
+  store: ModelStore,
+  bytes: number | undefined,
+): Output {
+  if (store._spec.kind === 's3') {
+    if (bytes === undefined) {
+      throw new InputError(scope, 'model', `${model.provenance.repository}, whose facts are not known`, {
+        allowed: 'a model with facts, to write the converted files to S3',
+        advice: 'They pass through a disk whose size follows from the facts: give ModelCache its facts.',
+      });
+    }
+    return { kind: 's3', s3: store._spec.s3, scratch: mebibytesFor(1.02 * bytes + TOKENIZER_BYTES) };
+  }
+  return store === model.store ? { kind: 'same' } : { kind: 'claim', volume: store._volume(owner) };
+}
+
+/** No tokenizer of a supported model comes near it. */
+const TOKENIZER_BYTES = 64 * 1024 * 1024;
+
+function resolveMemory(
+  scope: Construct,
+  props: DllamaConversionProps,
+  converter: ConverterSpec,
+  model: Artifact,
+): Size {
+  const needed = converter.memory(model.facts);
+  const memory = props.memory ?? needed;
+  if (!memory) {
+    throw new InputError(scope, 'memory', undefined, {
+      allowed: 'an amount, because it grows with the model, whose facts are not known',
+      advice: 'Give memory, or give ModelCache the facts of the model (ModelFacts.fromConfigFile).',
+    });
+  }
+  if (needed && bytesOf(memory) < bytesOf(needed)) {
+    throw new InputError(scope, 'memory', bytesQuantity(memory), {
+      allowed: `${bytesQuantity(needed)} or more for converter ${converter.id}`,
+    });
+  }
+  return memory;
+}
+
+function resolvePackages(scope: Construct, props: DllamaConversionProps): Packages | undefined {
+  for (const field of ['pipProxy', 'pipIndexUrl'] as const) {
+    const url = props[field];
+    if (url !== undefined && !/^https?:\/\/[^\s/@]+(\/[^\s@]*)?$/.test(url)) {
+      throw new InputError(scope, field, url.includes('@') ? 'an address with credentials' : url, {
+        allowed: "'http(s)://host[:port][/path]' without credentials",
+      });
+    }
+    if (url !== undefined && props.installPackages === false) {
+      throw new InputError(scope, field, url, { allowed: 'nothing, as installPackages is false' });
+    }
+  }
+  return props.installPackages === false ? undefined : { proxy: props.pipProxy, indexUrl: props.pipIndexUrl };
+}
+
+function renderDllamaConversion(spec: DllamaConversionSpec): void {
+  const { owner, artifact, model, input, output, converter } = spec;
+  const programs = new Programs(owner, [ARTIFACT_PROGRAM, ...converter.programs]);
+  const convert = convertContainer(spec);
+  const stores = output.kind === 'claim' ? [input, output.volume] : [input];
+  addJob(owner, {
+    component: 'convert',
+    attempt: spec.attempt,
+    backoffLimit: spec.backoffLimit,
+    annotations: {
+      ...consumerAnnotations(model),
+      ...artifactAnnotations(artifact),
+      [ANNOTATION.secrets]: output.kind === 's3' ? s3SecretPurpose(output.s3) : undefined,
+    },
+    podLabels: storeLabels(stores),
+    pod: renderPod({
+      placement: spec.placement,
+      stores,
+      initContainers: [
+        guard(model, spec.image),
+        ...(spec.packages ? [packagesContainer(spec, spec.packages)] : []),
+        ...(output.kind === 's3' ? [convert] : []),
+      ],
+      containers: [output.kind === 's3' ? uploadContainer(spec, output.s3) : convert],
+      volumes: [
+        storePodVolume(input),
+        ...outputVolumes(output),
+        ...(spec.packages
+          ? [{ name: 'packages', emptyDir: { sizeLimit: bytesQuantity(converter.packagesSize) } }]
+          : []),
+        programs.volume(),
+      ],
+    }),
+  });
+  const endpoints = [
+    ...(spec.packages ? [portOf(spec.packages.proxy ?? spec.packages.indexUrl ?? 'https://index')] : []),
+    ...(converter.fetchesScripts ? [443] : []),
+    ...(output.kind === 's3' ? [portOf(output.s3.endpoint)] : []),
+  ];
+  addNetworkPolicy(owner, {
+    component: 'convert',
+    ingress: [],
+    egress: endpoints.length ? [{ ports: [...new Set(endpoints)] }] : [],
+    dns: endpoints.length > 0,
+  });
+  programs.add();
+}
+
+function outputVolumes(output: Output): Record<string, unknown>[] {
+  switch (output.kind) {
+    case 'same':
+      return [];
+    case 'claim':
+      return [{ ...storePodVolume(output.volume), name: 'output' }];
+    case 's3':
+      return [{ name: 'output', emptyDir: { sizeLimit: bytesQuantity(output.scratch) } }];
+  }
+}
+
+function packagesContainer(spec: DllamaConversionSpec, packages: Packages): ContainerSpec {
+  const { requirements, packagesSize } = spec.converter;
+  return {
+    name: 'packages',
+    image: spec.image,
+    command: ['python3', '-m', 'pip', 'install'],
+    args: [
+      '--require-hashes',
+      '--only-binary=:all:',
+      '--no-deps',
+      '--no-cache-dir',
+      '--no-compile',
+      '--disable-pip-version-check',
+      `--target=${PACKAGES_FOLDER}`,
+      `--requirement=${programPath(requirements)}`,
+      ...(packages.proxy ? [`--proxy=${packages.proxy}`] : []),
+      ...(packages.indexUrl ? [`--index-url=${packages.indexUrl}`] : []),
+    ],
+    env: [
+      { name: 'HOME', value: PACKAGES_FOLDER },
+      { name: 'TMPDIR', value: PACKAGES_FOLDER },
+    ],
+    mounts: [{ name: 'packages', mountPath: PACKAGES_FOLDER }],
+    resources: {
+      cpu: '500m',
+      cpuLimit: '1',
+      memory: Size.mebibytes(256),
+      storage: packagesSize,
+    },
+  };
+}
+
+function convertContainer(spec: DllamaConversionSpec): ContainerSpec {
+  const { artifact, model, output, converter } = spec;
+  return {
+    name: 'convert',
+    image: spec.image,
+    command: python(converter.program),
+    args: [
+      `--input=${artifactFolder(model)}`,
+      `--input-key=${model.key}`,
+      `--output=${output.kind === 'same' ? artifactFolder(artifact) : `${OUTPUT_FOLDER}/${artifact.path}`}`,
+      `--key=${artifact.key}`,
+      `--weights=${spec.weights}`,
+      `--name=${spec.name}`,
+      `--threads=${spec.threads}`,
+      ...converter.args,
+    ],
+    env: spec.packages ? [{ name: 'PYTHONPATH', value: PACKAGES_FOLDER }] : [],
+    mounts: [
+      storeMount(output.kind === 'same' ? 'write' : 'read'),
+      ...(output.kind === 'same' ? [] : [{ name: 'output', mountPath: OUTPUT_FOLDER }]),
+      ...(spec.packages ? [{ name: 'packages', mountPath: PACKAGES_FOLDER, readOnly: true }] : []),
+    ],
+    resources: {
+      cpu: String(spec.threads),
+      memory: spec.memory,
+      storage: output.kind === 's3' ? mebibytesFor(bytesOf(output.scratch) + bytesOf(LOGS)) : LOGS,
+    },
+  };
+}
+
+const LOGS = Size.mebibytes(64);
+
+function uploadContainer(spec: DllamaConversionSpec, s3: S3StoreProps): ContainerSpec {
+  const { artifact } = spec;
+  return {
+    name: 'upload',
+    image: spec.image,
+    command: [...python(ARTIFACT_PROGRAM), 'put'],
+    args: [`--key=${artifact.key}`, `--dir=${OUTPUT_FOLDER}/${artifact.path}`, ...s3Args(s3, artifact.path)],
+    env: s3Env(s3),
+    mounts: [{ name: 'output', mountPath: OUTPUT_FOLDER, readOnly: true }],
+    resources: { cpu: '500m', cpuLimit: '2', memory: Size.mebibytes(256), storage: LOGS },
+  };
+}

@@ -1,0 +1,94 @@
+import { Size } from 'cdk8s';
+import { ModelFacts } from '../engines/model-facts';
+import { InputError } from '../pod/input-error';
+import { mebibytesFor } from '../pod/quantity';
+
+const MIB = 1024 * 1024;
+
+/** What a converter is to the Job that runs it. @internal */
+export interface ConverterSpec {
+  /** Part of the artifact's key: another converter or version may write other bytes. */
+  readonly id: string;
+  /** The program that the Job runs. */
+  readonly program: string;
+  /** All programs that its pods need beside the one that moves artifacts. */
+  readonly programs: readonly string[];
+  /** The pinned Python packages that it needs. */
+  readonly requirements: string;
+  /** Space that the installed packages take. */
+  readonly packagesSize: Size;
+  /** Further arguments. */
+  readonly args: readonly string[];
+  /** Whether it downloads more than packages. */
+  readonly fetchesScripts: boolean;
+  /** Memory by the model's facts, or undefined where it cannot be computed without them. */
+  readonly memory: (facts: ModelFacts | undefined) => Size | undefined;
+  /** Threads that it can use. */
+  readonly threads: number;
+}
+
+/** The scripts of distributed-llama by version: the sha256 of each. */
+const UPSTREAM_VERSIONS = ['v0.16.2', 'v0.16.3', 'v0.16.4'];
+
+/** The converter of distributed-llama's own repository. */
+export interface UpstreamConverterProps {
+  /**
+   * The tag of distributed-llama. Its scripts are fetched by this tag and checked by their sha256.
+   *
+   * @default v0.16.2
+   */
+  readonly version?: string;
+}
+
+/** Which program turns Hugging Face files into distributed-llama's `.m` and `.t`. */
+export class DllamaConverter {
+  /**
+   * Ours: numpy alone, tensor by tensor, under 1 GiB whatever the model; byte for byte what upstream v0.16.2
+   * writes, and it refuses what upstream would spoil in silence.
+   */
+  public static streaming(): DllamaConverter {
+    return new DllamaConverter({
+      id: 'cdk8s-llm-dllama/1',
+      program: 'dllama_convert.py',
+      programs: ['dllama_convert.py', 'requirements-numpy.txt'],
+      requirements: 'requirements-numpy.txt',
+      packagesSize: Size.mebibytes(256),
+      args: [],
+      fetchesScripts: false,
+      memory: () => Size.gibibytes(1),
+      threads: 2,
+    });
+  }
+
+  /**
+   * Upstream's own scripts with torch and transformers: slower, and the memory grows with the model's
+   * largest matrix.
+   *
+   * @throws when the version is none whose checksums are known
+   */
+  public static upstream(props: UpstreamConverterProps = {}): DllamaConverter {
+    const version = props.version ?? 'v0.16.2';
+    if (!UPSTREAM_VERSIONS.includes(version)) {
+      throw new InputError('DllamaConverter.upstream', 'version', version, {
+        allowed: UPSTREAM_VERSIONS.join(', '),
+        advice: 'The scripts of other versions have no checksum here.',
+      });
+    }
+    return new DllamaConverter({
+      id: `upstream/${version}`,
+      program: 'dllama_upstream.py',
+      programs: ['dllama_upstream.py', 'dllama_convert.py', 'requirements-upstream.txt'],
+      requirements: 'requirements-upstream.txt',
+      packagesSize: Size.mebibytes(2048),
+      args: [`--version=${version}`],
+      fetchesScripts: true,
+      memory: (facts) => facts && mebibytesFor(1.2 * (145 * MIB + 24.9 * facts.vocabSize * facts.dim)),
+      threads: 1,
+    });
+  }
+
+  private constructor(
+    /** @internal */
+    public readonly _spec: ConverterSpec,
+  ) {}
+}

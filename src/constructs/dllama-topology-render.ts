@@ -1,0 +1,310 @@
+import { Size } from 'cdk8s';
+import { consumerAnnotations } from '../artifact/annotations';
+import { ARTIFACT_PROGRAM, guard, python } from '../pod/guard';
+import { LABEL } from '../pod/metadata';
+import { addNetworkPolicy, Peer } from '../pod/network';
+import { addObject, selectorLabels, standardLabels } from '../pod/owner';
+import { ContainerSpec, renderPod, storeLabels, storeMount, storePodVolume } from '../pod/pod-spec';
+import { programPath, Programs } from '../pod/programs';
+import { DllamaTopologySpec, ROOT_PORT, WorkerSetSpec, WORKER_PORT } from './dllama-topology-spec';
+
+const SCRIPT = 'dllama.sh';
+const FRONT_PROGRAM = 'dllama_front.py';
+
+/** Where front and root tell each other that the root has to be restarted. */
+const STATE_FOLDER = '/run/cdk8s-llm';
+
+/** Endpoints and proxies need this long to learn that a pod is going. */
+const PRE_STOP_SECONDS = 5;
+
+/** From the first probe that sees a fault to a restart: three in a row. */
+const PROBE = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 };
+
+/**
+ * A mesh's proxy opens, resets and rewrites connections; each of these ends or wedges a distributed-llama
+ * process. Istio reads labels, Linkerd annotations.
+ */
+const NO_MESH = {
+  labels: { 'sidecar.istio.io/inject': 'false', 'istio.io/dataplane-mode': 'none' },
+  annotations: { 'linkerd.io/inject': 'disabled' },
+};
+
+const LOGS = Size.mebibytes(64);
+
+export function renderDllamaTopology(spec: DllamaTopologySpec): void {
+  const rootPrograms = new Programs(spec.owner, [ARTIFACT_PROGRAM, FRONT_PROGRAM, SCRIPT]);
+  renderRoot(spec, rootPrograms);
+  renderServices(spec);
+  if (spec.workers > 0) renderWorkers(spec, rootPrograms);
+  renderNetwork(spec);
+  rootPrograms.add();
+}
+
+function renderRoot(spec: DllamaTopologySpec, programs: Programs): void {
+  const { owner, volume, model } = spec;
+  addObject(owner, 'Root', {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    name: `${owner.name}-root`,
+    component: 'root',
+    annotations: consumerAnnotations(model),
+    body: {
+      spec: {
+        replicas: 1,
+        // A second root would wait for ever for workers that serve the first.
+        strategy: { type: 'Recreate' },
+        progressDeadlineSeconds: spec.startupSeconds + 600,
+        selector: { matchLabels: selectorLabels(owner, 'root') },
+        template: {
+          metadata: {
+            labels: { ...standardLabels(owner, 'root'), ...storeLabels([volume]), ...NO_MESH.labels },
+            annotations: { ...NO_MESH.annotations },
+          },
+          spec: renderPod({
+            placement: spec.rootPlacement,
+            stores: [volume],
+            more: { terminationGracePeriodSeconds: PRE_STOP_SECONDS + spec.drainSeconds + 10 },
+            initContainers: [guard(model, spec.front.image, spec.workerHosts), frontContainer(spec)],
+            containers: [rootContainer(spec)],
+            volumes: [
+              // Only the root reads the model; it sends the workers their parts.
+              storePodVolume(volume),
+              { name: 'state', emptyDir: { sizeLimit: '1Mi' } },
+              programs.volume(),
+            ],
+          }),
+        },
+      },
+    },
+  });
+}
+
+function rootContainer(spec: DllamaTopologySpec): ContainerSpec {
+  const workers = String(spec.workers);
+  return {
+    name: 'root',
+    image: spec.image,
+    // Not as process 1, which would ignore every signal.
+    command: ['sh', programPath(SCRIPT), 'root'],
+    args: spec.rootCommand,
+    env: [
+      { name: 'DLLAMA_ROOT_PORT', value: String(ROOT_PORT) },
+      { name: 'DLLAMA_WORKER_PORT', value: String(WORKER_PORT) },
+      { name: 'STATE_DIR', value: STATE_FOLDER },
+      { name: 'DRAIN_SECONDS', value: String(spec.drainSeconds) },
+    ],
+    mounts: [storeMount('read'), { name: 'state', mountPath: STATE_FOLDER }],
+    resources: { cpu: String(spec.rootThreads), memory: spec.rootMemory, storage: LOGS },
+    more: {
+      // Without a terminal its output stays in a buffer until the process ends.
+      tty: true,
+      // Probes look at the kernel's table of connections: one that connected would end the root.
+      startupProbe: {
+        exec: { command: probe('root-started') },
+        periodSeconds: 5,
+        timeoutSeconds: 5,
+        failureThreshold: Math.ceil(spec.startupSeconds / 5),
+      },
+      readinessProbe: { exec: { command: probe('root-ready', workers) }, ...PROBE, failureThreshold: 2 },
+      livenessProbe: { exec: { command: probe('root-live', workers) }, ...PROBE },
+      lifecycle: { preStop: { exec: { command: ['sleep', String(PRE_STOP_SECONDS)] } } },
+    },
+  };
+}
+
+/** A native sidecar: up before the root starts, and gone only after it. */
+function frontContainer(spec: DllamaTopologySpec): ContainerSpec {
+  const { front } = spec;
+  return {
+    name: 'front',
+    image: front.image,
+    command: python(FRONT_PROGRAM),
+    args: [
+      `--port=${spec.port}`,
+      `--root-port=${ROOT_PORT}`,
+      `--workers=${spec.workers}`,
+      `--model-id=${front.modelId}`,
+      `--queue=${front.queueLength}`,
+      `--queue-seconds=${front.queueSeconds}`,
+      `--max-body-mib=${front.maxBodyMib}`,
+      `--stall-seconds=${front.stallSeconds}`,
+      `--drain-seconds=${spec.drainSeconds}`,
+      `--state-dir=${STATE_FOLDER}`,
+    ],
+    ports: [{ name: 'http', containerPort: spec.port, protocol: 'TCP' }],
+    mounts: [{ name: 'state', mountPath: STATE_FOLDER }],
+    resources: { cpu: '500m', memory: Size.mebibytes(256), storage: LOGS },
+    more: {
+      restartPolicy: 'Always',
+      startupProbe: {
+        httpGet: { path: '/livez', port: 'http' },
+        periodSeconds: 2,
+        timeoutSeconds: 5,
+        failureThreshold: 30,
+      },
+      readinessProbe: { httpGet: { path: '/health', port: 'http' }, ...PROBE, failureThreshold: 2 },
+      livenessProbe: { httpGet: { path: '/livez', port: 'http' }, ...PROBE },
+    },
+  };
+}
+
+function renderServices(spec: DllamaTopologySpec): void {
+  const { owner } = spec;
+  addObject(owner, 'Service', {
+    apiVersion: 'v1',
+    kind: 'Service',
+    name: owner.name,
+    component: 'root',
+    annotations: consumerAnnotations(spec.model),
+    body: {
+      spec: {
+        type: 'ClusterIP',
+        selector: selectorLabels(owner, 'root'),
+        ports: [{ name: 'http', port: spec.port, targetPort: 'http', protocol: 'TCP', appProtocol: 'http' }],
+      },
+    },
+  });
+  if (spec.workers === 0) return;
+  // Workers look up the root here, to notice that it has moved to another address.
+  addHeadlessService(spec, 'RootNames', spec.rootService, 'root', { name: 'http', port: spec.port });
+  addHeadlessService(spec, 'WorkerNames', spec.workerService, 'worker', {
+    name: 'dllama',
+    port: WORKER_PORT,
+  });
+}
+
+function addHeadlessService(
+  spec: DllamaTopologySpec,
+  id: string,
+  name: string,
+  component: string,
+  port: { name: string; port: number },
+): void {
+  const { owner } = spec;
+  addObject(owner, id, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    name,
+    component,
+    body: {
+      spec: {
+        clusterIP: 'None',
+        // distributed-llama knows no other addresses.
+        ipFamilies: ['IPv4'],
+        ipFamilyPolicy: 'SingleStack',
+        // Names must resolve before the pods are ready: the workers are ready only with the root.
+        publishNotReadyAddresses: true,
+        selector: selectorLabels(owner, component),
+        ports: [{ ...port, targetPort: port.name, protocol: 'TCP' }],
+      },
+    },
+  });
+}
+
+function renderWorkers(spec: DllamaTopologySpec, programs: Programs): void {
+  for (const set of spec.workerSets) renderWorkerSet(spec, set, programs);
+  if (spec.workers > 1) {
+    addObject(spec.owner, 'WorkerDisruption', {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      name: spec.workerService,
+      component: 'worker',
+      body: { spec: { maxUnavailable: 1, selector: { matchLabels: selectorLabels(spec.owner, 'worker') } } },
+    });
+  }
+}
+
+function renderWorkerSet(spec: DllamaTopologySpec, set: WorkerSetSpec, programs: Programs): void {
+  const { owner } = spec;
+  const labels = { ...selectorLabels(owner, 'worker'), [LABEL.slots]: set.slots };
+  addObject(owner, `Workers-${set.slots}`, {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    name: set.name,
+    component: 'worker',
+    annotations: consumerAnnotations(spec.model),
+    body: {
+      spec: {
+        replicas: set.replicas,
+        serviceName: spec.workerService,
+        // None is of use without the others.
+        podManagementPolicy: 'Parallel',
+        selector: { matchLabels: labels },
+        template: {
+          metadata: {
+            labels: { ...standardLabels(owner, 'worker'), ...labels, ...NO_MESH.labels },
+            annotations: { ...NO_MESH.annotations },
+          },
+          spec: renderPod({
+            placement: set.placement,
+            stores: [],
+            more: {
+              // The restart loop ends at once; there is nothing to drain in a worker.
+              terminationGracePeriodSeconds: 5,
+              ...(spec.workers > 1 ? { topologySpreadConstraints: [spread(spec)] } : {}),
+            },
+            containers: [workerContainer(spec, set)],
+            volumes: [programs.volume()],
+          }),
+        },
+      },
+    },
+  });
+}
+
+function spread(spec: DllamaTopologySpec): Record<string, unknown> {
+  return {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    whenUnsatisfiable: 'ScheduleAnyway',
+    labelSelector: { matchLabels: selectorLabels(spec.owner, 'worker') },
+  };
+}
+
+function workerContainer(spec: DllamaTopologySpec, set: WorkerSetSpec): ContainerSpec {
+  return {
+    name: 'worker',
+    image: spec.image,
+    // A worker ends whenever its root goes while it loads; the loop starts it again without a back-off.
+    command: ['sh', programPath(SCRIPT), 'worker'],
+    args: set.command,
+    env: [{ name: 'DLLAMA_WORKER_PORT', value: String(WORKER_PORT) }],
+    ports: [{ name: 'dllama', containerPort: WORKER_PORT, protocol: 'TCP' }],
+    resources: { cpu: String(set.threads), memory: set.memory, storage: LOGS },
+    more: {
+      tty: true,
+      startupProbe: {
+        exec: { command: probe('worker-ready') },
+        periodSeconds: 2,
+        timeoutSeconds: 5,
+        failureThreshold: 60,
+      },
+      readinessProbe: { exec: { command: probe('worker-ready') }, ...PROBE },
+      // A worker whose root vanished with its node would serve the dead connection for ever.
+      livenessProbe: { exec: { command: probe('worker-live', spec.rootHost) }, ...PROBE },
+    },
+  };
+}
+
+function probe(...args: string[]): string[] {
+  return ['sh', programPath(SCRIPT), ...args];
+}
+
+function renderNetwork(spec: DllamaTopologySpec): void {
+  const { owner } = spec;
+  const component = (name: string): Peer => ({ podSelector: { matchLabels: selectorLabels(owner, name) } });
+  const toWorkers = { peers: [component('worker')], ports: [WORKER_PORT] };
+  addNetworkPolicy(owner, {
+    component: 'root',
+    ingress: [{ peers: spec.allowFrom.map((p) => p._peer), ports: [spec.port] }],
+    egress: spec.workers > 0 ? [toWorkers] : [],
+    dns: spec.workers > 0,
+  });
+  if (spec.workers === 0) return;
+  addNetworkPolicy(owner, {
+    component: 'worker',
+    ingress: [{ peers: [component('root'), component('worker')], ports: [WORKER_PORT] }],
+    egress: [toWorkers],
+    dns: true,
+  });
+}

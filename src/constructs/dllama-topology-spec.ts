@@ -1,0 +1,384 @@
+import { Duration, Size } from 'cdk8s';
+import type { Construct } from 'constructs';
+import { Artifact } from '../artifact/artifact';
+import { StoreVolume } from '../artifact/model-store';
+import { rootCommand, workerCommand } from '../engines/dllama/command';
+import { FloatType } from '../engines/dllama/float-type';
+import {
+  checkMemoryLimit,
+  defaultMaxSeqLen,
+  DllamaLayout,
+  DllamaRole,
+  longestContext,
+  podMemory,
+} from '../engines/dllama/memory';
+import { unsupportedByDllama } from '../engines/dllama/support';
+import { checkNodes, workersOfPower } from '../engines/dllama/topology-rules';
+import { checkImageVersion } from '../engines/dllama/version';
+import { Phase } from '../phases/phase';
+import { checkPositiveInteger } from '../pod/checks';
+import { artifactFolder } from '../pod/guard';
+import { checkImage, PYTHON_IMAGE } from '../pod/image';
+import { InputError } from '../pod/input-error';
+import { NetworkPeer } from '../pod/network-peer';
+import { Owner, ownerOf } from '../pod/owner';
+import { Placement } from '../pod/pod-spec';
+import { bytesOf, bytesQuantity } from '../pod/quantity';
+import { DllamaTopologyProps } from './dllama-topology-props';
+
+/** Where dllama-api listens: at 127.0.0.1 only, so that nothing but the front can reach it. */
+export const ROOT_PORT = 9990;
+
+/** Where workers listen. */
+export const WORKER_PORT = 9999;
+
+const MIB = 1024 * 1024;
+
+/** Slow network storage. */
+const READ_BYTES_PER_SECOND = 50 * MIB;
+
+/** A set of workers with the same pods, as one StatefulSet. @internal */
+export interface WorkerSetSpec {
+  readonly name: string;
+  /** `shared`, or the number of a slot of its own. */
+  readonly slots: string;
+  readonly replicas: number;
+  readonly threads: number;
+  readonly memory: Size;
+  readonly placement: Placement;
+  readonly command: string[];
+}
+
+/** A topology with every default applied and every number derived. @internal */
+export interface DllamaTopologySpec {
+  readonly owner: Owner;
+  readonly model: Artifact;
+  readonly volume: StoreVolume;
+  readonly image: string;
+  readonly workers: number;
+  readonly workerSets: WorkerSetSpec[];
+  /** The headless Service that names the workers. */
+  readonly workerService: string;
+  /** The headless Service that names the root's pod. */
+  readonly rootService: string;
+  /** The workers' names as the root and the workers dial them, in the order of the slots. */
+  readonly workerHosts: string[];
+  readonly rootHost: string;
+  readonly rootCommand: string[];
+  readonly rootThreads: number;
+  readonly rootMemory: Size;
+  readonly rootPlacement: Placement;
+  readonly port: number;
+  readonly allowFrom: NetworkPeer[];
+  readonly front: FrontSpec;
+  readonly drainSeconds: number;
+  readonly startupSeconds: number;
+}
+
+/** @internal */
+export interface FrontSpec {
+  readonly image: string;
+  readonly queueLength: number;
+  readonly queueSeconds: number;
+  readonly maxBodyMib: number;
+  readonly stallSeconds: number;
+  readonly modelId: string;
+}
+
+export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyProps): DllamaTopologySpec {
+  const owner = ownerOf(scope, 'dllama', Phase.SERVE, [Phase.SERVE]);
+  const { model } = props;
+  const files = resolveFiles(scope, props);
+  const workers = resolveWorkers(scope, props, files.weights);
+  const threads = checkPositiveInteger(scope, 'threads', props.threads ?? 4);
+  const maxSeqLen = resolveMaxSeqLen(scope, props);
+  const memory = resolveMemory(scope, props, { nodes: workers + 1, weights: files.weights, maxSeqLen });
+  const image = checkDllamaImage(scope, props.image);
+  const workerService = `${owner.name}-worker`;
+  const rootService = `${owner.name}-root`;
+
+  const command = (set: { threads: number }) =>
+    inConstruct(scope, () =>
+      workerCommand({
+        program: props.dllamaCommand ?? 'dllama',
+        threads: set.threads,
+        host: '0.0.0.0',
+        port: WORKER_PORT,
+        netTurbo: props.netTurbo,
+        extraArgs: props.workerArgs,
+      }),
+    );
+  const workerSets = resolveWorkerSets(scope, props, {
+    name: workerService,
+    workers,
+    threads,
+    memory,
+    command,
+  });
+  const workerHosts = slotPods(workerSets, workers).map(
+    (pod) => `${pod}.${workerService}.${owner.namespace}.svc`,
+  );
+
+  return {
+    owner,
+    model,
+    volume: model.store._volume(owner),
+    image,
+    workers,
+    workerSets,
+    workerService,
+    rootService,
+    workerHosts,
+    rootHost: `${rootService}.${owner.namespace}.svc`,
+    rootCommand: inConstruct(scope, () =>
+      rootCommand({
+        program: props.dllamaApiCommand ?? 'dllama-api',
+        model: `${artifactFolder(model)}/${files.model}`,
+        tokenizer: `${artifactFolder(model)}/${files.tokenizer}`,
+        weights: files.weights,
+        maxSeqLen,
+        workers: workerHosts.map((host) => `${host}:${WORKER_PORT}`),
+        threads,
+        host: '127.0.0.1',
+        port: ROOT_PORT,
+        netTurbo: props.netTurbo,
+        chatTemplate: props.chatTemplate,
+        extraArgs: props.rootArgs,
+      }),
+    ),
+    rootThreads: threads,
+    rootMemory: memory.root,
+    rootPlacement: props.rootPlacement ?? {},
+    port: checkPort(scope, props.port ?? 8080),
+    allowFrom: props.allowFrom ?? [NetworkPeer.sameNamespace()],
+    front: resolveFront(scope, props, files.model),
+    drainSeconds: seconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2)),
+    startupSeconds: props.startupTimeout
+      ? seconds(scope, 'startupTimeout', props.startupTimeout)
+      : 600 + Math.ceil(((model.bytes ?? 0) * 2) / READ_BYTES_PER_SECOND),
+  };
+}
+
+function resolveFiles(scope: Construct, props: DllamaTopologyProps) {
+  const { model } = props;
+  const files = {
+    model: props.modelFile ?? model.modelFile,
+    tokenizer: props.tokenizerFile ?? model.tokenizerFile,
+    weights: props.weights ?? model.weights,
+  };
+  const missing = Object.entries({
+    modelFile: files.model,
+    tokenizerFile: files.tokenizer,
+    weights: files.weights,
+  })
+    .filter(([, value]) => value === undefined)
+    .map(([field]) => field);
+  if (missing.length) {
+    throw new InputError(scope, 'model', `an artifact of format '${model.format}'`, {
+      allowed: 'converted files',
+      advice:
+        `Convert it with DllamaConversion and give its artifact; or, if the repository holds .m and .t files ` +
+        `already, name them: ${missing.join(', ')}.`,
+    });
+  }
+  for (const [field, value] of [
+    ['modelFile', files.model],
+    ['tokenizerFile', files.tokenizer],
+  ] as const) {
+    if (!/^[\w.-]+(\/[\w.-]+)*$/.test(value!) || value!.split('/').includes('..')) {
+      throw new InputError(scope, field, value, { allowed: 'the path of a file in the artifact' });
+    }
+  }
+  return files as { model: string; tokenizer: string; weights: FloatType };
+}
+
+function resolveWorkers(scope: Construct, props: DllamaTopologyProps, weights: FloatType): number {
+  const { replicaPower, workers } = props;
+  if ((replicaPower === undefined) === (workers === undefined)) {
+    throw new InputError(scope, 'workers', workers === undefined ? undefined : { workers, replicaPower }, {
+      allowed: 'either workers or replicaPower',
+      advice: 'replicaPower p gives 2^p nodes, which is 2^p - 1 workers and the root.',
+    });
+  }
+  const count =
+    workers !== undefined
+      ? checkPositiveInteger(scope, 'workers', workers, 0)
+      : workersOfPower(checkPositiveInteger(scope, 'replicaPower', replicaPower!, 0));
+  const { facts } = props.model;
+  const field = workers !== undefined ? 'workers' : 'replicaPower';
+  const given = workers ?? replicaPower;
+  const unsupported = facts ? unsupportedByDllama(facts, weights) : [];
+  if (unsupported.length) {
+    throw new InputError(scope, 'model', props.model.provenance.repository, {
+      allowed: 'a model that distributed-llama can run',
+      advice: unsupported.join(' '),
+    });
+  }
+  const reason = checkNodes({ facts, nodes: count + 1, weights });
+  if (reason)
+    throw new InputError(scope, field, given, {
+      allowed: 'a number of nodes that can share the model',
+      advice: reason,
+    });
+  return count;
+}
+
+function resolveMaxSeqLen(scope: Construct, props: DllamaTopologyProps): number {
+  const { facts } = props.model;
+  const given = props.maxSeqLen ?? (facts ? defaultMaxSeqLen(facts) : 4096);
+  checkPositiveInteger(scope, 'maxSeqLen', given);
+  if (facts && given > longestContext(facts)) {
+    throw new InputError(scope, 'maxSeqLen', given, {
+      allowed: `at most the model's own ${longestContext(facts)}`,
+    });
+  }
+  return given;
+}
+
+function resolveMemory(scope: Construct, props: DllamaTopologyProps, l: Omit<DllamaLayout, 'facts'>) {
+  const { facts } = props.model;
+  const roles: [DllamaRole, 'rootMemory' | 'workerMemory'][] = [
+    ['root', 'rootMemory'],
+    ['worker', 'workerMemory'],
+  ];
+  const computed = facts && podMemory({ ...l, facts });
+  const result: Partial<Record<DllamaRole, Size>> = {};
+  for (const [role, field] of roles) {
+    if (role === 'worker' && l.nodes === 1) continue;
+    const given = props[field];
+    const needed = computed?.[role];
+    if (!given && !needed) {
+      throw new InputError(scope, field, undefined, {
+        allowed: "an amount, because the model's facts are not known",
+        advice:
+          'Give it, or give ModelCache the facts of the model: ModelFacts.fromConfigFile(its config.json).',
+      });
+    }
+    if (given) checkMemory(scope, field, given, role, facts && { ...l, facts });
+    result[role] = given ?? Size.mebibytes(needed!.mib);
+  }
+  return { root: result.root!, worker: result.worker, layout: facts && { ...l, facts } };
+}
+
+function checkMemory(
+  scope: Construct,
+  field: string,
+  given: Size,
+  role: DllamaRole,
+  layout: DllamaLayout | undefined,
+): void {
+  const reason = layout && checkMemoryLimit(layout, role, bytesOf(given));
+  if (reason)
+    throw new InputError(scope, field, bytesQuantity(given), {
+      allowed: 'what the model needs',
+      advice: reason,
+    });
+}
+
+interface WorkerDefaults {
+  readonly name: string;
+  readonly workers: number;
+  readonly threads: number;
+  readonly memory: { worker?: Size; layout?: DllamaLayout };
+  readonly command: (set: { threads: number }) => string[];
+}
+
+/** One set for all slots that are alike, and one for each slot that is not. */
+function resolveWorkerSets(
+  scope: Construct,
+  props: DllamaTopologyProps,
+  all: WorkerDefaults,
+): WorkerSetSpec[] {
+  const slots = props.workerSlots ?? [];
+  const seen = new Set<number>();
+  const special = slots.map((slot, index): WorkerSetSpec => {
+    const field = `workerSlots[${index}]`;
+    if (!Number.isInteger(slot.slot) || slot.slot < 0 || slot.slot >= all.workers || seen.has(slot.slot)) {
+      throw new InputError(scope, `${field}.slot`, slot.slot, {
+        allowed: `each of 0 to ${all.workers - 1} once (there are ${all.workers} workers)`,
+      });
+    }
+    seen.add(slot.slot);
+    if (slot.memory) checkMemory(scope, `${field}.memory`, slot.memory, 'worker', all.memory.layout);
+    const threads = checkPositiveInteger(scope, `${field}.threads`, slot.threads ?? all.threads);
+    return {
+      name: `${all.name}-${slot.slot}`,
+      slots: String(slot.slot),
+      replicas: 1,
+      threads,
+      memory: slot.memory ?? all.memory.worker!,
+      placement: slot.placement ?? props.workerPlacement ?? {},
+      command: all.command({ threads }),
+    };
+  });
+  const alike = all.workers - special.length;
+  const shared: WorkerSetSpec[] =
+    alike === 0
+      ? []
+      : [
+          {
+            name: all.name,
+            slots: 'shared',
+            replicas: alike,
+            threads: all.threads,
+            memory: all.memory.worker!,
+            placement: props.workerPlacement ?? {},
+            command: all.command({ threads: all.threads }),
+          },
+        ];
+  return [...shared, ...special];
+}
+
+/** The pod of each slot. The pods of the shared set fill, in order, the slots that have none of their own. */
+function slotPods(sets: WorkerSetSpec[], workers: number): string[] {
+  let next = 0;
+  const shared = sets.find((set) => set.slots === 'shared');
+  return Array.from({ length: workers }, (_, slot) => {
+    const own = sets.find((set) => set.slots === String(slot));
+    return own ? `${own.name}-0` : `${shared!.name}-${next++}`;
+  });
+}
+
+function checkDllamaImage(scope: Construct, given: string): string {
+  const image = checkImage(scope, 'image', given);
+  const reason = checkImageVersion(image);
+  if (reason) throw new InputError(scope, 'image', image, { allowed: 'v0.16.4 or newer', advice: reason });
+  return image;
+}
+
+function resolveFront(scope: Construct, props: DllamaTopologyProps, modelFile: string): FrontSpec {
+  const front = props.front ?? {};
+  return {
+    image: checkImage(scope, 'front.image', front.image ?? PYTHON_IMAGE),
+    queueLength: checkPositiveInteger(scope, 'front.queueLength', front.queueLength ?? 32),
+    queueSeconds: seconds(scope, 'front.queueTimeout', front.queueTimeout ?? Duration.minutes(10)),
+    maxBodyMib: checkPositiveInteger(
+      scope,
+      'front.maxBody in MiB',
+      bytesOf(front.maxBody ?? Size.mebibytes(8)) / MIB,
+    ),
+    stallSeconds: seconds(scope, 'front.stallTimeout', front.stallTimeout ?? Duration.minutes(5)),
+    // What dllama-api itself reports as the model's id.
+    modelId: modelFile.split('/').at(-1)!,
+  };
+}
+
+function seconds(scope: Construct, field: string, duration: Duration): number {
+  return checkPositiveInteger(scope, `${field} in seconds`, duration.toSeconds());
+}
+
+function checkPort(scope: Construct, port: number): number {
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new InputError(scope, 'port', port, { allowed: '1 to 65535' });
+  }
+  return port;
+}
+
+/** The engine's errors name the field, the value and the advice, but know no construct. */
+function inConstruct<T>(scope: Construct, compute: () => T): T {
+  try {
+    return compute();
+  } catch (error) {
+    throw new Error(`${scope.node.path}: ${(error as Error).message}`, { cause: error });
+  }
+}

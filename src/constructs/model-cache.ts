@@ -1,0 +1,279 @@
+import { Size } from 'cdk8s';
+import { Construct } from 'constructs';
+import { artifactAnnotations } from '../artifact/annotations';
+import { Artifact, ArtifactFormat } from '../artifact/artifact';
+import { sourceKey } from '../artifact/key';
+import { HuggingFaceSpec, ModelSource, TOKEN_KEY } from '../artifact/model-source';
+import { ModelStore, S3StoreProps, StoreVolume } from '../artifact/model-store';
+import { s3Args, s3Env, s3SecretPurpose } from '../artifact/s3-access';
+import { knownFacts } from '../engines/known-models';
+import { ModelFacts } from '../engines/model-facts';
+import { Phase } from '../phases/phase';
+import { ARTIFACT_PROGRAM, artifactFolder, python } from '../pod/guard';
+import { checkImage, PYTHON_IMAGE } from '../pod/image';
+import { InputError } from '../pod/input-error';
+import { addJob } from '../pod/job';
+import { ANNOTATION } from '../pod/metadata';
+import { addNetworkPolicy, portOf } from '../pod/network';
+import { Owner, ownerOf } from '../pod/owner';
+import { Placement, renderPod, storeLabels, storeMount, storePodVolume } from '../pod/pod-spec';
+import { Programs } from '../pod/programs';
+import { bytesOf, mebibytesFor } from '../pod/quantity';
+import { secretEnv } from '../pod/secret-env';
+import { checkPositiveInteger } from '../pod/checks';
+
+/** What a `ModelCache` is told. */
+export interface ModelCacheProps {
+  /** Where the model's bytes come from. */
+  readonly source: ModelSource;
+
+  /** Where they are kept. */
+  readonly store: ModelStore;
+
+  /**
+   * The model's dimensions, from its config.json. With them the constructs that follow can compute sizes and
+   * memory, and refuse what cannot work.
+   *
+   * @default - those this library knows of well-known repositories
+   */
+  readonly facts?: ModelFacts;
+
+  /**
+   * The licence, as an SPDX identifier or the name that Hugging Face uses; written on all that holds or
+   * serves the model.
+   *
+   * @default - read from the hub at run time and left in the marker alone
+   */
+  readonly licence?: string;
+
+  /**
+   * How many ranges are fetched at once.
+   *
+   * @default 8
+   */
+  readonly concurrency?: number;
+
+  /**
+   * The largest range that is fetched at once. A range is an eighth of the memory divided by the concurrency,
+   * but never under 8 MiB.
+   *
+   * @default 64 MiB
+   */
+  readonly chunkMax?: Size;
+
+  /**
+   * Memory of the Job, request and limit. It does not depend on the model's size.
+   *
+   * @default 256 MiB, or more where concurrency needs it
+   */
+  readonly memory?: Size;
+
+  /**
+   * The image of the Job: any with Python 3.11 or newer; nothing is installed in it.
+   *
+   * @default docker.io/library/python:3.13.7-slim-bookworm, by digest
+   */
+  readonly image?: string;
+
+  /**
+   * Where the Job may run.
+   *
+   * @default - anywhere that the store can be mounted
+   */
+  readonly placement?: Placement;
+
+  /**
+   * How often Kubernetes starts the Job again after a failure that a retry can cure. What is on disk is kept.
+   *
+   * @default 10
+   */
+  readonly backoffLimit?: number;
+
+  /**
+   * Raise it to run a failed Job again unchanged.
+   *
+   * @default 1
+   */
+  readonly attempt?: number;
+}
+
+/**
+ * A model in a store, verified byte for byte: a Job that fetches it once, and whatever the store needs.
+ *
+ * The Job can be killed at any time; it continues where it was. When everything is there, running it again
+ * reads no file.
+ *
+ * @example
+ *
+ * const weights = new ModelCache(pipeline.download, 'weights', {
+ *   source: ModelSource.huggingFace('Qwen/Qwen3-1.7B', { revision: '70d244cc86ccca08cf5af4e1e306ecf908b1ad5e' }),
+ *   store: ModelStore.claim({ size: Size.gibibytes(20) }),
+ * });
+ */
+export class ModelCache extends Construct {
+  /** The verified files, for whatever consumes them. */
+  public readonly artifact: Artifact;
+
+  /**
+   * @throws when the memory cannot hold the ranges, when the image is not pinned, when the chart has no
+   * namespace or is that of another phase
+   */
+  constructor(scope: Construct, id: string, props: ModelCacheProps) {
+    super(scope, id);
+    const spec = resolveModelCache(this, props);
+    renderModelCache(spec);
+    this.artifact = spec.artifact;
+  }
+}
+
+const MIB = 1024 * 1024;
+
+/** The interpreter with the program, measured 9 to 15 MiB. */
+const PROCESS_BYTES = 15 * MIB;
+
+/** S3's least size of a part; smaller ranges gain nothing. */
+const LEAST_CHUNK = 8 * MIB;
+
+/** @internal */
+interface ModelCacheSpec {
+  readonly owner: Owner;
+  readonly artifact: Artifact;
+  readonly source: HuggingFaceSpec;
+  readonly tokenSecret?: string;
+  readonly s3?: S3StoreProps;
+  /** The volume that the Job writes to; an S3 bucket is written to without one. */
+  readonly volume?: StoreVolume;
+  readonly image: string;
+  readonly memory: Size;
+  readonly concurrency: number;
+  readonly chunkMib: number;
+  readonly placement: Placement;
+  readonly backoffLimit: number;
+  readonly attempt: number;
+}
+
+function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCacheSpec {
+  const owner = ownerOf(scope, 'model-cache', Phase.DOWNLOAD, [Phase.DOWNLOAD, Phase.TUNE, Phase.CONVERT]);
+  const source = props.source._spec;
+  const published = props.source._published;
+  const facts = props.facts ?? published?.facts ?? knownFacts(source.repo);
+  const concurrency = checkPositiveInteger(scope, 'concurrency', props.concurrency ?? 8);
+  const { memory, chunk } = memoryAndChunk(scope, props, concurrency);
+  const store = props.store._spec;
+  return {
+    owner,
+    artifact: Artifact._of({
+      store: props.store,
+      name: source.repo.toLowerCase().replace('/', '--'),
+      key: sourceKey(source),
+      format: published ? ArtifactFormat.DLLAMA : ArtifactFormat.HUGGING_FACE,
+      provenance: {
+        source: props.source.address,
+        repository: source.repo,
+        revision: source.revision,
+        licence: props.licence,
+      },
+      facts,
+      bytes: published ? published.modelBytes : facts?.sourceBytes,
+      modelFile: published?.modelFile,
+      tokenizerFile: published?.tokenizerFile,
+      weights: published?.weights,
+    }),
+    source,
+    tokenSecret: props.source.tokenSecret?.name,
+    s3: store.kind === 's3' ? store.s3 : undefined,
+    volume: store.kind === 'claim' ? props.store._volume(owner) : undefined,
+    image: checkImage(scope, 'image', props.image ?? PYTHON_IMAGE),
+    memory,
+    concurrency,
+    chunkMib: Math.floor(chunk / MIB),
+    placement: props.placement ?? {},
+    backoffLimit: checkPositiveInteger(scope, 'backoffLimit', props.backoffLimit ?? 10, 0),
+    attempt: checkPositiveInteger(scope, 'attempt', props.attempt ?? 1),
+  };
+}
+
+/** Koldun's rule: as large a range as an eighth of the memory gives each worker, between 8 MiB and the cap. */
+function memoryAndChunk(scope: Construct, props: ModelCacheProps, concurrency: number) {
+  const cap = props.chunkMax ? bytesOf(props.chunkMax) : 64 * MIB;
+  if (cap < LEAST_CHUNK) {
+    throw new InputError(scope, 'chunkMax', `${cap / MIB} MiB`, { allowed: '8 MiB or more' });
+  }
+  const least = PROCESS_BYTES + concurrency * LEAST_CHUNK;
+  // Twice what is needed, for the page cache and the allocator.
+  const memory = props.memory ?? mebibytesFor(Math.max(256 * MIB, 2 * least));
+  if (bytesOf(memory) < least) {
+    throw new InputError(scope, 'memory', `${bytesOf(memory) / MIB} MiB`, {
+      allowed: `${Math.ceil(least / MIB)} MiB or more for a concurrency of ${concurrency} (15 MiB + ${concurrency} x 8 MiB)`,
+      advice: 'Give more memory, or a lower concurrency.',
+    });
+  }
+  return { memory, chunk: Math.max(LEAST_CHUNK, Math.min(cap, bytesOf(memory) / concurrency / 8)) };
+}
+
+function renderModelCache(spec: ModelCacheSpec): void {
+  const { owner, artifact, source, volume, s3 } = spec;
+  const programs = new Programs(owner, [ARTIFACT_PROGRAM]);
+  addJob(owner, {
+    component: 'download',
+    attempt: spec.attempt,
+    backoffLimit: spec.backoffLimit,
+    annotations: {
+      ...artifactAnnotations(artifact),
+      [ANNOTATION.secrets]: secretPurposes(spec),
+    },
+    podLabels: storeLabels(volume ? [volume] : []),
+    pod: renderPod({
+      placement: spec.placement,
+      stores: volume ? [volume] : [],
+      containers: [
+        {
+          name: 'fetch',
+          image: spec.image,
+          command: [...python(ARTIFACT_PROGRAM), 'fetch'],
+          args: fetchArgs(spec),
+          env: [
+            ...(spec.tokenSecret ? [secretEnv('HF_TOKEN', spec.tokenSecret, TOKEN_KEY)] : []),
+            ...(s3 ? s3Env(s3) : []),
+          ],
+          mounts: volume ? [storeMount('write')] : [],
+          resources: { cpu: '500m', cpuLimit: '2', memory: spec.memory, storage: Size.mebibytes(64) },
+        },
+      ],
+      volumes: [...(volume ? [storePodVolume(volume)] : []), programs.volume()],
+    }),
+  });
+  addNetworkPolicy(owner, {
+    component: 'download',
+    ingress: [],
+    // A hub sends its large files from other hosts, whose addresses nobody can list.
+    egress: [{ ports: [...new Set([443, portOf(source.endpoint), ...(s3 ? [portOf(s3.endpoint)] : [])])] }],
+    dns: true,
+  });
+  programs.add();
+}
+
+function fetchArgs({ source, artifact, s3, concurrency, chunkMib }: ModelCacheSpec): string[] {
+  return [
+    `--endpoint=${source.endpoint}`,
+    `--repo=${source.repo}`,
+    `--revision=${source.revision}`,
+    ...source.include.map((pattern) => `--include=${pattern}`),
+    ...source.exclude.map((pattern) => `--exclude=${pattern}`),
+    ...Object.entries(source.join).map(([whole, parts]) => `--join=${whole}=${parts.join(',')}`),
+    `--key=${artifact.key}`,
+    ...(s3 ? s3Args(s3, artifact.path) : [`--dir=${artifactFolder(artifact)}`]),
+    `--workers=${concurrency}`,
+    `--chunk-mib=${chunkMib}`,
+  ];
+}
+
+function secretPurposes({ source, tokenSecret, s3 }: ModelCacheSpec): string | undefined {
+  const lines = [
+    ...(tokenSecret
+      ? [`${tokenSecret}/${TOKEN_KEY}=access token for ${source.endpoint}/${source.repo}`]
+      : []),
+    ...(s3 ? [s3SecretPurpose(s3)] : []),
+  ];
+  return lines.length ? lines.join('\n') : undefined;
+}

@@ -1,0 +1,212 @@
+import * as path from 'node:path';
+import { App, Chart, Names } from 'cdk8s';
+import type { IConstruct } from 'constructs';
+import {
+  DEFAULT_KUBERNETES_VERSION,
+  KUBERNETES_VERSION_CONTEXT,
+  checkKubernetesVersion,
+} from '../pod/kubernetes-version';
+import { ANNOTATION } from '../pod/metadata';
+import { phaseChartOf } from '../pod/names';
+import { checkObjects, formatViolations } from '../validation/check';
+import type { KubeObject } from '../validation/kube-object';
+import { findDuplicates } from './duplicates';
+import { GitOps } from './gitops/gitops';
+import { Phase, phaseFolder, phaseName } from './phase';
+import { Pipeline, PipelineProps } from './pipeline';
+import { renderReadme } from './readme/readme';
+import { collect, SynthesizedChart } from './synth/collect';
+import { OutputWriter } from './synth/output-writer';
+import { stringifyDocuments } from './synth/yaml-writer';
+import { OutputFile, PhaseView, PipelineView } from './views';
+
+/** What a `PhasedApp` is told. */
+export interface PhasedAppProps {
+  /**
+   * The tools that apply the files. For each of them, what points it at the pipelines is written to
+   * `gitops/`.
+   *
+   * @default - none
+   */
+  readonly gitOps?: GitOps[];
+
+  /**
+   * The oldest Kubernetes version among the clusters that apply the files: no newer field is used.
+   *
+   * @default 1.31
+   */
+  readonly kubernetesVersion?: string;
+
+  /**
+   * The folder that is written to. The environment variable `CDK8S_OUTDIR`, by which the cdk8s command line
+   * passes its own, comes first.
+   *
+   * @default dist
+   */
+  readonly outdir?: string;
+}
+
+/**
+ * A cdk8s app whose charts are the phases of pipelines, each in a folder of its own:
+ * `<outdir>/<pipeline>/<10-download>/`. Argo CD, Flux or kubectl apply them in order; the completion of one
+ * phase's Jobs opens the next.
+ *
+ * `synth()` also checks every object, and writes a README.md for the person who reviews the change.
+ */
+export class PhasedApp extends App {
+  /** The Kubernetes version that the files are for. */
+  public readonly kubernetesVersion: string;
+
+  private readonly gitOps: GitOps[];
+
+  /**
+   * @throws when this library does not know the Kubernetes version
+   */
+  constructor(props: PhasedAppProps = {}) {
+    // No metadata file: a GitOps tool would take it for an object.
+    super({ outdir: process.env.CDK8S_OUTDIR ?? props.outdir ?? 'dist', recordConstructMetadata: false });
+    const version = props.kubernetesVersion ?? DEFAULT_KUBERNETES_VERSION;
+    checkKubernetesVersion('PhasedApp', version);
+    this.kubernetesVersion = version;
+    this.node.setContext(KUBERNETES_VERSION_CONTEXT, version);
+    this.gitOps = props.gitOps ?? [];
+  }
+
+  /**
+   * Adds a pipeline: all that one model needs, from source to endpoint.
+   *
+   * @param name names its folder and its objects
+   * @throws when the name cannot be one, or another pipeline has it
+   */
+  public pipeline(name: string, props: PipelineProps): Pipeline {
+    return new Pipeline(this, name, props);
+  }
+
+  /**
+   * Writes the files.
+   *
+   * @throws when a construct is not valid, when two objects have one identity, or when an object breaks a
+   * rule: nothing is written then
+   */
+  public override synth(): void {
+    const charts = collect(this);
+    const duplicates = findDuplicates(charts);
+    if (duplicates.length) throw new Error(duplicates.join('\n'));
+    const phases = phasesOf(charts);
+    for (const { phase, charts: inPhase } of phases) inPhase.forEach((chart) => addWaves(chart, phase));
+    this.check(charts);
+
+    const pipelines = viewsOf(phases);
+    const writer = new OutputWriter(path.resolve(this.outdir));
+    for (const file of this.files(charts, phases, pipelines)) {
+      writer.write(file.path, file.content, file.executable ? 0o755 : undefined);
+    }
+    writer.finish();
+  }
+
+  /** Checks each pipeline, and each chart outside of pipelines, as the set of objects that is applied together. */
+  private check(charts: SynthesizedChart[]): void {
+    const sets = new Map<IConstruct, SynthesizedChart[]>();
+    for (const chart of charts) {
+      const owner = phaseChartOf(chart.chart)?.node.scope ?? chart.chart;
+      const set = sets.get(owner);
+      if (set) set.push(chart);
+      else sets.set(owner, [chart]);
+    }
+    const violations = [...sets.values()].flatMap((set) =>
+      checkObjects(
+        set.flatMap(({ objects }) =>
+          objects.map((o) => ({ object: o.manifest as KubeObject, where: o.apiObject.node.path })),
+        ),
+        { kubernetesVersion: this.kubernetesVersion },
+      ),
+    );
+    if (violations.length) throw new Error(formatViolations(violations));
+  }
+
+  private *files(
+    charts: SynthesizedChart[],
+    phases: PhaseCharts[],
+    pipelines: PipelineView[],
+  ): Iterable<OutputFile> {
+    const extension = this.outputFileExtension;
+    for (const { pipeline, phase, charts: inPhase } of phases) {
+      for (const { chart, objects } of inPhase) {
+        if (objects.length === 0) continue;
+        const name = phaseChartOf(chart) === chart ? phaseName(phase) : Names.toDnsLabel(chart);
+        yield {
+          path: `${pipeline.name}/${phaseFolder(phase)}/${name}${extension}`,
+          content: stringifyDocuments(objects.map((o) => o.manifest as unknown)),
+        };
+      }
+    }
+    // Charts outside of pipelines, where cdk8s itself would write them.
+    for (const { chart, objects } of charts) {
+      if (phaseChartOf(chart) || objects.length === 0) continue;
+      yield {
+        path: `${Names.toDnsLabel(chart)}${extension}`,
+        content: stringifyDocuments(objects.map((o) => o.manifest as unknown)),
+      };
+    }
+    for (const tool of this.gitOps) yield* tool._render(pipelines, stringifyDocuments);
+    yield {
+      path: 'README.md',
+      content: renderReadme(pipelines, {
+        kubernetesVersion: this.kubernetesVersion,
+        gitops: this.gitOps.map((tool) => tool._title),
+      }),
+    };
+  }
+}
+
+/** A phase of a pipeline: its own chart, and the charts that stand in it. */
+interface PhaseCharts {
+  readonly pipeline: Pipeline;
+  readonly phase: Phase;
+  readonly charts: SynthesizedChart[];
+}
+
+/** Pipeline by pipeline, each with its phases in order. */
+function phasesOf(charts: SynthesizedChart[]): PhaseCharts[] {
+  const byPhaseChart = new Map<Chart, SynthesizedChart[]>();
+  const pipelines = new Set<Pipeline>();
+  for (const chart of charts) {
+    const phaseChart = phaseChartOf(chart.chart);
+    if (!phaseChart) continue;
+    pipelines.add(phaseChart.node.scope as Pipeline);
+    const others = byPhaseChart.get(phaseChart);
+    if (others) others.push(chart);
+    else byPhaseChart.set(phaseChart, [chart]);
+  }
+  return [...pipelines].flatMap((pipeline) =>
+    pipeline
+      ._phases()
+      .map(({ phase, chart }) => ({ pipeline, phase, charts: byPhaseChart.get(chart) ?? [] })),
+  );
+}
+
+/** What the user adds to a phase is applied with it, even if it knows nothing of phases. */
+function addWaves(chart: SynthesizedChart, phase: Phase): void {
+  for (const { manifest } of chart.objects) {
+    const { metadata } = manifest as KubeObject;
+    if (metadata.annotations?.[ANNOTATION.syncWave] !== undefined) continue;
+    metadata.annotations = { [ANNOTATION.syncWave]: String(phase), ...metadata.annotations };
+  }
+}
+
+function viewsOf(phases: PhaseCharts[]): PipelineView[] {
+  const views = new Map<Pipeline, PhaseView[]>();
+  for (const { pipeline, phase, charts } of phases) {
+    const objects = charts.flatMap((chart) => chart.objects.map((o) => o.manifest as KubeObject));
+    const others = views.get(pipeline) ?? [];
+    views.set(
+      pipeline,
+      objects.length ? [...others, { phase, folder: phaseFolder(phase), objects }] : others,
+    );
+  }
+  return [...views].map(([pipeline, view]) => ({
+    name: pipeline.name,
+    namespace: pipeline.namespace,
+    phases: view,
+  }));
+}

@@ -1,0 +1,38 @@
+import { Size } from 'cdk8s';
+import { Artifact } from '../artifact/artifact';
+import { ContainerSpec, MODELS_FOLDER, storeMount } from './pod-spec';
+import { programPath } from './programs';
+
+/** The program that moves artifacts and proves that they are whole. */
+export const ARTIFACT_PROGRAM = 'artifact.py';
+
+/** How a pod runs one of the Python programs. */
+export function python(program: string): string[] {
+  return ['python3', '-u', programPath(program)];
+}
+
+/** The folder of an artifact as its pods see it. */
+export function artifactFolder(artifact: Artifact): string {
+  return `${MODELS_FOLDER}/${artifact.path}`;
+}
+
+/**
+ * The init container by which a consumer waits for an artifact, whatever order things were applied in. It
+ * polls and never exits in vain, because each exit would only add to the back-off.
+ *
+ * @param hosts names that must resolve before the pod goes on; they are looked up and never connected to
+ */
+export function guard(artifact: Artifact, image: string, hosts: string[] = []): ContainerSpec {
+  return {
+    name: 'await-model',
+    image,
+    command: [...python(ARTIFACT_PROGRAM), 'await'],
+    args: [
+      `--key=${artifact.key}`,
+      `--dir=${artifactFolder(artifact)}`,
+      ...hosts.map((host) => `--resolve=${host}`),
+    ],
+    mounts: [storeMount('read')],
+    resources: { cpu: '100m', memory: Size.mebibytes(64), storage: Size.mebibytes(32) },
+  };
+}

@@ -1,0 +1,52 @@
+import type { ApiObject } from 'cdk8s';
+import { jobHash } from './content-hash';
+import { ANNOTATION } from './metadata';
+import { addObject, Owner, standardLabels } from './owner';
+
+/** What the programs' exit codes mean to a Job: these no retry can cure. Everything else is counted and retried. */
+const FINAL_EXIT_CODES = [64, 65, 66, 73, 77];
+
+/** A Job of ours as plain data. */
+export interface JobSpec {
+  /** Its part in the construct: `download`. */
+  readonly component: string;
+  readonly pod: Record<string, unknown>;
+  readonly podLabels: Record<string, string>;
+  readonly annotations: Record<string, string | undefined>;
+  readonly backoffLimit: number;
+  readonly attempt: number;
+}
+
+/**
+ * Adds a Job whose name ends in a hash of all that cannot be changed in it: a new spec is a new Job, and the
+ * same spec is the same Job, whatever tool applies it.
+ */
+export function addJob(owner: Owner, spec: JobSpec): ApiObject {
+  const body = {
+    backoffLimit: spec.backoffLimit,
+    podReplacementPolicy: 'Failed',
+    podFailurePolicy: {
+      rules: [
+        // A drained or preempted pod is no failure of the program, which continues where it was.
+        { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+        { action: 'FailJob', onExitCodes: { operator: 'In', values: FINAL_EXIT_CODES } },
+      ],
+    },
+    template: {
+      metadata: {
+        labels: { ...standardLabels(owner, spec.component), ...spec.podLabels },
+        // The autoscaler would move a download for a few percent of a node.
+        annotations: { 'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false' },
+      },
+      spec: { restartPolicy: 'Never', ...spec.pod },
+    },
+  };
+  return addObject(owner, 'Job', {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    name: `${owner.name}-${jobHash(body, spec.attempt)}`,
+    component: spec.component,
+    annotations: { [ANNOTATION.attempt]: String(spec.attempt), ...spec.annotations },
+    body: { spec: body },
+  });
+}

@@ -1,0 +1,129 @@
+import { StoreVolume } from '../artifact/model-store';
+import { claimLabel } from './metadata';
+import { Programs } from './programs';
+import { ContainerResources, renderResources } from './resources';
+import { containerSecurityContext, podSecurityContext } from './security';
+
+/** A Kubernetes toleration, as it is written. */
+export interface Toleration {
+  /** The taint's key. @default - any, with operator Exists */
+  readonly key?: string;
+  /** `Equal` or `Exists`. @default Equal */
+  readonly operator?: string;
+  /** The taint's value. @default - none */
+  readonly value?: string;
+  /** `NoSchedule`, `PreferNoSchedule` or `NoExecute`. @default - all effects */
+  readonly effect?: string;
+  /** How long a `NoExecute` taint is tolerated, in seconds. @default - for ever */
+  readonly tolerationSeconds?: number;
+}
+
+/** Where pods may run. */
+export interface Placement {
+  /** Labels that a node must have. @default - none */
+  readonly nodeSelector?: { [label: string]: string };
+  /** Taints of nodes that the pods tolerate. @default - none */
+  readonly tolerations?: Toleration[];
+}
+
+/** A container of ours as plain data. */
+export interface ContainerSpec {
+  readonly name: string;
+  readonly image: string;
+  readonly command: string[];
+  readonly args?: string[];
+  readonly env?: Record<string, unknown>[];
+  readonly ports?: Record<string, unknown>[];
+  readonly mounts?: Record<string, unknown>[];
+  readonly resources: ContainerResources;
+  /** Further fields: probes, lifecycle, tty, restartPolicy. */
+  readonly more?: Record<string, unknown>;
+}
+
+/** A container with the safe settings that all of ours have. */
+export function renderContainer(c: ContainerSpec): Record<string, unknown> {
+  return {
+    name: c.name,
+    image: c.image,
+    imagePullPolicy: 'IfNotPresent',
+    command: c.command,
+    ...(c.args?.length ? { args: c.args } : {}),
+    ...(c.env?.length ? { env: c.env } : {}),
+    ...(c.ports?.length ? { ports: c.ports } : {}),
+    ...c.more,
+    resources: renderResources(c.resources),
+    securityContext: containerSecurityContext(),
+    volumeMounts: [...(c.mounts ?? []), Programs.mount()],
+  };
+}
+
+/** A pod as plain data. */
+export interface PodSpec {
+  readonly initContainers?: ContainerSpec[];
+  readonly containers: ContainerSpec[];
+  readonly volumes: Record<string, unknown>[];
+  readonly placement: Placement;
+  /** The stores' volumes that it mounts. */
+  readonly stores: StoreVolume[];
+  readonly more?: Record<string, unknown>;
+}
+
+/** A pod template's spec with the safe settings that all of ours have. */
+export function renderPod(pod: PodSpec): Record<string, unknown> {
+  const { nodeSelector, tolerations } = pod.placement;
+  return {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    securityContext: podSecurityContext(),
+    ...(nodeSelector && Object.keys(nodeSelector).length ? { nodeSelector } : {}),
+    ...(tolerations?.length ? { tolerations } : {}),
+    ...(pod.stores.some(isSingleNode) ? { affinity: togetherOn(pod.stores.filter(isSingleNode)) } : {}),
+    ...pod.more,
+    ...(pod.initContainers?.length ? { initContainers: pod.initContainers.map(renderContainer) } : {}),
+    containers: pod.containers.map(renderContainer),
+    volumes: pod.volumes,
+  };
+}
+
+/** The labels that draw the pods of a single-node volume together. */
+export function storeLabels(stores: StoreVolume[]): Record<string, string> {
+  return Object.fromEntries(
+    stores.filter(isSingleNode).map((store) => [claimLabel(store.claimName), 'mounted']),
+  );
+}
+
+/**
+ * The pod's volume for a store. Read-only mounts are the containers' matter: a claim that one pod takes
+ * read-only as a whole may be attached in a mode that the next pod cannot write in.
+ */
+export function storePodVolume(store: StoreVolume): Record<string, unknown> {
+  return { name: 'models', persistentVolumeClaim: { claimName: store.claimName } };
+}
+
+/** Where stores are mounted. */
+export const MODELS_FOLDER = '/models';
+
+/** The container's mount of a store, to read or to write. */
+export function storeMount(access: 'read' | 'write'): Record<string, unknown> {
+  return { name: 'models', mountPath: MODELS_FOLDER, ...(access === 'read' ? { readOnly: true } : {}) };
+}
+
+function isSingleNode(store: StoreVolume): boolean {
+  return !store.accessModes.some((mode) => mode === 'ReadWriteMany' || mode === 'ReadOnlyMany');
+}
+
+/**
+ * A ReadWriteOnce volume is attached to one node at a time. A waiting server that was scheduled first, on
+ * another node, would keep it from the download that it waits for. So all pods that mount it must share a
+ * node; the first of them is free to choose, because a pod satisfies its own affinity when there is no other.
+ */
+function togetherOn(stores: StoreVolume[]): Record<string, unknown> {
+  return {
+    podAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: stores.map((store) => ({
+        labelSelector: { matchLabels: storeLabels([store]) },
+        topologyKey: 'kubernetes.io/hostname',
+      })),
+    },
+  };
+}

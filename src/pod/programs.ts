@@ -1,0 +1,84 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { contentHash } from './content-hash';
+import { ANNOTATION } from './metadata';
+import { addObject, Owner } from './owner';
+
+/** Where the programs of a pod are mounted. */
+export const PROGRAMS_FOLDER = '/opt/cdk8s-llm';
+
+const VOLUME = 'programs';
+
+/** The texts, read once in a process. One string for each, however many objects hold it. */
+const texts = new Map<string, string>();
+
+/** By its files: the hash of a set of programs, computed once in a process. */
+const hashes = new Map<string, string>();
+
+/** The programs that a construct's pods run, in a ConfigMap named after their content. */
+export class Programs {
+  /** The ConfigMap's name. */
+  public readonly name: string;
+
+  constructor(
+    private readonly owner: Owner,
+    private readonly files: readonly string[],
+  ) {
+    this.name = `${owner.name}-programs-${hashOf(files)}`;
+  }
+
+  /** The pod's volume. */
+  public volume(): Record<string, unknown> {
+    return { name: VOLUME, configMap: { name: this.name } };
+  }
+
+  /** The container's mount. */
+  public static mount(): Record<string, unknown> {
+    return { name: VOLUME, mountPath: PROGRAMS_FOLDER, readOnly: true };
+  }
+
+  /** Adds the ConfigMap. Called last, so that in the file the programs follow what a reviewer reads first. */
+  public add(): void {
+    addObject(this.owner, 'Programs', {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      name: this.name,
+      annotations: {
+        [ANNOTATION.content]: this.files.join(', '),
+        // Pruned in mirrored wave order otherwise: the old server's programs would go hours before the new
+        // server is there.
+        [ANNOTATION.syncOptions]: 'PruneLast=true',
+        [ANNOTATION.fluxSubstitute]: 'disabled',
+      },
+      body: { immutable: true, data: dataOf(this.files) },
+    });
+  }
+}
+
+/** The path of a program in the pod. */
+export function programPath(file: string): string {
+  return `${PROGRAMS_FOLDER}/${file}`;
+}
+
+function textOf(file: string): string {
+  let text = texts.get(file);
+  if (text === undefined) {
+    text = fs.readFileSync(path.join(__dirname, '../runtime', file), 'utf8');
+    texts.set(file, text);
+  }
+  return text;
+}
+
+function hashOf(files: readonly string[]): string {
+  const id = files.join('/');
+  let hash = hashes.get(id);
+  if (hash === undefined) {
+    hash = contentHash(dataOf(files));
+    hashes.set(id, hash);
+  }
+  return hash;
+}
+
+function dataOf(files: readonly string[]): Record<string, string> {
+  return Object.fromEntries(files.map((file) => [file, textOf(file)]));
+}

@@ -1,0 +1,19 @@
+import type { Size } from 'cdk8s';
+import { bytesQuantity } from './quantity';
+
+/** What a container asks for. */
+export interface ContainerResources {
+  /** CPU request: `500m`, `4`. */
+  readonly cpu: string;
+  /** CPU limit. @default - as the request */
+  readonly cpuLimit?: string;
+  /** Memory, request and limit alike: what a program needs is known, so nothing is lent. */
+  readonly memory: Size;
+  /** Ephemeral storage, request and limit: log files, and the emptyDirs that the container writes. */
+  readonly storage: Size;
+}
+
+export function renderResources(r: ContainerResources): Record<string, unknown> {
+  const fixed = { memory: bytesQuantity(r.memory), 'ephemeral-storage': bytesQuantity(r.storage) };
+  return { requests: { cpu: r.cpu, ...fixed }, limits: { cpu: r.cpuLimit ?? r.cpu, ...fixed } };
+}
