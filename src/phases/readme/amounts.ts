@@ -1,35 +1,9 @@
 import type { Pod } from '../../validation/object-set';
+import { quantity } from '../../validation/quantity';
 import type { Container } from '../../validation/shapes';
 
 /** Amounts by resource name: cores for `cpu`, bytes for `memory`, pieces for devices. @internal */
 export type Amounts = Map<string, number>;
-
-const SUFFIXES: Record<string, number> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-};
-
-/** The number that a Kubernetes quantity means; not a number when it is none. @internal */
-export function quantity(value: string | number): number {
-  const written = String(value);
-  let end = written.length;
-  while (end > 0 && written[end - 1] >= 'A') end--;
-  return end === 0 ? NaN : Number(written.slice(0, end)) * (SUFFIXES[written.slice(end)] ?? NaN);
-}
 
 /** Bytes as a person reads them. @internal */
 export function bytesText(bytes: number): string {

@@ -1,5 +1,5 @@
 import type { Entry } from '../../validation/object-set';
-import { quantity } from './amounts';
+import { quantity } from '../../validation/quantity';
 import { code, list, table } from './markdown';
 import { claimUses, entryText, podCountText, type PipelineModel } from './pipeline-model';
 

@@ -14,6 +14,13 @@ const QWEN = samplePipeline('qwen3-1.7b', 'llm', ALL);
 const LLAMA = samplePipeline('llama', 'llm', ALL);
 const OTHER = samplePipeline('other', 'team-b', [Phase.DOWNLOAD, Phase.SERVE]);
 
+/** Of every Application: applied by itself, retried with the newest commit, and waves that wait. */
+const SYNC_POLICY = {
+  automated: { prune: true, selfHeal: true },
+  retry: { limit: 10, refresh: true, backoff: { duration: '30s', factor: 2, maxDuration: '10m' } },
+  syncOptions: ['CreateNamespace=true'],
+};
+
 function render(props: ArgoCdProps, pipelines: PipelineView[]) {
   const files = GitOps.argoCd(props)._render(pipelines, (objects) => JSON.stringify(objects));
   return Object.fromEntries(files.map((file) => [file.path, JSON.parse(file.content)]));
@@ -40,15 +47,7 @@ describe('Applications', () => {
               directory: { recurse: true },
             },
             destination: { server: 'https://kubernetes.default.svc', namespace: 'llm' },
-            syncPolicy: {
-              automated: { prune: true, selfHeal: true },
-              retry: {
-                limit: 10,
-                refresh: true,
-                backoff: { duration: '30s', factor: 2, maxDuration: '10m' },
-              },
-              syncOptions: ['CreateNamespace=true'],
-            },
+            syncPolicy: SYNC_POLICY,
           },
         },
       ],
@@ -154,15 +153,7 @@ describe('ApplicationSet', () => {
                   directory: { recurse: true },
                 },
                 destination: { server: 'https://kubernetes.default.svc', namespace: '{{.values.namespace}}' },
-                syncPolicy: {
-                  automated: { prune: true, selfHeal: true },
-                  retry: {
-                    limit: 10,
-                    refresh: true,
-                    backoff: { duration: '30s', factor: 2, maxDuration: '10m' },
-                  },
-                  syncOptions: ['CreateNamespace=true'],
-                },
+                syncPolicy: SYNC_POLICY,
               },
             },
             syncPolicy: { preserveResourcesOnDeletion: true },
