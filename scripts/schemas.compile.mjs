@@ -1,0 +1,115 @@
+// Compiles the schemas to one validator without dependencies, with ajv's standalone code.
+import Ajv, { _ } from 'ajv';
+import standalone from 'ajv/dist/standalone/index.js';
+import { transform } from 'esbuild';
+
+const DRAFT = 'http://json-schema.org/draft-07/schema#';
+const NOTICE = '// Made by scripts/schemas.mjs. Do not edit.';
+
+/** The schema of every apiVersion/Kind, whole, as one JSON Schema and the place of each kind in it. */
+export function combineSchemas({ kinds, definitions }, customResources) {
+  const schema = { $schema: DRAFT, $id: 'kubernetes', definitions: { ...definitions } };
+  const places = {};
+  for (const [kind, id] of Object.entries(kinds)) {
+    schema.definitions[id] = rootSchema(kind, definitions[id]);
+    places[kind] = id;
+  }
+  for (const [kind, custom] of Object.entries(customResources)) {
+    schema.definitions[kind] = rootSchema(kind, withoutDescriptions(custom));
+    places[kind] = kind;
+  }
+  return { schema, places };
+}
+
+/** A CommonJS module with the schemas as data, for messages that say what is allowed. */
+export function schemaModule({ schema, places }) {
+  return `${NOTICE}\nmodule.exports = ${JSON.stringify({ kinds: places, definitions: schema.definitions })};\n`;
+}
+
+/** A CommonJS module that exports a validate function for each apiVersion/Kind. */
+export async function validatorModule({ schema, places }) {
+  const ajv = new Ajv.default({
+    strict: true,
+    allowUnionTypes: true,
+    allErrors: true,
+    messages: false,
+    inlineRefs: false,
+    // The target version is the `this` of a validate function: { minor: 31 }.
+    passContext: true,
+    code: { source: true, lines: false, optimize: 2 },
+  });
+  addVersionKeyword(ajv, 'since', (minor, target) => _`${target}.minor < ${minor}`);
+  addVersionKeyword(ajv, 'until', (minor, target) => _`${target}.minor > ${minor}`);
+
+  ajv.addSchema(schema);
+  const exported = Object.fromEntries(
+    Object.entries(places).map(([kind, id]) => [kind, `kubernetes#/definitions/${encodeURIComponent(id)}`]),
+  );
+  for (const id of Object.values(exported)) ajv.getSchema(id);
+  const code = standalone.default(ajv, exported);
+  const { code: compact } = await transform(code, { minify: true, target: 'node20', charset: 'utf8' });
+  if (/\brequire\(/.test(compact)) throw new Error('the validator would need a module at run time');
+  return `${NOTICE}\n${compact}`;
+}
+
+function addVersionKeyword(ajv, keyword, isViolated) {
+  ajv.addKeyword({
+    keyword,
+    schemaType: 'string',
+    error: { params: ({ schema }) => _`{version: ${schema}}` },
+    code(context) {
+      context.fail(isViolated(Number(context.schema.split('.')[1]), _`this`));
+    },
+  });
+}
+
+/** What a whole object has beside what its definition says. */
+function rootSchema(kind, definition) {
+  const [apiVersion, name] = [kind.slice(0, kind.lastIndexOf('/')), kind.slice(kind.lastIndexOf('/') + 1)];
+  return {
+    ...definition,
+    properties: {
+      ...definition.properties,
+      apiVersion: { const: apiVersion },
+      kind: { const: name },
+      metadata: { $ref: '#/definitions/meta.v1.ObjectMeta' },
+    },
+    required: [...new Set(['apiVersion', 'kind', 'metadata', ...(definition.required ?? [])])],
+  };
+}
+
+function withoutDescriptions(schema) {
+  if (Array.isArray(schema)) return schema.map(withoutDescriptions);
+  if (schema === null || typeof schema !== 'object') return schema;
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([key, value]) => !(key === 'description' && typeof value === 'string'))
+      .map(([key, value]) => [key, withoutDescriptions(value)]),
+  );
+}
+
+/** The schema as text, a line for each property. */
+export function formatSchema({ versions, kinds, definitions }) {
+  const lines = ['{', `  "versions": ${JSON.stringify(versions)},`, '  "kinds": {'];
+  lines.push(entries(kinds, '    '), '  },', '  "definitions": {');
+  const blocks = Object.entries(definitions).map(([id, { properties, ...rest }]) =>
+    [
+      `    ${JSON.stringify(id)}: {`,
+      ...Object.entries(rest).map(
+        ([key, value]) => `      ${JSON.stringify(key)}: ${JSON.stringify(value)},`,
+      ),
+      '      "properties": {',
+      entries(properties, '        '),
+      '      }',
+      '    }',
+    ].join('\n'),
+  );
+  lines.push(blocks.join(',\n'), '  }', '}', '');
+  return lines.join('\n');
+}
+
+function entries(object, indent) {
+  return Object.entries(object)
+    .map(([key, value]) => `${indent}${JSON.stringify(key)}: ${JSON.stringify(value)}`)
+    .join(',\n');
+}

@@ -1,0 +1,153 @@
+// What the published types do not say about the kinds that we check.
+
+/** The packages whose type declarations hold the API of one Kubernetes version each. */
+export const PACKAGES = {
+  29: 'cdk8s-plus-29@2.6.0',
+  30: 'cdk8s-plus-30@2.4.10',
+  31: 'cdk8s-plus-31@2.6.43',
+  32: 'cdk8s-plus-32@2.5.92',
+  33: 'cdk8s-plus-33@2.5.57',
+  34: 'cdk8s-plus-34@2.0.54',
+};
+
+/** The kinds that we check, by apiVersion: those that we write, and all others that have pods or scale them. */
+export const KINDS = {
+  v1: [
+    'ConfigMap',
+    'Namespace',
+    'PersistentVolume',
+    'PersistentVolumeClaim',
+    'Pod',
+    'Secret',
+    'Service',
+    'ServiceAccount',
+  ],
+  'apps/v1': ['DaemonSet', 'Deployment', 'ReplicaSet', 'StatefulSet'],
+  'autoscaling/v2': ['HorizontalPodAutoscaler'],
+  'batch/v1': ['CronJob', 'Job'],
+  'networking.k8s.io/v1': ['NetworkPolicy'],
+  'policy/v1': ['PodDisruptionBudget'],
+};
+
+/** Values that the API server allows, where the type is a mere string. */
+export const ENUMS = {
+  'apps.v1.DaemonSetUpdateStrategy#type': ['OnDelete', 'RollingUpdate'],
+  'apps.v1.DeploymentStrategy#type': ['Recreate', 'RollingUpdate'],
+  'apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy#whenDeleted': ['Retain', 'Delete'],
+  'apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy#whenScaled': ['Retain', 'Delete'],
+  'apps.v1.StatefulSetSpec#podManagementPolicy': ['OrderedReady', 'Parallel'],
+  'apps.v1.StatefulSetUpdateStrategy#type': ['OnDelete', 'RollingUpdate'],
+  'batch.v1.CronJobSpec#concurrencyPolicy': ['Allow', 'Forbid', 'Replace'],
+  'batch.v1.JobSpec#completionMode': ['NonIndexed', 'Indexed'],
+  'batch.v1.JobSpec#podReplacementPolicy': ['Failed', 'TerminatingOrFailed'],
+  'batch.v1.PodFailurePolicyOnExitCodesRequirement#operator': ['In', 'NotIn'],
+  'batch.v1.PodFailurePolicyOnPodConditionsPattern#status': ['True', 'False', 'Unknown'],
+  'batch.v1.PodFailurePolicyRule#action': ['FailJob', 'FailIndex', 'Ignore', 'Count'],
+  'core.v1.AppArmorProfile#type': ['Localhost', 'RuntimeDefault', 'Unconfined'],
+  'core.v1.Container#imagePullPolicy': ['Always', 'IfNotPresent', 'Never'],
+  'core.v1.Container#restartPolicy': ['Always'],
+  'core.v1.Container#terminationMessagePolicy': ['File', 'FallbackToLogsOnError'],
+  'core.v1.ContainerPort#protocol': ['TCP', 'UDP', 'SCTP'],
+  'core.v1.ContainerResizePolicy#restartPolicy': ['NotRequired', 'RestartContainer'],
+  'core.v1.EmptyDirVolumeSource#medium': ['', 'Memory', 'HugePages', 'HugePages-2Mi', 'HugePages-1Gi'],
+  'core.v1.HTTPGetAction#scheme': ['HTTP', 'HTTPS'],
+  'core.v1.HostPathVolumeSource#type': [
+    '',
+    'DirectoryOrCreate',
+    'Directory',
+    'FileOrCreate',
+    'File',
+    'Socket',
+    'CharDevice',
+    'BlockDevice',
+  ],
+  'core.v1.ImageVolumeSource#pullPolicy': ['Always', 'IfNotPresent', 'Never'],
+  'core.v1.NodeSelectorRequirement#operator': ['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt'],
+  'core.v1.PersistentVolumeClaimSpec#accessModes': [
+    'ReadWriteOnce',
+    'ReadOnlyMany',
+    'ReadWriteMany',
+    'ReadWriteOncePod',
+  ],
+  'core.v1.PersistentVolumeClaimSpec#volumeMode': ['Filesystem', 'Block'],
+  'core.v1.PersistentVolumeSpec#accessModes': [
+    'ReadWriteOnce',
+    'ReadOnlyMany',
+    'ReadWriteMany',
+    'ReadWriteOncePod',
+  ],
+  'core.v1.PersistentVolumeSpec#persistentVolumeReclaimPolicy': ['Retain', 'Recycle', 'Delete'],
+  'core.v1.PersistentVolumeSpec#volumeMode': ['Filesystem', 'Block'],
+  'core.v1.PodSecurityContext#fsGroupChangePolicy': ['OnRootMismatch', 'Always'],
+  'core.v1.PodSecurityContext#supplementalGroupsPolicy': ['Merge', 'Strict'],
+  'core.v1.PodSpec#dnsPolicy': ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'],
+  'core.v1.PodSpec#preemptionPolicy': ['Never', 'PreemptLowerPriority'],
+  'core.v1.PodSpec#restartPolicy': ['Always', 'OnFailure', 'Never'],
+  'core.v1.SeccompProfile#type': ['Localhost', 'RuntimeDefault', 'Unconfined'],
+  'core.v1.SecurityContext#procMount': ['Default', 'Unmasked'],
+  'core.v1.ServicePort#protocol': ['TCP', 'UDP', 'SCTP'],
+  'core.v1.ServiceSpec#externalTrafficPolicy': ['Cluster', 'Local'],
+  'core.v1.ServiceSpec#internalTrafficPolicy': ['Cluster', 'Local'],
+  'core.v1.ServiceSpec#ipFamilies': ['IPv4', 'IPv6'],
+  'core.v1.ServiceSpec#ipFamilyPolicy': ['SingleStack', 'PreferDualStack', 'RequireDualStack'],
+  'core.v1.ServiceSpec#sessionAffinity': ['ClientIP', 'None'],
+  'core.v1.ServiceSpec#type': ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'],
+  'core.v1.Toleration#effect': ['NoSchedule', 'PreferNoSchedule', 'NoExecute'],
+  'core.v1.Toleration#operator': ['Exists', 'Equal'],
+  'core.v1.TopologySpreadConstraint#nodeAffinityPolicy': ['Honor', 'Ignore'],
+  'core.v1.TopologySpreadConstraint#nodeTaintsPolicy': ['Honor', 'Ignore'],
+  'core.v1.TopologySpreadConstraint#whenUnsatisfiable': ['DoNotSchedule', 'ScheduleAnyway'],
+  'core.v1.VolumeMount#mountPropagation': ['None', 'HostToContainer', 'Bidirectional'],
+  'core.v1.VolumeMount#recursiveReadOnly': ['Disabled', 'IfPossible', 'Enabled'],
+  'meta.v1.LabelSelectorRequirement#operator': ['In', 'NotIn', 'Exists', 'DoesNotExist'],
+  'networking.v1.NetworkPolicyPort#protocol': ['TCP', 'UDP', 'SCTP'],
+  'networking.v1.NetworkPolicySpec#policyTypes': ['Ingress', 'Egress'],
+  'policy.v1.PodDisruptionBudgetSpec#unhealthyPodEvictionPolicy': ['IfHealthyBudget', 'AlwaysAllow'],
+};
+
+/**
+ * The version from which a field works without a feature gate, where the types have it earlier: until then the
+ * API server drops it in silence.
+ */
+export const ENABLED_SINCE = {
+  'apps.v1.RollingUpdateStatefulSetStrategy#maxUnavailable': '1.35',
+  'batch.v1.JobSpec#managedBy': '1.32',
+  'batch.v1.JobSpec#successPolicy': '1.31',
+  'core.v1.Container#resizePolicy': '1.33',
+  'core.v1.Container#restartPolicyRules': '1.35',
+  'core.v1.EnvVarSource#fileKeyRef': '1.35',
+  'core.v1.LifecycleHandler#sleep': '1.30',
+  'core.v1.PersistentVolumeClaimSpec#volumeAttributesClassName': '1.34',
+  'core.v1.PersistentVolumeSpec#volumeAttributesClassName': '1.34',
+  'core.v1.PodAffinityTerm#matchLabelKeys': '1.31',
+  'core.v1.PodAffinityTerm#mismatchLabelKeys': '1.31',
+  'core.v1.PodSecurityContext#seLinuxChangePolicy': '1.33',
+  'core.v1.PodSecurityContext#supplementalGroupsPolicy': '1.33',
+  'core.v1.PodSpec#hostUsers': '1.33',
+  'core.v1.PodSpec#hostnameOverride': '1.35',
+  'core.v1.PodSpec#resourceClaims': '1.34',
+  'core.v1.PodSpec#resources': '1.34',
+  'core.v1.ResourceRequirements#claims': '1.34',
+  'core.v1.ServiceSpec#trafficDistribution': '1.31',
+  'core.v1.Volume#image': '1.35',
+  'core.v1.VolumeMount#recursiveReadOnly': '1.31',
+};
+
+/** Fields behind a feature gate that is off by default in every version above: unknown to us. */
+export const GATED = [
+  'core.v1.Lifecycle#stopSignal',
+  'core.v1.TypedObjectReference#namespace',
+  'core.v1.VolumeProjection#clusterTrustBundle',
+  'core.v1.VolumeProjection#podCertificate',
+];
+
+/** Further keywords of a definition: a volume or a peer that says nothing, or two things. */
+export const CONSTRAINTS = {
+  'core.v1.Volume': { minProperties: 2, maxProperties: 2 },
+  'core.v1.VolumeProjection': { minProperties: 1, maxProperties: 1 },
+  'core.v1.LifecycleHandler': { minProperties: 1, maxProperties: 1 },
+  'networking.v1.NetworkPolicyPeer': { minProperties: 1 },
+};
+
+/** A quantity as the API server parses it. */
+export const QUANTITY_PATTERN = '^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$';

@@ -1,0 +1,195 @@
+import { checkImageVersion } from '../../engines/dllama/version';
+import { DLLAMA_FLAGS } from '../../engines/dllama/flags';
+import { quantity } from '../quantity';
+import { Report, Rule } from '../rule';
+import { nearest, quote } from '../suggest';
+import { DllamaProcess, dllamaProcesses, flagValues } from './dllama-process';
+
+/** How a distributed-llama process is started, and with what. Its parser takes mistakes without a word. */
+
+const dllamaArguments: Rule = {
+  id: 'dllama-arguments',
+  of: 'distributed-llama',
+  why: 'The parser drops an odd last item, reads one string as one worker and knows no --flag=value: the process starts, as something else.',
+  pod: (pod, report) => {
+    for (const process of dllamaProcesses(pod)) {
+      checkItems(process, report);
+      const demand = (flag: string, why: string) => {
+        if (flagValues(process.args, flag)?.length) return;
+        report(pod.entry, process.field, `has no ${flag} with a value; ${why}`);
+      };
+      demand('--port', 'the default has changed before: name it');
+      demand('--nthreads', 'name the threads, as many as the container has CPUs');
+      if (process.role === 'root') {
+        demand('--model', 'without it the process ends at once');
+        demand('--tokenizer', 'without it the process ends at once');
+        demand('--buffer-float-type', 'the default, f32, cannot run q40 weights; name q80');
+        demand(
+          '--max-seq-len',
+          "the default is the model's full context: 40 GiB for 8B parameters instead of 7",
+        );
+        checkSeqLen(process, report);
+      }
+    }
+  },
+};
+
+function checkItems(process: DllamaProcess, report: Report): void {
+  const { pod, field, args } = process;
+  const items = args[0] === 'worker' || args[0] === 'inference' ? args.slice(1) : args;
+  for (const item of items) {
+    if (item.startsWith('--') && item.includes('=')) {
+      const [name, value] = item.split('=');
+      report(
+        pod.entry,
+        field,
+        `has ${quote(item)}, which is not understood; give two items: ${quote(name)}, ${quote(value)}`,
+      );
+    } else if (item.startsWith('--') && !DLLAMA_FLAGS.some(({ name }) => name === item)) {
+      const names = DLLAMA_FLAGS.map(({ name }) => name);
+      const meant = nearest(item, names);
+      const hint = meant === undefined ? `allowed are ${names.join(', ')}` : `did you mean ${meant}?`;
+      report(pod.entry, field, `has ${quote(item)}, which distributed-llama does not know; ${hint}`);
+    }
+  }
+  if (items.at(-1)?.startsWith('--')) {
+    report(
+      pod.entry,
+      field,
+      `ends with ${quote(items.at(-1))} without a value, which is dropped without a word; give it one`,
+    );
+  }
+  checkWorkerList(process, report);
+}
+
+function checkWorkerList({ pod, field, args }: DllamaProcess, report: Report): void {
+  const workers = flagValues(args, '--workers');
+  if (!workers) return;
+  if (workers.length === 0) {
+    report(pod.entry, field, 'has --workers without a worker: the root would hold the whole model by itself');
+  }
+  for (const worker of workers) {
+    if (/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:\d+$/.test(worker)) continue;
+    const many = /[\s,]/.test(worker)
+      ? 'only the first would be used: give each worker as an item of its own'
+      : 'it must be host:port, with an IPv4 address or a name';
+    report(pod.entry, field, `has ${quote(worker)} among --workers; ${many}`);
+  }
+  if (new Set(workers).size < workers.length) {
+    report(pod.entry, field, 'names a worker twice; the root would wait for ever for the second');
+  }
+}
+
+function checkSeqLen({ pod, field, args }: DllamaProcess, report: Report): void {
+  const value = flagValues(args, '--max-seq-len')?.[0];
+  if (value === undefined || /^[1-9]\d*$/.test(value)) return;
+  report(
+    pod.entry,
+    field,
+    `has --max-seq-len ${quote(value)}; it must be a whole number above 0: anything else means the full context`,
+  );
+}
+
+const dllamaThreads: Rule = {
+  id: 'dllama-threads',
+  of: 'distributed-llama',
+  why: 'Its threads spin: with fewer CPUs than threads it is 60 times slower.',
+  pod: (pod, report) => {
+    for (const { args, field, at } of dllamaProcesses(pod)) {
+      const threads = flagValues(args, '--nthreads')?.[0];
+      if (threads === undefined) continue;
+      if (!/^[1-9]\d*$/.test(threads)) {
+        report(pod.entry, field, `has --nthreads ${quote(threads)}; it must be a whole number above 0`);
+        continue;
+      }
+      for (const list of ['requests', 'limits'] as const) {
+        const cpu = at.container.resources?.[list]?.cpu;
+        if (cpu === undefined || quantity(cpu) === Number(threads)) continue;
+        report(
+          pod.entry,
+          `${at.field}.resources.${list}.cpu`,
+          `is ${quote(cpu)}; it must be ${threads}, as many as --nthreads, as request and as limit`,
+        );
+      }
+    }
+  },
+};
+
+const dllamaMemory: Rule = {
+  id: 'dllama-memory',
+  of: 'distributed-llama',
+  why: 'What it needs is known, and all of it is used from the start.',
+  pod: (pod, report) => {
+    for (const { at } of dllamaProcesses(pod)) {
+      const request = at.container.resources?.requests?.memory;
+      const limit = at.container.resources?.limits?.memory;
+      if (request === undefined || limit === undefined || quantity(request) === quantity(limit)) continue;
+      report(
+        pod.entry,
+        `${at.field}.resources.requests.memory`,
+        `is ${quote(request)}; it must be the limit, ${quote(limit)}`,
+      );
+    }
+  },
+};
+
+const dllamaImage: Rule = {
+  id: 'dllama-image',
+  of: 'distributed-llama',
+  why: 'Older versions hang for ever when a worker is lost, and cannot listen on 127.0.0.1.',
+  pod: (pod, report) => {
+    for (const { at } of dllamaProcesses(pod)) {
+      const problem = checkImageVersion(at.container.image ?? '');
+      if (problem !== undefined) report(pod.entry, `${at.field}.image`, problem.replace(/^image /, 'is '));
+    }
+  },
+};
+
+const dllamaTerminal: Rule = {
+  id: 'dllama-tty',
+  of: 'distributed-llama',
+  why: 'Without a terminal its output stays in a buffer that is lost with the process.',
+  pod: (pod, report) => {
+    for (const { at } of dllamaProcesses(pod)) {
+      if (at.container.tty === true) continue;
+      report(
+        pod.entry,
+        `${at.field}.tty`,
+        `is ${quote(at.container.tty)}; it must be true, or kubectl logs shows nothing`,
+      );
+    }
+  },
+};
+
+const dllamaFirstProcess: Rule = {
+  id: 'dllama-process-1',
+  of: 'distributed-llama',
+  why: 'As process 1 it ignores SIGTERM; and a worker ends whenever its root goes while loading, which must not count as a crash.',
+  pod: (pod, report) => {
+    for (const { at, role, isFirst } of dllamaProcesses(pod)) {
+      if (!isFirst) continue;
+      if (role === 'worker') {
+        report(
+          pod.entry,
+          `${at.field}.command`,
+          'starts the worker as process 1; start it by a script that starts it again when it ends and passes SIGTERM on',
+        );
+      } else if (!pod.spec.shareProcessNamespace) {
+        report(
+          pod.entry,
+          `${at.field}.command`,
+          'starts the root as process 1, which ignores SIGTERM; start it by a script that passes SIGTERM on',
+        );
+      }
+    }
+  },
+};
+
+export const DLLAMA_COMMAND_RULES: readonly Rule[] = [
+  dllamaArguments,
+  dllamaThreads,
+  dllamaMemory,
+  dllamaImage,
+  dllamaTerminal,
+  dllamaFirstProcess,
+];

@@ -1,0 +1,75 @@
+import { Entry } from '../object-set';
+import { Report, Rule } from '../rule';
+import { TextCache } from '../text-cache';
+
+/** Rule 11: no secret is in a file. */
+
+/** Names of variables that hold a secret; not those that hold the path of one or count tokens. */
+const SECRET_NAME =
+  /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|ACCESS_KEY_ID|SECRET_KEY|PRIVATE_KEY|CREDENTIALS?)$/i;
+
+/** How secrets look that are easily pasted: Hugging Face, AWS, GitHub, NVIDIA, OpenAI, keys, web addresses. */
+const SECRET_TEXT =
+  /\bhf_[A-Za-z0-9]{30,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{50,}|\bnvapi-[A-Za-z0-9_-]{40,}|\bsk-[A-Za-z0-9_-]{32,}|-----BEGIN [A-Z ]*PRIVATE KEY-----|:\/\/[^\s/:@"'$(){}]+:[^\s/:@"'$(){}]+@/;
+
+const ADVICE =
+  'Put it in a Secret that is made in the cluster, and refer to it by name and key (valueFrom.secretKeyRef)';
+
+const noSecretData: Rule = {
+  id: 'no-secret-data',
+  of: 11,
+  why: 'Whoever reads the repository would read the secret.',
+  kinds: ['Secret'],
+  object: (entry, report) => {
+    for (const field of ['data', 'stringData']) {
+      const values = entry.object[field] as object | undefined;
+      if (!values || Object.keys(values).length === 0) continue;
+      report(
+        entry,
+        field,
+        `holds ${Object.keys(values).join(', ')}; a Secret's values never stand in YAML. Make the Secret in the cluster and refer to it by name`,
+      );
+    }
+  },
+};
+
+const noSecretText: Rule = {
+  id: 'no-secret-text',
+  of: 11,
+  why: "Whoever reads the repository, or the pod's description, would read the secret.",
+  kinds: ['ConfigMap'],
+  object: (entry, report) => {
+    const data = (entry.object.data ?? {}) as Record<string, string>;
+    for (const file in data) checkText(entry, `data["${file}"]`, data[file], report);
+  },
+  pod: (pod, report) => {
+    for (const { container, field } of pod.containers) {
+      container.command?.forEach((text, index) =>
+        checkText(pod.entry, `${field}.command[${index}]`, text, report),
+      );
+      container.args?.forEach((text, index) => checkText(pod.entry, `${field}.args[${index}]`, text, report));
+      container.env?.forEach(({ name, value }, index) => {
+        if (!value) return;
+        if (SECRET_NAME.test(name) && !value.startsWith('$(')) {
+          report(
+            pod.entry,
+            `${field}.env[${index}]`,
+            `gives ${name} a value; by its name it is a secret. ${ADVICE}`,
+          );
+        } else {
+          checkText(pod.entry, `${field}.env[${index}].value`, value, report);
+        }
+      });
+    }
+  },
+};
+
+/** The first words of what looks like a secret; undefined when nothing does. */
+const secretsIn = new TextCache((text) => SECRET_TEXT.exec(text)?.[0].slice(0, 6));
+
+function checkText(entry: Entry, field: string, text: string, report: Report): void {
+  const found = secretsIn.get(text);
+  if (found !== undefined) report(entry, field, `holds what looks like a secret, ${found}... ${ADVICE}`);
+}
+
+export const SECRET_RULES: readonly Rule[] = [noSecretData, noSecretText];
