@@ -6,6 +6,7 @@ import {
   KUBERNETES_VERSION_CONTEXT,
   checkKubernetesVersion,
 } from '../pod/kubernetes-version';
+import { InputError } from '../pod/input-error';
 import { ANNOTATION } from '../pod/metadata';
 import { phaseChartOf } from '../pod/names';
 import { checkObjects, formatViolations } from '../validation/check';
@@ -60,7 +61,7 @@ export class PhasedApp extends App {
   private readonly gitOps: GitOps[];
 
   /**
-   * @throws when this library does not know the Kubernetes version
+   * @throws when this library does not know the Kubernetes version, or a tool is given twice
    */
   constructor(props: PhasedAppProps = {}) {
     // No metadata file: a GitOps tool would take it for an object.
@@ -69,7 +70,7 @@ export class PhasedApp extends App {
     checkKubernetesVersion('PhasedApp', version);
     this.kubernetesVersion = version;
     this.node.setContext(KUBERNETES_VERSION_CONTEXT, version);
-    this.gitOps = props.gitOps ?? [];
+    this.gitOps = checkTools(props.gitOps ?? []);
   }
 
   /**
@@ -157,6 +158,19 @@ export class PhasedApp extends App {
       }),
     };
   }
+}
+
+/** Two of one tool would write the same files. */
+function checkTools(tools: GitOps[]): GitOps[] {
+  const titles = tools.map((tool) => tool._title);
+  const twice = titles.find((title, index) => titles.indexOf(title) !== index);
+  if (twice !== undefined) {
+    throw new InputError('PhasedApp', 'gitOps', titles, {
+      allowed: 'each tool once',
+      advice: `Give ${twice} once.`,
+    });
+  }
+  return tools;
 }
 
 /** A phase of a pipeline: its own chart, and the charts that stand in it. */

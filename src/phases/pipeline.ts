@@ -4,6 +4,11 @@ import { markPhaseChart } from '../pod/names';
 import { InputError } from '../pod/input-error';
 import { Phase, PHASES, phaseName } from './phase';
 
+const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/** Beside the pipelines' folders lies what points GitOps tools at them. */
+const GITOPS_FOLDER = 'gitops';
+
 /** What a pipeline needs to be told. */
 export interface PipelineProps {
   /** The namespace of all its objects. */
@@ -45,9 +50,11 @@ export class Pipeline extends Construct {
     this.name = id;
     this.namespace = props.namespace;
     this.labels = props.labels;
-    if (!/^[a-z0-9]([-a-z0-9.]{0,38}[a-z0-9])?$/.test(id)) {
+    if (id.length > 40 || !DNS_SUBDOMAIN.test(id) || id === GITOPS_FOLDER) {
       throw new InputError(this, 'name', id, {
-        allowed: "at most 40 lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
+        allowed:
+          "at most 40 lower-case letters, digits, '-' and '.', with a letter or digit at both ends of each part " +
+          `between dots, and not '${GITOPS_FOLDER}'`,
         advice: 'It names a folder, an Argo CD Application and Flux Kustomizations.',
       });
     }
