@@ -1,0 +1,226 @@
+import { Secret } from 'cdk8s-plus-28';
+import { ModelSource, PublishedDllamaModel } from '../../src';
+import { plainChart } from '../support/objects';
+import { COMMIT, OTHER_COMMIT } from '../support/models';
+
+const LS_REMOTE = 'Resolve it with: git ls-remote https://huggingface.co/Qwen/Qwen3-1.7B';
+
+describe('a repository on Hugging Face', () => {
+  test('at a commit', () => {
+    const source = ModelSource.huggingFace('Qwen/Qwen3-1.7B', { revision: COMMIT });
+    expect(source.repository).toBe('Qwen/Qwen3-1.7B');
+    expect(source.revision).toBe(COMMIT);
+    expect(source.address).toBe(`hf://Qwen/Qwen3-1.7B@${COMMIT}`);
+    expect(source._spec).toEqual({
+      endpoint: 'https://huggingface.co',
+      repo: 'Qwen/Qwen3-1.7B',
+      revision: COMMIT,
+      include: [],
+      exclude: [],
+      join: {},
+    });
+  });
+
+  test.each(['main', 'v1.0', COMMIT.slice(0, 12), COMMIT.toUpperCase(), `${COMMIT}0`])(
+    'the revision %j is refused with the command that resolves it',
+    (revision) => {
+      expect(() => ModelSource.huggingFace('Qwen/Qwen3-1.7B', { revision })).toThrow(
+        `${LS_REMOTE} ${revision}`,
+      );
+      expect(() => ModelSource.huggingFace('Qwen/Qwen3-1.7B', { revision })).toThrow(
+        'a full commit id (40 hexadecimal digits)',
+      );
+    },
+  );
+
+  test('no revision is refused with the command that resolves the default branch', () => {
+    expect(() => ModelSource.huggingFace('Qwen/Qwen3-1.7B', { revision: '' })).toThrow(`${LS_REMOTE} main`);
+    expect(() => ModelSource.huggingFace('Qwen/Qwen3-1.7B', {} as never)).toThrow("'revision' is nothing");
+  });
+
+  test('the command asks the mirror that is used', () => {
+    expect(() =>
+      ModelSource.huggingFace('Qwen/Qwen3-1.7B', { revision: 'main', endpoint: 'https://hub.example.com/' }),
+    ).toThrow('git ls-remote https://hub.example.com/Qwen/Qwen3-1.7B main');
+  });
+
+  test.each(['Qwen3-1.7B', 'a/b/c', 'Qwen/', '/Qwen3', 'Qwen/Qwen 3', '../Qwen', 'Qwen/..', ''])(
+    '%j is no name of a repository',
+    (repo) => {
+      expect(() => ModelSource.huggingFace(repo, { revision: COMMIT })).toThrow(
+        `'repo' is '${repo}'; allowed: 'organization/name'`,
+      );
+    },
+  );
+
+  test('with patterns of files', () => {
+    const { _spec } = ModelSource.huggingFace('Qwen/Qwen3-1.7B', {
+      revision: COMMIT,
+      include: ['*.safetensors', '*.json'],
+      exclude: ['original/'],
+    });
+    expect(_spec.include).toEqual(['*.safetensors', '*.json']);
+    expect(_spec.exclude).toEqual(['original/']);
+  });
+
+  test.each(['include', 'exclude'])('an empty pattern in %s is refused', (field) => {
+    expect(() => ModelSource.huggingFace('a/b', { revision: COMMIT, [field]: ['*.json', ' '] })).toThrow(
+      `'${field}' is ' '; allowed: glob patterns`,
+    );
+  });
+
+  test('with files that are joined', () => {
+    const join = { 'model.bin': ['parts/aa', 'parts/ab'] };
+    expect(ModelSource.huggingFace('a/b', { revision: COMMIT, join })._spec.join).toEqual(join);
+  });
+
+  test.each([
+    [{ 'model.bin': [] }],
+    [{ 'model.bin': ['../secret'] }],
+    [{ 'model.bin': ['/etc/passwd'] }],
+    [{ 'model.bin': ['a,b'] }],
+    [{ '../model.bin': ['aa'] }],
+    [{ 'a=b': ['aa'] }],
+  ] as Record<string, string[]>[][])('joining %j is refused', (join) => {
+    expect(() => ModelSource.huggingFace('a/b', { revision: COMMIT, join })).toThrow(
+      'allowed: paths of files of the repository',
+    );
+  });
+
+  test('from a mirror, with or without a slash at its end', () => {
+    const endpoint = (given: string) =>
+      ModelSource.huggingFace('a/b', { revision: COMMIT, endpoint: given })._spec.endpoint;
+    expect(endpoint('http://hub.internal:8080/')).toBe('http://hub.internal:8080');
+    expect(endpoint('https://hub.internal/hf')).toBe('https://hub.internal/hf');
+  });
+
+  test.each(['hub.internal', 'ftp://hub.internal', 's3://bucket', ''])('%j is no endpoint', (endpoint) => {
+    expect(() => ModelSource.huggingFace('a/b', { revision: COMMIT, endpoint })).toThrow(
+      "'endpoint' is '" + endpoint,
+    );
+  });
+
+  test('an endpoint with credentials is refused, and the error does not repeat them', () => {
+    expect(() =>
+      ModelSource.huggingFace('a/b', { revision: COMMIT, endpoint: 'https://me:geheim@hub.internal' }),
+    ).toThrow(/^(?!.*geheim).*'endpoint' is 'https:\/\/\*\*\*@hub\.internal'.*without credentials/);
+    expect(() => ModelSource.parse(`https://me:geheim@hub.internal/a/b/tree/${COMMIT}`)).toThrow(
+      /^(?!.*geheim).*without credentials/,
+    );
+  });
+
+  test('with a token, by reference', () => {
+    const secret = Secret.fromSecretName(plainChart(), 'token', 'hf-token');
+    expect(ModelSource.huggingFace('a/b', { revision: COMMIT, tokenSecret: secret }).tokenSecret?.name).toBe(
+      'hf-token',
+    );
+  });
+});
+
+describe('an address', () => {
+  test.each([
+    [`hf://Qwen/Qwen3-1.7B@${COMMIT}`],
+    [`https://huggingface.co/Qwen/Qwen3-1.7B/tree/${COMMIT}`],
+    [`https://huggingface.co/Qwen/Qwen3-1.7B/tree/${COMMIT}/`],
+    [`https://huggingface.co/Qwen/Qwen3-1.7B/commit/${COMMIT}`],
+  ])('%s holds its commit', (address) => {
+    const source = ModelSource.parse(address);
+    expect(source.address).toBe(`hf://Qwen/Qwen3-1.7B@${COMMIT}`);
+    expect(source._spec.endpoint).toBe('https://huggingface.co');
+  });
+
+  test.each([
+    'hf://Qwen/Qwen3-1.7B',
+    'https://huggingface.co/Qwen/Qwen3-1.7B',
+    'https://huggingface.co/Qwen/Qwen3-1.7B/',
+  ])('%s takes the commit from the option', (address) => {
+    expect(ModelSource.parse(address, { revision: COMMIT }).address).toBe(`hf://Qwen/Qwen3-1.7B@${COMMIT}`);
+  });
+
+  test('and option may name the same commit', () => {
+    const source = ModelSource.parse(`hf://Qwen/Qwen3-1.7B@${COMMIT}`, { revision: COMMIT });
+    expect(source.revision).toBe(COMMIT);
+  });
+
+  test('and option that name different commits are refused', () => {
+    expect(() => ModelSource.parse(`hf://Qwen/Qwen3-1.7B@${COMMIT}`, { revision: OTHER_COMMIT })).toThrow(
+      `'revision' is '${OTHER_COMMIT}'; allowed: the '${COMMIT}' that is in the address`,
+    );
+  });
+
+  test.each(['hf://Qwen/Qwen3-1.7B', 'https://huggingface.co/Qwen/Qwen3-1.7B'])(
+    '%s without any commit is refused with the command that resolves it',
+    (address) => {
+      expect(() => ModelSource.parse(address)).toThrow(`${LS_REMOTE} main`);
+    },
+  );
+
+  test.each([
+    ['hf://Qwen/Qwen3-1.7B@main', 'main'],
+    ['https://huggingface.co/Qwen/Qwen3-1.7B/tree/v2', 'v2'],
+    [`hf://Qwen/Qwen3-1.7B@${COMMIT.slice(0, 7)}`, COMMIT.slice(0, 7)],
+  ])('%s with a branch, a tag or a short commit is refused', (address, ref) => {
+    expect(() => ModelSource.parse(address)).toThrow(`${LS_REMOTE} ${ref}`);
+  });
+
+  test('of a mirror is fetched from the mirror', () => {
+    const { _spec } = ModelSource.parse(`https://hub.example.com/Qwen/Qwen3-1.7B/tree/${COMMIT}`);
+    expect(_spec.endpoint).toBe('https://hub.example.com');
+  });
+
+  test('of a mirror is fetched from the endpoint that the option names', () => {
+    const address = `https://huggingface.co/Qwen/Qwen3-1.7B/tree/${COMMIT}`;
+    expect(ModelSource.parse(address, { endpoint: 'http://cache:80' })._spec.endpoint).toBe(
+      'http://cache:80',
+    );
+    expect(
+      ModelSource.parse(address.replace('huggingface.co', 'hub.example.com'), { endpoint: undefined })._spec
+        .endpoint,
+    ).toBe('https://hub.example.com');
+  });
+
+  test('takes the other options too', () => {
+    const { _spec } = ModelSource.parse(`hf://a/b@${COMMIT}`, { include: ['*.json'], exclude: ['x.json'] });
+    expect([_spec.include, _spec.exclude]).toEqual([['*.json'], ['x.json']]);
+  });
+
+  test.each([
+    's3://bucket/model',
+    'ngc://org/model',
+    'ftp://huggingface.co/a/b',
+    'Qwen/Qwen3-1.7B',
+    'https://huggingface.co/Qwen',
+    `https://huggingface.co/Qwen/Qwen3-1.7B/resolve/${COMMIT}/config.json`,
+    `https://huggingface.co/datasets/org/name/tree/${COMMIT}`,
+    'https://huggingface.co/Qwen/Qwen3-1.7B?library=transformers',
+    'hf://',
+    '',
+  ])('%j is refused with the forms that are known', (address) => {
+    expect(() => ModelSource.parse(address, { revision: COMMIT })).toThrow(
+      `'address' is '${address}'; allowed: 'hf://org/name@<commit>' or 'https://huggingface.co/org/name[/tree/<commit>]'`,
+    );
+  });
+});
+
+describe('a repository that distributed-llama can read as it is', () => {
+  test('gives the model and the tokenizer alone', () => {
+    const published = PublishedDllamaModel.QWEN3_1_7B_Q40;
+    const { _spec } = ModelSource.huggingFace(published.repository, { revision: COMMIT });
+    expect(_spec.include).toEqual([published.modelFile, published.tokenizerFile]);
+    expect(_spec.join).toEqual({});
+  });
+
+  test('gives its parts, joined in order', () => {
+    const published = PublishedDllamaModel.QWEN3_14B_Q40;
+    const { _spec } = ModelSource.huggingFace(published.repository, { revision: COMMIT });
+    expect(published.parts.length).toBe(2);
+    expect(_spec.include).toEqual([...published.parts, published.tokenizerFile]);
+    expect(_spec.join).toEqual({ [published.modelFile]: published.parts });
+  });
+
+  test('obeys the user who wants other files', () => {
+    const { repository } = PublishedDllamaModel.QWEN3_14B_Q40;
+    const { _spec } = ModelSource.huggingFace(repository, { revision: COMMIT, include: ['*.md'], join: {} });
+    expect([_spec.include, _spec.join]).toEqual([['*.md'], {}]);
+  });
+});

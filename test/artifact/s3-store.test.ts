@@ -1,0 +1,267 @@
+import { Size } from 'cdk8s';
+import { PersistentVolumeAccessMode, PersistentVolumeReclaimPolicy } from 'cdk8s-plus-28';
+import { PhasedApp, S3CsiProps, S3StoreProps } from '../../src';
+import { argument, container, objectsOf, ofKind, plainChart, podSpec, texts, the } from '../support/objects';
+import { cache, claim, conversion, s3, tinyFacts } from '../support/models';
+
+/** The volume and claim by which a conversion reads a bucket. */
+function volumeAndClaim(props: Partial<S3StoreProps> = {}) {
+  const chart = plainChart();
+  const weights = cache(chart, { store: s3(chart, props), facts: tinyFacts() });
+  conversion(chart, { model: weights.artifact });
+  const objects = objectsOf(chart);
+  return {
+    objects,
+    artifact: weights.artifact,
+    volume: the(objects, 'PersistentVolume'),
+    claim: the(objects, 'PersistentVolumeClaim'),
+    reader: the(objects, 'Job', /-q40-/),
+  };
+}
+
+describe('the volume by which a bucket is read', () => {
+  test("has the defaults of Koldun's spec.pv, and its options for files that another user reads", () => {
+    expect(volumeAndClaim({ bucket: 'my-bucket-model', prefix: 'Qwen/3' }).volume.spec).toEqual({
+      capacity: { storage: '10Gi' },
+      accessModes: ['ReadWriteMany'],
+      persistentVolumeReclaimPolicy: 'Retain',
+      storageClassName: 'csi-s3',
+      claimRef: {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        namespace: 'llm',
+        name: 'models-my-bucket-model-qwen-3',
+      },
+      csi: {
+        driver: 'ru.yandex.s3.csi',
+        volumeHandle: 'my-bucket-model/Qwen/3',
+        controllerPublishSecretRef: { name: 'csi-s3-secret', namespace: 'kube-system' },
+        nodePublishSecretRef: { name: 'csi-s3-secret', namespace: 'kube-system' },
+        nodeStageSecretRef: { name: 'csi-s3-secret', namespace: 'kube-system' },
+        volumeAttributes: {
+          bucket: 'my-bucket-model',
+          prefix: 'Qwen/3',
+          capacity: '10Gi',
+          mounter: 'geesefs',
+          options: '--memory-limit 1000 --dir-mode 0777 --file-mode 0666',
+        },
+      },
+    });
+  });
+
+  test('of a whole bucket has the bucket as its handle, and no prefix', () => {
+    const { csi } = volumeAndClaim({ bucket: 'models' }).volume.spec;
+    expect(csi.volumeHandle).toBe('models');
+    expect(csi.volumeAttributes).not.toHaveProperty('prefix');
+  });
+
+  test('and its claim are bound to each other by name on both sides, in the same class', () => {
+    const { volume, claim } = volumeAndClaim();
+    expect(claim.spec.volumeName).toBe(volume.metadata.name);
+    expect(volume.spec.claimRef).toMatchObject({
+      name: claim.metadata.name,
+      namespace: claim.metadata.namespace,
+    });
+    expect(claim.spec).toEqual({
+      accessModes: ['ReadWriteMany'],
+      storageClassName: 'csi-s3',
+      volumeName: volume.metadata.name,
+      resources: { requests: { storage: '10Gi' } },
+    });
+  });
+
+  test('belongs to no namespace, so its name holds one', () => {
+    const { volume } = volumeAndClaim();
+    expect(volume.metadata.namespace).toBeUndefined();
+    expect(volume.metadata.name).toBe('llm-models-models');
+  });
+
+  test('is kept by every tool, and so is the claim', () => {
+    const { volume, claim } = volumeAndClaim();
+    for (const { metadata } of [volume, claim]) {
+      expect(metadata.annotations).toMatchObject({
+        'argocd.argoproj.io/sync-options': 'Prune=false,Delete=false',
+        'argocd.argoproj.io/compare-options': 'IgnoreExtraneous',
+        'kustomize.toolkit.fluxcd.io/prune': 'disabled',
+      });
+    }
+  });
+
+  test.each<[keyof S3CsiProps, S3CsiProps, string, unknown]>([
+    ['driver', { driver: 'mountpoint-s3.csi' }, 'volume.spec.csi.driver', 'mountpoint-s3.csi'],
+    ['mounter', { mounter: 's3fs' }, 'volume.spec.csi.volumeAttributes.mounter', 's3fs'],
+    ['options', { options: '--debug' }, 'volume.spec.csi.volumeAttributes.options', '--debug'],
+    [
+      'volumeAttributes',
+      { volumeAttributes: { region: 'eu' } },
+      'volume.spec.csi.volumeAttributes.region',
+      'eu',
+    ],
+    [
+      'volumeAttributes',
+      { volumeAttributes: { mounter: 'rclone' } },
+      'volume.spec.csi.volumeAttributes.mounter',
+      'rclone',
+    ],
+    [
+      'secretName',
+      { secretName: 'my-secret' },
+      'volume.spec.csi.nodeStageSecretRef',
+      { name: 'my-secret', namespace: 'kube-system' },
+    ],
+    [
+      'secretNamespace',
+      { secretNamespace: 'storage' },
+      'volume.spec.csi.nodePublishSecretRef',
+      { name: 'csi-s3-secret', namespace: 'storage' },
+    ],
+    [
+      'secretNamespace',
+      { secretNamespace: 'storage' },
+      'volume.spec.csi.controllerPublishSecretRef',
+      { name: 'csi-s3-secret', namespace: 'storage' },
+    ],
+    ['capacity', { capacity: Size.tebibytes(1) }, 'volume.spec.capacity.storage', '1Ti'],
+    ['capacity', { capacity: Size.tebibytes(1) }, 'volume.spec.csi.volumeAttributes.capacity', '1Ti'],
+    ['capacity', { capacity: Size.tebibytes(1) }, 'claim.spec.resources.requests.storage', '1Ti'],
+    ['claimCapacity', { claimCapacity: Size.gibibytes(5) }, 'claim.spec.resources.requests.storage', '5Gi'],
+    ['claimCapacity', { claimCapacity: Size.gibibytes(5) }, 'volume.spec.capacity.storage', '10Gi'],
+    [
+      'accessModes',
+      { accessModes: [PersistentVolumeAccessMode.READ_ONLY_MANY] },
+      'volume.spec.accessModes',
+      ['ReadOnlyMany'],
+    ],
+    [
+      'accessModes',
+      { accessModes: [PersistentVolumeAccessMode.READ_ONLY_MANY] },
+      'claim.spec.accessModes',
+      ['ReadOnlyMany'],
+    ],
+    [
+      'claimAccessModes',
+      { claimAccessModes: [PersistentVolumeAccessMode.READ_ONLY_MANY] },
+      'claim.spec.accessModes',
+      ['ReadOnlyMany'],
+    ],
+    [
+      'reclaimPolicy',
+      { reclaimPolicy: PersistentVolumeReclaimPolicy.DELETE },
+      'volume.spec.persistentVolumeReclaimPolicy',
+      'Delete',
+    ],
+    ['storageClassName', { storageClassName: 'slow' }, 'volume.spec.storageClassName', 'slow'],
+    ['storageClassName', { storageClassName: 'slow' }, 'claim.spec.storageClassName', 'slow'],
+    ['claimStorageClassName', { claimStorageClassName: '' }, 'claim.spec.storageClassName', ''],
+    ['claimStorageClassName', { claimStorageClassName: '' }, 'volume.spec.storageClassName', 'csi-s3'],
+  ])('takes %s from the user: %j sets %s to %j', (_, csi, path, value) => {
+    expect(volumeAndClaim({ csi })).toHaveProperty(path, value);
+  });
+
+  test('does not take an override that is undefined for one', () => {
+    expect(volumeAndClaim({ csi: { driver: undefined } }).volume.spec.csi.driver).toBe('ru.yandex.s3.csi');
+  });
+
+  test.each(['bucket', 'prefix'])('has no attribute %s but that of the store', (name) => {
+    const csi = { volumeAttributes: { [name]: 'another' } };
+    expect(() => volumeAndClaim({ csi })).toThrow(
+      `ModelStore.s3: 'csi.volumeAttributes.${name}' is 'another'; allowed: attributes other than bucket and prefix`,
+    );
+  });
+
+  test('is made in the phase that reads first: a download needs none', () => {
+    const app = new PhasedApp();
+    const pipeline = app.pipeline('qwen', { namespace: 'llm' });
+    const weights = cache(pipeline.download, { store: s3(pipeline) });
+    conversion(pipeline.convert, { model: weights.artifact });
+    expect(ofKind(objectsOf(pipeline.download), 'PersistentVolumeClaim')).toEqual([]);
+    expect(ofKind(objectsOf(pipeline.convert), 'PersistentVolume')).toHaveLength(1);
+    expect(ofKind(objectsOf(pipeline.convert), 'PersistentVolumeClaim')).toHaveLength(1);
+  });
+
+  test('is made once for several readers, and once in each namespace', () => {
+    const app = new PhasedApp();
+    const store = s3(app);
+    const [a, b] = ['a', 'b'].map((name) => app.pipeline(name, { namespace: `team-${name}` }));
+    const weights = cache(a.download, { store }).artifact;
+    conversion(a.convert, { model: weights }, 'first');
+    conversion(a.convert, { model: weights, name: 'again' }, 'second');
+    conversion(b.convert, { model: weights });
+    const volumes = ofKind(objectsOf(a.convert, b.convert), 'PersistentVolume');
+    expect(volumes.map(({ metadata }) => metadata.name)).toEqual(['team-a-a-models', 'team-b-b-models']);
+  });
+});
+
+describe('a bucket as the target of a download', () => {
+  const { objects, artifact } = volumeAndClaim({
+    endpoint: 'https://s3.example.com:9000/',
+    bucket: 'my-models',
+    prefix: 'llm',
+    region: 'eu-west-1',
+  });
+  const download = the(objects, 'Job', /weights/);
+  const fetch = container(download, 'fetch');
+
+  test('is named to the program, with a folder for each artifact', () => {
+    expect(argument(fetch, 's3-endpoint')).toEqual(['https://s3.example.com:9000']);
+    expect(argument(fetch, 's3-region')).toEqual(['eu-west-1']);
+    expect(argument(fetch, 'bucket')).toEqual(['my-models']);
+    expect(argument(fetch, 'prefix')).toEqual([`llm/${artifact.path}`]);
+    expect(argument(fetch, 'dir')).toEqual([]);
+  });
+
+  test('takes no disk', () => {
+    expect(podSpec(download).volumes.map((volume: { name: string }) => volume.name)).toEqual(['programs']);
+    expect(podSpec(download).affinity).toBeUndefined();
+  });
+
+  test('is opened by credentials that are named and never written', () => {
+    expect(fetch.env).toEqual(
+      ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].map((key) => ({
+        name: key,
+        valueFrom: { secretKeyRef: { name: 'minio-creds', key } },
+      })),
+    );
+    expect(download.metadata.annotations?.['cdk8s-llm/secrets']).toBe(
+      'minio-creds/AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY=write to bucket my-models',
+    );
+    expect(ofKind(objects, 'Secret')).toEqual([]);
+  });
+
+  test('is not written to by its readers, who have no credentials', () => {
+    const chart = plainChart();
+    const weights = cache(chart, { store: s3(chart), facts: tinyFacts() });
+    conversion(chart, { model: weights.artifact, store: claim() });
+    expect(texts(the(objectsOf(chart), 'Job', /-q40-/).spec)).not.toContain('minio-creds');
+  });
+
+  test('has the region that S3 servers take when they know none', () => {
+    const { objects: others } = volumeAndClaim();
+    expect(argument(container(the(others, 'Job', /weights/), 'fetch'), 's3-region')).toEqual(['us-east-1']);
+  });
+});
+
+describe('a store that cannot be', () => {
+  test.each(['minio:9000', 's3://models', 'https://s3.example.com/models', ''])(
+    'has the endpoint %j',
+    (endpoint) => {
+      expect(() => s3(plainChart(), { endpoint })).toThrow(
+        `ModelStore.s3: 'endpoint' is '${endpoint}'; allowed: 'http(s)://host[:port]'. The bucket and the credentials are fields of their own.`,
+      );
+    },
+  );
+
+  test('has credentials in its endpoint, which the error does not repeat', () => {
+    expect(() => s3(plainChart(), { endpoint: 'https://key:geheim@s3.example.com' })).toThrow(
+      /^(?!.*geheim).*'endpoint' is 'https:\/\/\*\*\*@s3\.example\.com'/,
+    );
+  });
+
+  test.each(['My-Bucket', 'ab', 'bucket/prefix', '-bucket', ''])('has the bucket %j', (bucket) => {
+    expect(() => s3(plainChart(), { bucket })).toThrow(`'bucket' is '${bucket}'`);
+  });
+
+  test.each(['/models', 'models/', 'a//b', 'a b', '../a'])('has the prefix %j', (prefix) => {
+    expect(() => s3(plainChart(), { prefix })).toThrow(`'prefix' is '${prefix}'`);
+  });
+});
