@@ -11,11 +11,26 @@ export const PROGRAM = path.join(__dirname, '../../../src/runtime/artifact.py');
 export const MIB = 1024 * 1024;
 export const REPO = 'org/model';
 
+export interface Result {
+  readonly files?: number;
+  readonly bytes?: number;
+  readonly fetched?: number;
+  readonly error?: string;
+  readonly code?: number;
+  readonly retryable?: boolean;
+}
+
+export interface Marker {
+  readonly key: string;
+  readonly licence: string | null;
+  readonly files: { path: string; size: number; sha256: string }[];
+}
+
 export interface Outcome {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   /** What the program left as termination message. */
-  readonly result: Record<string, any>;
+  readonly result: Result;
   readonly log: string;
   readonly milliseconds: number;
 }
@@ -81,7 +96,7 @@ export function start(args: string[], options: RunOptions = {}): Run {
       done({
         code,
         signal,
-        result: left ? (JSON.parse(left) as Record<string, any>) : {},
+        result: left ? (JSON.parse(left) as Result) : {},
         log: Buffer.concat(chunks).toString(),
         milliseconds: Date.now() - began,
       });
@@ -111,13 +126,13 @@ export function fetchArgs(hub: HubDouble, sink: string[], ...more: string[]): st
 
 /** Bytes that do not repeat, the same for the same seed, at little cost. */
 export function bytes(size: number, seed = 1): Buffer {
-  const content = Buffer.alloc(size);
-  let state = seed * 2654435761;
-  for (let at = 0; at + 4 <= size; at += 4) {
+  const words = new Int32Array(Math.ceil(size / 4));
+  let state = seed;
+  for (let at = 0; at < words.length; at++) {
     state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    content.writeInt32LE(state, at);
+    words[at] = state;
   }
-  return content;
+  return Buffer.from(words.buffer, 0, size);
 }
 
 export function large(name: string, size: number, seed?: number): HubFile {
@@ -137,9 +152,9 @@ export function filesOf(folder: string): string[] {
     .sort();
 }
 
-export function markerOf(folder: string): Record<string, any> | undefined {
+export function markerOf(folder: string): Marker | undefined {
   const file = path.join(folder, '.artifact.json');
-  return fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, any>) : undefined;
+  return fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as Marker) : undefined;
 }
 
 /** The artifact is exactly these files, and the marker says so truly. */

@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import * as net from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { findPeer } from './peers';
+
+/** moto's S3 server, as a second opinion on the double of ours. It checks no signatures. */
+export class MotoServer {
+  /** Undefined, after a warning, when moto is not to be had. */
+  public static async start(bucket: string): Promise<MotoServer | undefined> {
+    const python = findPeer('moto.server');
+    if (!python) {
+      return undefined;
+    }
+    const port = await freePort();
+    const child = spawn(python[0], ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], {
+      stdio: 'ignore',
+    });
+    const moto = new MotoServer(child, `http://127.0.0.1:${port}`, bucket);
+    for (;;) {
+      if (child.exitCode !== null) {
+        throw new Error(`moto ended with ${child.exitCode}`);
+      }
+      const made = await fetch(`${moto.endpoint}/${bucket}`, { method: 'PUT' }).catch(() => undefined);
+      if (made?.ok) {
+        return moto;
+      }
+      await new Promise((done) => setTimeout(done, 100));
+    }
+  }
+
+  public readonly environment = { AWS_ACCESS_KEY_ID: 'any', AWS_SECRET_ACCESS_KEY: 'any' };
+
+  private constructor(
+    private readonly child: ChildProcess,
+    public readonly endpoint: string,
+    public readonly bucket: string,
+  ) {}
+
+  public async stop(): Promise<void> {
+    const ended = new Promise((done) => this.child.once('close', done));
+    this.child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
+}
