@@ -1,0 +1,35 @@
+// From the start of node to the YAML of one pipeline on disk.
+import { measure } from './measure.mjs';
+import { PHASED_APP } from './tools.mjs';
+
+const GOAL = 2.5;
+const RUNS = 10;
+
+const NODE = { name: 'node -e 0', command: [process.execPath, '-e', '0'] };
+const IMPORT = { name: 'and the import of cdk8s', command: [process.execPath, '-e', "require('cdk8s')"] };
+const SYNTH = { name: 'and of this library, and one pipeline on disk', command: PHASED_APP.command(1) };
+
+/** The table of this benchmark. */
+export function benchStart() {
+  const results = [NODE, IMPORT, SYNTH].map(({ name, command }) => ({
+    name,
+    ...measure(command, { runs: RUNS, before: PHASED_APP.before }),
+  }));
+  PHASED_APP.before();
+  const [, base, synth] = results;
+  return {
+    title: 'Starting',
+    columns: ['', 'CPU ms', 'wall ms', 'x import of cdk8s', 'peak MiB'],
+    rows: results.map(({ name, cpu, wall, peak }) => [
+      name,
+      Math.round(1000 * cpu),
+      Math.round(1000 * wall),
+      Number((cpu / base.cpu).toFixed(2)),
+      Math.round(peak / 2 ** 20),
+    ]),
+    notes: [
+      `One pipeline takes ${(synth.cpu / base.cpu).toFixed(2)} times the CPU of node and the import of cdk8s (goal: at most ${GOAL}).`,
+      `The least CPU of ${RUNS} runs.`,
+    ],
+  };
+}
