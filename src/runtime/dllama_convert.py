@@ -15,7 +15,6 @@ import argparse
 import collections
 import concurrent.futures
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
@@ -23,6 +22,7 @@ import mmap
 import os
 import re
 import resource
+import secrets
 import shutil
 import struct
 import sys
@@ -768,39 +768,53 @@ def published(folder, key):
 
 @contextlib.contextmanager
 def building(folder):
-    """An empty folder within `folder` that is this process's alone. Waits for another copy of the program."""
-    path = os.path.join(folder, '.building')
-    lock_path = os.path.join(path, 'lock')
+    """An empty folder within `folder` that is this process's alone. Waits for another copy of the program.
+
+    Where locks do not work, or not between nodes, two copies work side by side, each in a folder of its own, and
+    publish the same bytes.
+    """
+    common = os.path.join(folder, '.building')
+    lock_path = os.path.join(common, 'lock')
+    lock, alone = wait_for_lock(common, lock_path)
+    own = os.path.join(common, secrets.token_hex(4))
+    try:
+        if alone:
+            for name in os.listdir(common):  # of copies that were killed
+                if name != 'lock':
+                    shutil.rmtree(os.path.join(common, name))
+        os.mkdir(own)
+        yield own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another copy is in it
+            os.unlink(lock_path)
+            os.rmdir(common)
+        os.close(lock)
+
+
+def wait_for_lock(common, lock_path):
+    """The descriptor of the lock, and whether it keeps others out."""
     waiting = False
     while True:
-        os.makedirs(path, exist_ok=True)
+        os.makedirs(common, exist_ok=True)
         try:
             lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o644)
         except FileNotFoundError:
-            continue  # the other copy has just ended and removed the folder
+            continue  # another copy has just ended and removed the folder
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.exists(lock_path) and os.path.samestat(os.fstat(lock), os.stat(lock_path)):
-                break
+            if os.path.samestat(os.fstat(lock), os.stat(lock_path)):
+                return lock, True
         except FileNotFoundError:
-            pass
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                # A file system without locks: two copies would write the same bytes, and one would fail to move.
-                log('note: no locks on %s (%s)' % (folder, error.strerror))
-                break
+            pass  # another copy has just removed this lock
+        except BlockingIOError:
             if not waiting:
                 log('another copy of this program is at work; waiting for it')
                 waiting = True
             time.sleep(0.2)
-        os.close(lock)
-    try:
-        for name in os.listdir(path):  # of a copy that was killed
-            if name != 'lock':
-                os.unlink(os.path.join(path, name))
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+        except OSError as error:
+            log('note: no locks on %s (%s)' % (common, error.strerror))
+            return lock, False
         os.close(lock)
 
 
