@@ -4,7 +4,7 @@ import { DllamaConversion, ModelStore, PhasedApp } from '../../src';
 import { objectsOf, ofKind, plainChart, podSpec, the } from '../support/objects';
 import { cache, claim, conversion, source, topology } from '../support/models';
 
-const { READ_WRITE_ONCE, READ_WRITE_MANY, READ_ONLY_MANY, READ_WRITE_ONCE_POD } = PersistentVolumeAccessMode;
+const { READ_WRITE_MANY, READ_ONLY_MANY, READ_WRITE_ONCE_POD } = PersistentVolumeAccessMode;
 
 /** The names of the claims that a Job or server mounts. */
 function mounted(object: Parameters<typeof podSpec>[0]): string[] {
