@@ -889,11 +889,19 @@ def publish(folder, built, files, marker):
     artifact.write_marker(folder, marker)
 
 
-def convert(args):
+# What is to be converted, checked: the model, its (Item, Tensor) in the order of the .m file, the bytes of the .t
+# file, and the names of both.
+Work = collections.namedtuple('Work', 'model pairs tokenizer model_name tokenizer_name')
+
+
+def convert(args, converter, write_files, refuse_more=lambda args, work: None):
+    """Checks the input, has both files written and publishes them. Returns the result that the program leaves.
+
+    `converter` names what writes the files in the marker. `write_files(args, work, built)` writes them into the
+    folder `built` and returns their entries in the marker. `refuse_more(args, work)` refuses what this converter
+    alone cannot do.
+    """
     started = time.monotonic()
-    if np is None:
-        refuse('numpy is missing in this image: let the Job install it (requirements-numpy.txt), or name an image '
-               'that has it')
     if args.weights not in WEIGHT_TYPE:
         refuse('--weights %s: distributed-llama runs q40 and f32 only' % args.weights)
     if not re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9._-]*', args.name):
@@ -903,47 +911,53 @@ def convert(args):
     model_name = 'dllama_model_%s_%s.m' % (args.name, args.weights)
     tokenizer_name = 'dllama_tokenizer_%s.t' % args.name
 
-    def result(marker):
-        return {'files': len(marker['files']), 'bytes': marker['bytes'], 'key': args.key,
-                'seconds': round(time.monotonic() - started, 1), 'model': model_name, 'tokenizer': tokenizer_name}
-
     marker = published(args.output, args.key)
     if marker is None:
         parent = read_input(args.input, args.input_key)
         model = read_model(args.input, args.weights)
         pairs = match(model, find_tensors(args.input))
-        tokenizer = tokenizer_bytes(args.input, model)
+        work = Work(model, pairs, tokenizer_bytes(args.input, model), model_name, tokenizer_name)
+        refuse_more(args, work)
         with building(args.output) as built:
             marker = published(args.output, args.key)  # by the copy that we waited for
             if marker is None:
-                check_space(args.output, model_bytes(model) + len(tokenizer))
-                marker = build(args, built, model, pairs, tokenizer, model_name, tokenizer_name, parent)
+                check_space(args.output, model_bytes(model) + len(work.tokenizer))
+                log('converting %d tensors of %s to %s on %d threads' % (
+                    len(pairs), args.input, model_name, args.threads))
+                files = write_files(args, work, built)
+                marker = marker_of(args, converter, files, parent)
+                publish(args.output, built, files, marker)
                 log('converted %d tensors to %s in %.1f s on %d threads, %d MiB of memory' % (
-                    len(pairs), model_name, time.monotonic() - started, args.threads,
-                    resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10))
+                    len(pairs), model_name, time.monotonic() - started, args.threads, peak_memory() >> 10))
     log('complete: %s, %d files, %d bytes' % (args.output, len(marker['files']), marker['bytes']))
-    return result(marker)
+    return {'files': len(marker['files']), 'bytes': marker['bytes'], 'key': args.key,
+            'seconds': round(time.monotonic() - started, 1), 'model': model_name, 'tokenizer': tokenizer_name}
 
 
-def build(args, built, model, pairs, tokenizer, model_name, tokenizer_name, parent):
-    """Makes both files and publishes them; returns the marker."""
-    log('converting %d tensors of %s to %s on %d threads' % (len(pairs), args.input, model_name, args.threads))
-    entry = write_model(os.path.join(built, model_name), model, pairs, args.threads)
-    output = Output(os.path.join(built, tokenizer_name))
-    output.write(tokenizer)
-    files = [entry, output.close(len(tokenizer))]
-    marker = {
+def write_files(args, work, built):
+    """Writes both files with this program's own converter."""
+    entry = write_model(os.path.join(built, work.model_name), work.model, work.pairs, args.threads)
+    output = Output(os.path.join(built, work.tokenizer_name))
+    output.write(work.tokenizer)
+    return [entry, output.close(len(work.tokenizer))]
+
+
+def marker_of(args, converter, files, parent):
+    return {
         'format': 1,
         'key': args.key,
-        'source': {'type': 'dllama-conversion', 'converter': CONVERTER, 'weights': args.weights, 'name': args.name,
+        'source': {'type': 'dllama-conversion', 'converter': converter, 'weights': args.weights, 'name': args.name,
                    'from': parent.get('source')},
         'licence': parent.get('licence'),
         'parents': [args.input_key],
         'bytes': sum(entry['size'] for entry in files),
         'files': files,
     }
-    publish(args.output, built, files, marker)
-    return marker
+
+
+def peak_memory():
+    """KiB, of this process or of the largest that it started."""
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 class Parser(argparse.ArgumentParser):
@@ -951,8 +965,9 @@ class Parser(argparse.ArgumentParser):
         refuse('%s (%s)' % (message, self.format_usage().strip()))
 
 
-def main():
-    parser = Parser(description=__doc__.splitlines()[0])
+def command_line(description):
+    """The command line that all converters share."""
+    parser = Parser(description=description)
     parser.add_argument('--input', required=True, help='folder of the complete Hugging Face artifact')
     parser.add_argument('--input-key', required=True, help='the key that its marker must have')
     parser.add_argument('--output', required=True, help='folder that the two files and the marker go to')
@@ -960,7 +975,15 @@ def main():
     parser.add_argument('--weights', required=True, help='q40 or f32')
     parser.add_argument('--name', required=True, help='part of both files\' names')
     parser.add_argument('--threads', type=int, default=len(os.sched_getaffinity(0)), help='default: all cores')
-    return convert(parser.parse_args())
+    return parser
+
+
+def main():
+    args = command_line(__doc__.splitlines()[0]).parse_args()
+    if np is None:
+        refuse('numpy is missing in this image: let the Job install it (requirements-numpy.txt), or name an image '
+               'that has it')
+    return convert(args, CONVERTER, write_files)
 
 
 if __name__ == '__main__':
