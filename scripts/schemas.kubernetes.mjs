@@ -127,7 +127,7 @@ function mergeDefinition(id, versions) {
     const since =
       ENABLED_SINCE[name] ??
       (present[0] === minors[0] || present[0] === having[0] ? undefined : `1.${present[0]}`);
-    const until = present.at(-1) === minors.at(-1) ? undefined : `1.${present.at(-1)}`;
+    const until = present.at(-1) === having.at(-1) ? undefined : `1.${present.at(-1)}`;
     properties[field] = {
       ...withEnum(schema(), ENUMS[name]),
       ...(since ? { since } : {}),

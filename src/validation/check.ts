@@ -18,17 +18,19 @@ export interface CheckOptions {
   readonly kubernetesVersion: string;
 }
 
-/** The rules with their looks at objects sorted by kind, so that no object meets a rule for another kind. */
-const OBJECT_RULES = new Map<string, Rule[]>();
-const RULES_OF_ALL_KINDS = RULES.filter((rule) => rule.object && !rule.kinds);
+/** The rules that look at objects of a kind. */
+const OBJECT_RULES = new Map<string, readonly Rule[]>();
 const POD_RULES = RULES.filter((rule) => rule.pod);
 const SET_RULES = RULES.filter((rule) => rule.set);
-for (const rule of RULES) {
-  for (const kind of rule.object && rule.kinds ? rule.kinds : []) {
-    OBJECT_RULES.set(kind, [...(OBJECT_RULES.get(kind) ?? []), rule]);
+
+function objectRules(kind: string): readonly Rule[] {
+  let rules = OBJECT_RULES.get(kind);
+  if (!rules) {
+    rules = RULES.filter((rule) => rule.object && (rule.kinds?.includes(kind) ?? true));
+    OBJECT_RULES.set(kind, rules);
   }
+  return rules;
 }
-const NO_RULES: readonly Rule[] = [];
 
 /**
  * Every way in which the objects break a schema or a rule; none when all is well.
@@ -40,27 +42,40 @@ const NO_RULES: readonly Rule[] = [];
  */
 export function checkObjects(objects: readonly CheckedObject[], options: CheckOptions): Violation[] {
   const violations: Violation[] = [];
-  const reportAs = reportersInto(violations);
   const minor = Number(options.kubernetesVersion.split('.')[1]);
-  const readable = objects.filter((checked) => isObject(checked, violations));
-  const sound = readable.filter((checked) => {
-    return checkSchema(new Entry(checked), minor, reportAs('schema')) === 'readable';
-  });
-  const set = new ObjectSet(sound, minor);
+  let rule = SCHEMA;
+  const report: Report = (entry, field, message) => {
+    const place = { where: entry.where, object: entry.toString(), ...(field ? { field } : {}) };
+    violations.push({ rule, severity: 'error', ...place, message });
+  };
+
+  const entries = objects
+    .filter((checked) => isObject(checked, violations))
+    .map((checked) => new Entry(checked))
+    .filter((entry) => checkSchema(entry, minor, report) === 'readable');
+  const set = new ObjectSet(entries, minor);
   for (const entry of set.entries) {
-    for (const rule of RULES_OF_ALL_KINDS) rule.object?.(entry, reportAs(rule.id), set);
-    for (const rule of OBJECT_RULES.get(entry.kind) ?? NO_RULES) {
-      rule.object?.(entry, reportAs(rule.id), set);
+    for (const { id, object } of objectRules(entry.kind)) {
+      rule = id;
+      object?.(entry, report, set);
     }
   }
   for (const pod of set.pods) {
-    for (const rule of POD_RULES) rule.pod?.(pod, reportAs(rule.id), set);
+    for (const { id, pod: check } of POD_RULES) {
+      rule = id;
+      check?.(pod, report, set);
+    }
   }
-  if (sound.length === objects.length) {
-    for (const rule of SET_RULES) rule.set?.(set, reportAs(rule.id));
+  if (entries.length < objects.length) return violations;
+  for (const { id, set: check } of SET_RULES) {
+    rule = id;
+    check?.(set, report);
   }
   return violations;
 }
+
+/** What stands for a rule where a schema is broken. */
+const SCHEMA = 'schema';
 
 /** The violations as text for a person, those of one place together. @internal */
 export function formatViolations(violations: readonly Violation[]): string {
@@ -78,22 +93,6 @@ export function formatViolations(violations: readonly Violation[]): string {
   return blocks.join('\n');
 }
 
-/** Gives for a rule's id the function by which it reports, always the same one. */
-function reportersInto(violations: Violation[]): (rule: string) => Report {
-  const reports = new Map<string, Report>();
-  return (rule) => {
-    let report = reports.get(rule);
-    if (!report) {
-      report = (entry, field, message) => {
-        const place = { where: entry.where, object: entry.toString(), ...(field ? { field } : {}) };
-        violations.push({ rule, severity: 'error', ...place, message });
-      };
-      reports.set(rule, report);
-    }
-    return report;
-  };
-}
-
 /** Whether it is a Kubernetes object at all. */
 function isObject({ object, where }: CheckedObject, violations: Violation[]): boolean {
   const { apiVersion, kind, metadata } = (object ?? {}) as Partial<CheckedObject['object']>;
@@ -103,7 +102,7 @@ function isObject({ object, where }: CheckedObject, violations: Violation[]): bo
     ((typeof metadata !== 'object' || metadata === null) && 'metadata');
   if (missing === false) return true;
   violations.push({
-    rule: 'schema',
+    rule: SCHEMA,
     severity: 'error',
     where,
     object: missing === 'metadata' ? describeObject(object) : quote(object),

@@ -94,7 +94,6 @@ export function describeObject(object: KubeObject): string {
 
 /** The objects that are checked together, found in the ways that rules look for them. @internal */
 export class ObjectSet {
-  public readonly entries: readonly Entry[];
   public readonly pods: readonly Pod[];
   private readonly kinds = new Map<string, Entry[]>();
   private readonly names = new Map<string, Entry>();
@@ -103,10 +102,9 @@ export class ObjectSet {
 
   /** @param minor the target version: 31 for Kubernetes 1.31 */
   constructor(
-    objects: readonly CheckedObject[],
+    public readonly entries: readonly Entry[],
     public readonly minor: number,
   ) {
-    this.entries = objects.map((object) => new Entry(object));
     for (const entry of this.entries) {
       push(this.kinds, entry.kind, entry);
       this.names.set(key(entry.kind, entry.namespace, entry.name), entry);

@@ -1,0 +1,102 @@
+import { CheckedObject, checkObjects, KubeObject, Violation } from './check';
+
+/** What `properties:` in cdk8s.yaml may hold. */
+export interface LlmValidationProps {
+  /**
+   * The oldest Kubernetes version among the clusters that apply the files, in quotes: `'1.31'`.
+   *
+   * @default 1.31
+   */
+  readonly kubernetesVersion?: string;
+}
+
+/** Versions that we have schemas for. */
+const VERSION = /^1\.(29|3[0-4])$/;
+
+/** What the cdk8s command line gives to a plugin, as far as it is used here. */
+interface Context {
+  readonly manifests: readonly string[];
+  parseManifest(path: string): unknown[];
+  readonly report: {
+    addViolation(violation: ReturnType<typeof reportOf>): void;
+    submit(status: 'success' | 'failure', metadata: Record<string, string>): void;
+  };
+}
+
+/**
+ * A plugin of the cdk8s command line: `cdk8s synth` checks what it wrote, or any YAML that an app puts there,
+ * against the schemas of its kinds and the rules of this library, and fails when they are broken.
+ *
+ * In cdk8s.yaml:
+ *
+ *     validations:
+ *       - package: ./node_modules/cdk8s-llm
+ *         version: 0.1.0
+ *         class: LlmValidation
+ *         properties: { kubernetesVersion: '1.31' }
+ */
+export class LlmValidation {
+  private readonly kubernetesVersion: string;
+
+  /**
+   * @throws when a property is unknown, or when there are no schemas for the version
+   */
+  constructor(props: LlmValidationProps = {}) {
+    const unknown = Object.keys(props).filter((name) => name !== 'kubernetesVersion');
+    if (unknown.length > 0) {
+      throw new Error(`LlmValidation: properties has ${unknown.join(', ')}; allowed is kubernetesVersion`);
+    }
+    // Without quotes, 1.30 in YAML is the number 1.3.
+    const version: unknown = props.kubernetesVersion ?? '1.31';
+    if (typeof version !== 'string' || !VERSION.test(version)) {
+      const given = JSON.stringify(version);
+      throw new Error(
+        `LlmValidation: kubernetesVersion is ${given}; allowed are '1.29' to '1.34', in quotes`,
+      );
+    }
+    this.kubernetesVersion = version;
+  }
+
+  /**
+   * Checks all manifests together.
+   *
+   * @param context a `ValidationContext` of cdk8s-cli
+   */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- cdk8s-cli is no dependency of this library
+  public async validate(context: any): Promise<void> {
+    const { manifests, report } = context as Context;
+    const objects = manifests.flatMap((manifest) => objectsOf(context as Context, manifest));
+    const violations = checkObjects(objects, { kubernetesVersion: this.kubernetesVersion });
+    for (const violation of violations) report.addViolation(reportOf(violation));
+    report.submit(violations.length > 0 ? 'failure' : 'success', {
+      kubernetesVersion: this.kubernetesVersion,
+      objects: String(objects.length),
+    });
+    return Promise.resolve();
+  }
+}
+
+/** The objects of a file, those of its Lists among them. An empty document is none. */
+function objectsOf(context: Context, manifest: string): CheckedObject[] {
+  const documents = context.parseManifest(manifest) as (KubeObject | null)[];
+  return documents
+    .filter((document) => document !== null)
+    .flatMap((document) =>
+      document.kind === 'List' && Array.isArray(document.items)
+        ? (document.items as KubeObject[])
+        : [document],
+    )
+    .map((object) => ({ object, where: manifest }));
+}
+
+function reportOf({ rule, object, where, field, message }: Violation) {
+  const sentence = field === undefined ? message : `${field} ${message}`;
+  return {
+    ruleName: rule,
+    recommendation: `${object}: ${sentence}`,
+    fix: sentence,
+    violatingResources: [
+      { resourceName: object, manifestPath: where, locations: field === undefined ? [] : [field] },
+    ],
+  };
+}

@@ -1,0 +1,174 @@
+import { execFileSync } from 'node:child_process';
+import * as path from 'node:path';
+import { checkObjects, KubeObject } from '../../src/validation/check';
+import { checked, Good, goodObjects } from './good-objects';
+
+function schemaViolations(good: Good, kubernetesVersion = '1.31'): string[] {
+  return checkObjects(checked(good), { kubernetesVersion })
+    .filter((violation) => violation.rule === 'schema')
+    .map(({ where, field, message }) => `${where}: ${field ?? ''} ${message}`);
+}
+
+function edited(edit: (good: Good) => void): Good {
+  const good = goodObjects();
+  edit(good);
+  return good;
+}
+
+function container(object: KubeObject) {
+  return object.spec.template.spec.containers[0];
+}
+
+test.each<[string, (good: Good) => void, string]>([
+  [
+    'a misspelt field',
+    ({ download }) => (container(download).comand = ['x']),
+    'download: spec.template.spec.containers[0].comand is not a known field. Did you mean command?',
+  ],
+  [
+    'a number as a text',
+    ({ foreign }) => (foreign.spec.replicas = '2'),
+    'foreign: spec.replicas is "2"; it must be a whole number',
+  ],
+  [
+    'a fraction',
+    ({ foreign }) => (foreign.spec.replicas = 1.5),
+    'foreign: spec.replicas is 1.5; it must be a whole number',
+  ],
+  [
+    'a number where a text is due',
+    ({ foreign }) => (container(foreign).env = [{ name: 'PORT', value: 80 }]),
+    'foreign: spec.template.spec.containers[0].env[0].value is 80; it must be a string (in quotes, where it reads as something else)',
+  ],
+  [
+    'null',
+    ({ foreign }) => (foreign.metadata.creationTimestamp = null),
+    'foreign: metadata.creationTimestamp is null; it must be a string (in quotes, where it reads as something else)',
+  ],
+  [
+    'a field of another type',
+    ({ foreign }) => (container(foreign).command = 'sh'),
+    'foreign: spec.template.spec.containers[0].command is "sh"; it must be a list',
+  ],
+  [
+    'a value that is none',
+    ({ root }) => (root.spec.strategy.type = 'recreate'),
+    'root: spec.strategy.type is "recreate"; allowed are "Recreate", "RollingUpdate". Did you mean "Recreate"?',
+  ],
+  [
+    'a quantity that is none',
+    ({ claim }) => (claim.spec.resources.requests.storage = '20GB'),
+    'claim: spec.resources.requests.storage is "20GB"; it must be a quantity: a number with a suffix or none, such as 500m, 2, 20Gi',
+  ],
+  [
+    'what is missing',
+    ({ service }) => delete service.spec.ports[0].port,
+    'service: spec.ports[0].port is missing; it is required',
+  ],
+  ['status', ({ root }) => (root.status = {}), 'root: status is written by the cluster; leave it out'],
+  [
+    'a volume that is two',
+    ({ root }) => (root.spec.template.spec.volumes[0].emptyDir = {}),
+    'root: spec.template.spec.volumes[0] is {"name":"models","persistentVolumeClaim":{"claimName":"qw...; it must say exactly one thing of what it can',
+  ],
+  [
+    'an unknown field far from any other',
+    ({ workerBudget }) => (workerBudget.spec.zzzzzzzzz = 1),
+    'workerBudget: spec.zzzzzzzzz is not a known field; allowed are maxUnavailable, minAvailable, selector, unhealthyPodEvictionPolicy',
+  ],
+  [
+    'a field of a custom resource',
+    ({ downloadPhase }) => (downloadPhase.spec.dependson = []),
+    'downloadPhase: spec.dependson is not a known field. Did you mean dependsOn?',
+  ],
+  [
+    'a value of a custom resource',
+    ({ application }) => (application.spec.syncPolicy.automated.prune = 'true'),
+    'application: spec.syncPolicy.automated.prune is "true"; it must be true or false',
+  ],
+  [
+    'a kind under an apiVersion that is not its own',
+    ({ root }) => (root.apiVersion = 'extensions/v1beta1'),
+    'root: apiVersion is "extensions/v1beta1"; a Deployment is of apiVersion "apps/v1"',
+  ],
+])('%s is refused', (_name, edit, message) => {
+  expect(schemaViolations(edited(edit))).toEqual([message]);
+});
+
+test('a whole number or a text, and quantities as numbers, are taken', () => {
+  const good = edited(({ workerBudget, foreign }) => {
+    workerBudget.spec.maxUnavailable = '25%';
+    container(foreign).resources.limits.cpu = 1;
+    container(foreign).resources.requests.cpu = 0.5;
+  });
+  expect(schemaViolations(good)).toEqual([]);
+});
+
+test('every kind is closed, at its top, in its spec and in its metadata', () => {
+  const good = goodObjects() as unknown as Record<string, KubeObject>;
+  for (const [where, object] of Object.entries(good)) {
+    object.unknwon = 1;
+    object.metadata.unknwon = 1;
+    if (object.spec) object.spec.unknwon = 1;
+    const found = schemaViolations({ [where]: object } as unknown as Good);
+    expect(found).toHaveLength(object.spec ? 3 : 2);
+    for (const text of found) expect(text).toMatch(/unknwon is not a known field/);
+  }
+});
+
+test.each<[string, string, string, (good: Good) => void]>([
+  ['spec.managedBy', '1.31', '1.32', ({ download }) => (download.spec.managedBy = 'example.com/x')],
+  ['spec.successPolicy', '1.30', '1.31', ({ download }) => (download.spec.successPolicy = { rules: [] })],
+  [
+    'spec.template.spec.resourceClaims',
+    '1.33',
+    '1.34',
+    ({ download }) =>
+      (download.spec.template.spec.resourceClaims = [{ name: 'gpus', resourceClaimTemplateName: 'gpus' }]),
+  ],
+  [
+    'spec.template.spec.containers[0].lifecycle.preStop.sleep',
+    '1.29',
+    '1.30',
+    ({ root }) => (container(root).lifecycle.preStop = { sleep: { seconds: 5 } }),
+  ],
+  [
+    'spec.template.spec.containers[0].resizePolicy',
+    '1.32',
+    '1.33',
+    ({ foreign }) =>
+      (container(foreign).resizePolicy = [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }]),
+  ],
+  [
+    'spec.trafficDistribution',
+    '1.30',
+    '1.31',
+    ({ service }) => (service.spec.trafficDistribution = 'PreferClose'),
+  ],
+])('%s is refused for %s and taken for %s', (field, older, newer, edit) => {
+  const message = `${field} needs Kubernetes ${newer}; the target is ${older}. Leave it out, or raise kubernetesVersion`;
+  expect(schemaViolations(edited(edit), older)).toEqual([expect.stringContaining(message)]);
+  expect(schemaViolations(edited(edit), newer)).toEqual([]);
+});
+
+test('a field that was taken away is refused for newer versions', () => {
+  const edit = ({ download }: Good) =>
+    (download.spec.template.spec.resourceClaims = [{ name: 'gpus', source: { resourceClaimName: 'x' } }]);
+  expect(schemaViolations(edited(edit), '1.34')).toEqual([
+    expect.stringContaining('resourceClaims[0].source exists up to Kubernetes 1.30 only; the target is 1.34'),
+  ]);
+});
+
+test('an image volume needs a version that is newer than all schemas', () => {
+  const good = edited(({ foreign }) => {
+    foreign.spec.template.spec.volumes = [{ name: 'model', image: { reference: 'registry.example/m:v1' } }];
+    container(foreign).volumeMounts = [{ name: 'model', mountPath: '/m' }];
+  });
+  expect(schemaViolations(good, '1.34')).toEqual([expect.stringContaining('needs Kubernetes 1.35')]);
+});
+
+test('the generated files are what the schemas give', () => {
+  const root = path.join(__dirname, '../..');
+  const script = path.join(root, 'scripts/schemas.mjs');
+  expect(execFileSync(process.execPath, [script, '--check'], { encoding: 'utf8' })).toBe('');
+});
