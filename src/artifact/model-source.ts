@@ -1,6 +1,6 @@
 import type { ISecret } from 'cdk8s-plus-28';
 import { PublishedDllamaModel } from '../engines/dllama/published-models';
-import { InputError } from '../pod/input-error';
+import { InputError, withoutCredentials } from '../pod/input-error';
 
 /** The public hub. */
 export const HUGGING_FACE = 'https://huggingface.co';
@@ -144,7 +144,10 @@ export class ModelSource {
     }
     const endpoint = (props.endpoint ?? HUGGING_FACE).replace(/\/+$/, '');
     if (!isWebAddress(endpoint)) {
-      throw new InputError(where, 'endpoint', endpoint, { allowed: "an 'https://' or 'http://' address" });
+      throw new InputError(where, 'endpoint', withoutCredentials(endpoint), {
+        allowed: "an 'https://' or 'http://' address without credentials",
+        advice: 'A token is given by tokenSecret.',
+      });
     }
     if (!/^[0-9a-f]{40}$/.test(props.revision ?? '')) {
       const ref = props.revision || 'main';
@@ -195,7 +198,7 @@ function readAddress(address: string): { repo: string; revision?: string; endpoi
     address,
   );
   if (web) return { repo: web[2], revision: web[3], endpoint: web[1] };
-  throw new InputError('ModelSource.parse', 'address', address, {
+  throw new InputError('ModelSource.parse', 'address', withoutCredentials(address), {
     allowed: "'hf://org/name@<commit>' or 'https://huggingface.co/org/name[/tree/<commit>]'",
     advice: 'Other schemes are not known.',
   });
@@ -203,7 +206,7 @@ function readAddress(address: string): { repo: string; revision?: string; endpoi
 
 function isWebAddress(text: string): boolean {
   try {
-    return ['https:', 'http:'].includes(new URL(text).protocol);
+    return ['https:', 'http:'].includes(new URL(text).protocol) && !text.includes('@');
   } catch {
     return false;
   }

@@ -1,7 +1,7 @@
 import type { Size } from 'cdk8s';
 import type { ISecret, PersistentVolumeAccessMode, PersistentVolumeReclaimPolicy } from 'cdk8s-plus-28';
 import type { IConstruct } from 'constructs';
-import { InputError } from '../pod/input-error';
+import { InputError, withoutCredentials } from '../pod/input-error';
 import { Owner } from '../pod/owner';
 import { claimVolume } from './claim-volume';
 import { s3Volume } from './s3-volume';
@@ -123,6 +123,16 @@ export interface StoreVolume {
   readonly namespace: string;
   readonly claimName: string;
   readonly accessModes: string[];
+  /**
+   * The claim by whose label the pods that mount this one find each other's node: its own, or that of a claim
+   * which a pod mounts beside it.
+   */
+  readonly nodeOf: string;
+}
+
+/** Whether one node at a time can mount a volume. @internal */
+export function isSingleNode(volume: Pick<StoreVolume, 'accessModes'>): boolean {
+  return !volume.accessModes.some((mode) => mode === 'ReadWriteMany' || mode === 'ReadOnlyMany');
 }
 
 /** What kind of store, as plain data. @internal */
@@ -167,10 +177,10 @@ export class ModelStore {
    */
   public static s3(props: S3StoreProps): ModelStore {
     const where = 'ModelStore.s3';
-    if (!/^https?:\/\/[^/\s]+\/?$/.test(props.endpoint)) {
-      throw new InputError(where, 'endpoint', props.endpoint, {
+    if (!/^https?:\/\/[^/\s@]+\/?$/.test(props.endpoint)) {
+      throw new InputError(where, 'endpoint', withoutCredentials(props.endpoint), {
         allowed: "'http(s)://host[:port]'",
-        advice: 'The bucket is a field of its own.',
+        advice: 'The bucket and the credentials are fields of their own.',
       });
     }
     if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(props.bucket)) {
@@ -179,7 +189,8 @@ export class ModelStore {
       });
     }
     const prefix = props.prefix ?? '';
-    if (prefix !== '' && !/^[\w.=@+-]+(\/[\w.=@+-]+)*$/.test(prefix)) {
+    const isPath = /^[\w.=@+-]+(\/[\w.=@+-]+)*$/.test(prefix) && !/(^|\/)\.{1,2}(\/|$)/.test(prefix);
+    if (prefix !== '' && !isPath) {
       throw new InputError(where, 'prefix', prefix, {
         allowed: "folder names joined by '/', none at the ends",
       });
@@ -211,13 +222,28 @@ export class ModelStore {
    * with that first user, because a claim must be applied with its first consumer: a class that binds on
    * first use would block every earlier phase for ever.
    *
+   * @param beside a volume that the user's pods mount too: where one node alone can mount either, it has to be
+   * the same one for both, and for all who mount one of them
    * @internal
    */
-  public _volume(user: Owner): StoreVolume {
+  public _volume(user: Owner, beside?: StoreVolume): StoreVolume {
     const volumes = this.volumes.get(user.scope.node.root) ?? new Map<string, StoreVolume>();
     this.volumes.set(user.scope.node.root, volumes);
     const known = volumes.get(user.namespace);
-    if (known) return known;
+    if (known) {
+      if (beside && bothSingleNode(known, beside) && known.nodeOf !== beside.nodeOf) {
+        throw new InputError(
+          user.scope,
+          'store',
+          `claim ${known.claimName}, which one node alone can mount`,
+          {
+            allowed: `one that is used first here, together with claim ${beside.claimName}`,
+            advice: 'Pods that use each alone may hold them on two nodes. Use one store, or ReadWriteMany.',
+          },
+        );
+      }
+      return known;
+    }
     const [other] = volumes.values();
     if (other && this._spec.kind === 'claim' && this._spec.create) {
       throw new InputError(user.scope, 'store', `claim ${other.claimName} of namespace ${other.namespace}`, {
@@ -225,11 +251,15 @@ export class ModelStore {
         advice: 'A claim cannot be mounted from another namespace: make a store for each namespace.',
       });
     }
-    const volume =
-      this._spec.kind === 'claim' ? claimVolume(user, this._spec) : s3Volume(user, this._spec.s3);
+    const made = this._spec.kind === 'claim' ? claimVolume(user, this._spec) : s3Volume(user, this._spec.s3);
+    const volume = beside && bothSingleNode(made, beside) ? { ...made, nodeOf: beside.nodeOf } : made;
     volumes.set(user.namespace, volume);
     return volume;
   }
+}
+
+function bothSingleNode(one: StoreVolume, other: StoreVolume): boolean {
+  return isSingleNode(one) && isSingleNode(other);
 }
 
 function checkClaimName(where: string, name: string): void {

@@ -12,7 +12,7 @@ import { Phase } from '../phases/phase';
 import { checkPositiveInteger } from '../pod/checks';
 import { ARTIFACT_PROGRAM, artifactFolder, guard, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
-import { InputError } from '../pod/input-error';
+import { InputError, withoutCredentials } from '../pod/input-error';
 import { addJob } from '../pod/job';
 import { ANNOTATION } from '../pod/metadata';
 import { addNetworkPolicy, portOf } from '../pod/network';
@@ -220,6 +220,7 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
     tokenizerFile: `dllama_tokenizer_${name}.t`,
     weights,
   });
+  const input = model.store._volume(owner);
   return {
     owner,
     model,
@@ -227,8 +228,8 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
     weights,
     name,
     converter,
-    input: model.store._volume(owner),
-    output: resolveOutput(scope, owner, model, store, bytes),
+    input,
+    output: resolveOutput(scope, { owner, model, input, store, bytes }),
     threads: checkPositiveInteger(scope, 'threads', props.threads ?? converter.threads),
     memory: resolveMemory(scope, props, converter, model),
     image: checkImage(scope, 'image', props.image ?? PYTHON_IMAGE),
@@ -252,13 +253,15 @@ function defaultName(model: Artifact): string {
   return model.provenance.repository.split('/')[1].toLowerCase();
 }
 
-function resolveOutput(
-  scope: Construct,
-  owner: Owner,
-  model: Artifact,
-  store: ModelStore,
-  bytes: number | undefined,
-): Output {
+interface OutputChoice {
+  readonly owner: Owner;
+  readonly model: Artifact;
+  readonly input: StoreVolume;
+  readonly store: ModelStore;
+  readonly bytes: number | undefined;
+}
+
+function resolveOutput(scope: Construct, { owner, model, input, store, bytes }: OutputChoice): Output {
   if (store._spec.kind === 's3') {
     if (bytes === undefined) {
       throw new InputError(scope, 'model', `${model.provenance.repository}, whose facts are not known`, {
@@ -268,7 +271,7 @@ function resolveOutput(
     }
     return { kind: 's3', s3: store._spec.s3, scratch: mebibytesFor(1.02 * bytes + TOKENIZER_BYTES) };
   }
-  return store === model.store ? { kind: 'same' } : { kind: 'claim', volume: store._volume(owner) };
+  return store === model.store ? { kind: 'same' } : { kind: 'claim', volume: store._volume(owner, input) };
 }
 
 /** No tokenizer of a supported model comes near it. */
@@ -300,7 +303,7 @@ function resolvePackages(scope: Construct, props: DllamaConversionProps): Packag
   for (const field of ['pipProxy', 'pipIndexUrl'] as const) {
     const url = props[field];
     if (url !== undefined && !/^https?:\/\/[^\s/@]+(\/[^\s@]*)?$/.test(url)) {
-      throw new InputError(scope, field, url.includes('@') ? 'an address with credentials' : url, {
+      throw new InputError(scope, field, withoutCredentials(url), {
         allowed: "'http(s)://host[:port][/path]' without credentials",
       });
     }

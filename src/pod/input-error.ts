@@ -24,3 +24,8 @@ export class InputError extends Error {
     this.name = 'InputError';
   }
 }
+
+/** An address as an error may show it: errors end up in the logs of a pipeline. */
+export function withoutCredentials(address: string): string {
+  return address.replace(/:\/\/[^/@]*@/, '://***@');
+}

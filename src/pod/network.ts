@@ -39,14 +39,8 @@ export function addNetworkPolicy(owner: Owner, spec: NetworkSpec): void {
       spec: {
         podSelector: { matchLabels: selectorLabels(owner, spec.component) },
         policyTypes: ['Ingress', 'Egress'],
-        ingress: spec.ingress.map(({ peers, ports }) => ({
-          ...(peers ? { from: peers } : {}),
-          ports: tcp(ports),
-        })),
-        egress: [
-          ...(spec.dns ? [DNS] : []),
-          ...spec.egress.map(({ peers, ports }) => ({ ...(peers ? { to: peers } : {}), ports: tcp(ports) })),
-        ],
+        ingress: rules('from', spec.ingress),
+        egress: [...(spec.dns ? [DNS] : []), ...rules('to', spec.egress)],
       },
     },
   });
@@ -56,6 +50,13 @@ export function addNetworkPolicy(owner: Owner, spec: NetworkSpec): void {
 export function portOf(address: string): number {
   const url = new URL(address);
   return url.port ? Number(url.port) : url.protocol === 'http:' ? 80 : 443;
+}
+
+/** A rule for each opening. One to no peers is none: to Kubernetes, an empty list of peers is everyone. */
+function rules(direction: 'from' | 'to', openings: Opening[]): Record<string, unknown>[] {
+  return openings
+    .filter(({ peers }) => peers?.length !== 0)
+    .map(({ peers, ports }) => ({ ...(peers ? { [direction]: peers } : {}), ports: tcp(ports) }));
 }
 
 function tcp(ports: (number | string)[]): Record<string, unknown>[] {

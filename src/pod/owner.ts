@@ -1,4 +1,4 @@
-import { ApiObject, Chart } from 'cdk8s';
+import { ApiObject, Chart, JsonPatch } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { Phase, phaseName } from '../phases/phase';
 import { InputError } from './input-error';
@@ -87,17 +87,20 @@ export function standardLabels(owner: Owner, component?: string): Record<string,
 /** Adds an object to the owner's chart, with the metadata that all our objects have. */
 export function addObject(owner: Owner, id: string, spec: ObjectSpec): ApiObject {
   const { apiVersion, kind, name, component, labels, annotations, namespaced = true, body } = spec;
-  return new ApiObject(owner.scope, id, {
+  const object = new ApiObject(owner.scope, id, {
     apiVersion,
     kind,
     metadata: {
       name,
-      ...(namespaced ? { namespace: owner.namespace } : {}),
+      namespace: owner.namespace,
       labels: { ...standardLabels(owner, component), ...labels },
       annotations: defined({ [ANNOTATION.syncWave]: String(owner.phase), ...annotations }),
     },
     ...body,
   });
+  // cdk8s gives every object its chart's namespace.
+  if (!namespaced) object.addJsonPatch(JsonPatch.remove('/metadata/namespace'));
+  return object;
 }
 
 /** Without the entries that are undefined. */

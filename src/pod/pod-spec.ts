@@ -1,4 +1,4 @@
-import { StoreVolume } from '../artifact/model-store';
+import { isSingleNode, StoreVolume } from '../artifact/model-store';
 import { claimLabel } from './metadata';
 import { Programs } from './programs';
 import { ContainerResources, renderResources } from './resources';
@@ -77,7 +77,7 @@ export function renderPod(pod: PodSpec): Record<string, unknown> {
     securityContext: podSecurityContext(),
     ...(nodeSelector && Object.keys(nodeSelector).length ? { nodeSelector } : {}),
     ...(tolerations?.length ? { tolerations } : {}),
-    ...(pod.stores.some(isSingleNode) ? { affinity: togetherOn(pod.stores.filter(isSingleNode)) } : {}),
+    ...(pod.stores.some(isSingleNode) ? { affinity: togetherOn(pod.stores) } : {}),
     ...pod.more,
     ...(pod.initContainers?.length ? { initContainers: pod.initContainers.map(renderContainer) } : {}),
     containers: pod.containers.map(renderContainer),
@@ -88,7 +88,7 @@ export function renderPod(pod: PodSpec): Record<string, unknown> {
 /** The labels that draw the pods of a single-node volume together. */
 export function storeLabels(stores: StoreVolume[]): Record<string, string> {
   return Object.fromEntries(
-    stores.filter(isSingleNode).map((store) => [claimLabel(store.claimName), 'mounted']),
+    stores.filter(isSingleNode).map((store) => [claimLabel(store.nodeOf), 'mounted']),
   );
 }
 
@@ -108,10 +108,6 @@ export function storeMount(access: 'read' | 'write'): Record<string, unknown> {
   return { name: 'models', mountPath: MODELS_FOLDER, ...(access === 'read' ? { readOnly: true } : {}) };
 }
 
-function isSingleNode(store: StoreVolume): boolean {
-  return !store.accessModes.some((mode) => mode === 'ReadWriteMany' || mode === 'ReadOnlyMany');
-}
-
 /**
  * A ReadWriteOnce volume is attached to one node at a time. A waiting server that was scheduled first, on
  * another node, would keep it from the download that it waits for. So all pods that mount it must share a
@@ -120,10 +116,9 @@ function isSingleNode(store: StoreVolume): boolean {
 function togetherOn(stores: StoreVolume[]): Record<string, unknown> {
   return {
     podAffinity: {
-      requiredDuringSchedulingIgnoredDuringExecution: stores.map((store) => ({
-        labelSelector: { matchLabels: storeLabels([store]) },
-        topologyKey: 'kubernetes.io/hostname',
-      })),
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        { labelSelector: { matchLabels: storeLabels(stores) }, topologyKey: 'kubernetes.io/hostname' },
+      ],
     },
   };
 }
