@@ -523,7 +523,8 @@ class RootWatch:
 
     def __init__(self, options):
         self.path = options.proc_net_tcp
-        self.addresses = ('0100007F:%04X' % options.root_port, '00000000:%04X' % options.root_port)
+        self.root_port = ':%04X' % options.root_port
+        self.addresses = ('0100007F' + self.root_port, '00000000' + self.root_port)
         self.worker_port = ':%04X' % options.worker_port
         self.wanted = options.workers
         self.restart_file = os.path.join(options.state_dir, 'restart-root')
@@ -554,10 +555,10 @@ class RootWatch:
         return state
 
     def _state(self, workers):
+        if os.path.exists(self.restart_file):  # first: a root that is stopped for this comes back
+            return 'restart-requested'
         if os.path.exists(self.draining_file):
             return 'draining'
-        if os.path.exists(self.restart_file):
-            return 'restart-requested'
         if self.inode is None:
             return 'restarting' if self.ever_up else 'starting'
         return 'serving' if workers >= self.wanted else 'degraded'
@@ -566,9 +567,9 @@ class RootWatch:
         inode, workers = None, 0
         with open(self.path) as table:
             for line in table:
-                row = line.split()
-                if len(row) < 10:
+                if self.root_port not in line and self.worker_port not in line:
                     continue
+                row = line.split()
                 local, remote, state = row[1:4]
                 if state == self.LISTEN and local in self.addresses:
                     inode = row[9]

@@ -4,7 +4,7 @@ import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 
-const FRONT = path.join(__dirname, '../../../src/runtime/dllama_front.py');
+export const FRONT = path.join(__dirname, '../../../src/runtime/dllama_front.py');
 const DOUBLE = path.join(__dirname, '../../doubles/dllama-api.py');
 // Long enough for a slow machine: nothing waits this long when all is well.
 const PATIENCE_MS = 30_000;
@@ -67,12 +67,14 @@ export class Program {
   }
 }
 
+type Json = ReturnType<typeof JSON.parse>;
+
 /** One answer, read to its end. */
 export interface Answer {
   readonly status: number;
   readonly headers: Record<string, string>;
   readonly body: string;
-  readonly json: any;
+  readonly json: Json;
   /** The `data:` of each server-sent event. */
   readonly events: string[];
 }
@@ -171,6 +173,8 @@ export interface StandOptions {
   readonly workers?: number;
   /** Do not start the double, or do not wait for the front to see it serve. */
   readonly withoutRoot?: boolean;
+  /** The script that runs the double, as in its container. */
+  readonly underScript?: string;
 }
 
 /** A front before a double of dllama-api, in a folder of their own. */
@@ -183,8 +187,7 @@ export class Stand {
     }
     stand.rootPort = await freePort();
     if (!options.withoutRoot) stand.startRoot();
-    stand.startFront();
-    stand.port = Number((await stand.front.says(/listening on .*:(\d+)/))[1]);
+    await stand.startFront();
     if (!options.withoutRoot) await stand.serving();
     return stand;
   }
@@ -206,14 +209,14 @@ export class Stand {
   public startRoot(): void {
     const workers = Array<string>(this.options.workers ?? 0).fill(`127.0.0.1:${this.workerPort}`);
     const args = ['--port', String(this.rootPort), '--log', this.rootLog, ...(this.options.double ?? [])];
-    this.root = new Program('python3', [
-      DOUBLE,
-      ...args,
-      ...(workers.length ? ['--workers', ...workers] : []),
-    ]);
+    const double = ['python3', DOUBLE, ...args, ...(workers.length ? ['--workers', ...workers] : [])];
+    const script = this.options.underScript;
+    const [command, ...rest] = script ? ['sh', script, 'root', ...double] : double;
+    const env = { STATE_DIR: this.stateDir, DLLAMA_ROOT_PORT: String(this.rootPort) };
+    this.root = new Program(command, rest, env);
   }
 
-  public startFront(): void {
+  public async startFront(...more: string[]): Promise<void> {
     const values = {
       '--host': '127.0.0.1',
       '--port': '0',
@@ -223,11 +226,9 @@ export class Stand {
       '--model-id': 'tiny',
       '--state-dir': this.stateDir,
     };
-    this.front = new Program('python3', [
-      FRONT,
-      ...Object.entries(values).flat(),
-      ...(this.options.front ?? []),
-    ]);
+    const args = [...Object.entries(values).flat(), ...(this.options.front ?? []), ...more];
+    this.front = new Program('python3', [FRONT, ...args]);
+    this.port = Number((await this.front.says(/listening on .*:(\d+)/))[1]);
   }
 
   /** Connects, and is closed with the stand. */
@@ -270,13 +271,13 @@ export class Stand {
   }
 
   /** The chat bodies that the root was given, in order. */
-  public get given(): any[] {
+  public get given(): Json[] {
     if (!fs.existsSync(this.rootLog)) return [];
     const lines = fs.readFileSync(this.rootLog, 'utf8').split('\n').slice(0, -1);
     return lines.map((line) => JSON.parse(line));
   }
 
-  public get lastGiven(): any {
+  public get lastGiven(): Json {
     return this.given.at(-1);
   }
 
