@@ -451,6 +451,14 @@ def pair_rows(first, last, head_dim):
     return head * head_dim + within % 2 * (head_dim // 2) + within // 2
 
 
+def to_float32(dtype, source, values):
+    """Fills `values` from weights as they are stored in safetensors."""
+    if dtype == 'BF16':  # the upper half of a float32
+        np.left_shift(source, 16, out=values.view(np.uint32).reshape(source.shape), dtype=np.uint32)
+    else:
+        values.reshape(source.shape)[...] = source
+
+
 class Encoder:
     """Weights to the bytes of a .m file. Each thread has one, with the scratch memory of its steps."""
 
@@ -463,22 +471,15 @@ class Encoder:
             self._values = np.empty(size, np.float32)
             self._levels = np.empty(size, np.uint8)
 
-    def floats(self, dtype, source):
-        """The weights as float32, in scratch memory."""
-        self._reserve(source.size)
-        values = self._values[:source.size]
-        if dtype == 'BF16':  # the upper half of a float32
-            np.left_shift(source, 16, out=values.view(np.uint32).reshape(source.shape), dtype=np.uint32)
-        else:
-            values.reshape(source.shape)[...] = source
-        return values
-
     def encode(self, weight_type, dtype, source, out):
         """Fills `out` (bytes) from `source` (a matrix); False where a weight is not finite or too large."""
-        values = self.floats(dtype, source)
         if weight_type == F32:
-            out.view('<f4')[...] = values
+            values = out.view('<f4')
+            to_float32(dtype, source, values)
             return bool(np.isfinite(values).all())
+        self._reserve(source.size)
+        values = self._values[:source.size]
+        to_float32(dtype, source, values)
         return self._q40(values.reshape(-1, BLOCK_WEIGHTS), out.reshape(-1, BLOCK_BYTES))
 
     def _q40(self, blocks, out):

@@ -244,6 +244,19 @@ it('says that an output cannot be written', async () => {
   expect(outcome.code).toBe(77);
 });
 
+it('tells how far it is', async () => {
+  const [python, program, ...args] = workplace.command(options(workplace.freshPath()));
+  const impatient = [
+    `import sys; sys.path.insert(0, ${JSON.stringify(path.dirname(program))})`,
+    'import artifact, dllama_convert',
+    'dllama_convert.PROGRESS_SECONDS = 0',
+    'artifact.run(dllama_convert.main)',
+  ].join('\n');
+  const { code, stdout } = await workplace.run([python, '-c', impatient, ...args]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^\d\d:\d\d:\d\dZ \d+% of \d+ million parameters, \d+ million\/s, \d+ s left$/m);
+});
+
 it('takes memory by threads, not by the size of a tensor', async () => {
   // One tensor of 77 million weights, for which upstream's converter takes over 2 GiB.
   const wide = workplace.makeLargeModel('wide', {
