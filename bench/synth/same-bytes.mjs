@@ -17,7 +17,7 @@ export function requireSameBytes() {
 
 /** Of all files; their names differ. */
 function hashes(name) {
-  const [node, ...args] = script(`${name}.mjs`, PIPELINES, output(name));
+  const [node, ...args] = script(`${name}.cjs`, PIPELINES, output(name));
   execFileSync(node, args);
   return yamlFiles(name)
     .map((file) =>

@@ -15,13 +15,13 @@ export function script(name, ...args) {
 /** The tool that the others are compared with, and whose files kustomize reads. */
 export const PHASED_APP = {
   name: 'PhasedApp, with checks',
-  command: (count) => script('phased.mjs', count, output('phased')),
+  command: (count) => script('phased.cjs', count, output('phased')),
   before: () => empty('phased'),
 };
 
 export const CDK8S_APP = {
   name: 'cdk8s App',
-  command: (count) => script('stock.mjs', count, output('stock')),
+  command: (count) => script('stock.cjs', count, output('stock')),
   before: () => empty('stock'),
 };
 
@@ -43,7 +43,7 @@ const KUSTOMIZE = {
 
 /** PhasedApp first. */
 export function tools() {
-  const [node, ...args] = script('objects.mjs', objectsFile());
+  const [node, ...args] = script('objects.cjs', objectsFile());
   mkdirSync(WORK, { recursive: true });
   execFileSync(node, args);
   return [PHASED_APP, CDK8S_APP, JSON_STRINGIFY, ...(hasKubectl() ? [KUSTOMIZE] : [])];

@@ -1,28 +1,21 @@
-// The example of the README, as often as wanted.
-import { Size } from 'cdk8s';
-import {
+// The example of the README, as often as wanted. CommonJS, as TypeScript makes it of a cdk8s program.
+const { Size } = require('cdk8s');
+const {
   DllamaConversion,
   DllamaTopology,
   ModelCache,
   ModelSource,
   ModelStore,
-} from '../../lib/src/index.js';
-
-const NAMESPACE = 'llm';
-
-/** Names of `count` pipelines. */
-export function pipelineNames(count) {
-  return Array.from({ length: count }, (_, i) => `qwen3-1.7b-${i + 1}`);
-}
+} = require('../../lib/src/index.js');
 
 /**
- * Fills pipelines: download, convert and serve Qwen3-1.7B.
+ * Adds pipelines that download, convert and serve Qwen3-1.7B.
  *
- * @param addPipeline - makes a pipeline of a name
+ * @param addPipeline - makes an empty pipeline of a name and props
  */
-export function addPipelines(count, addPipeline) {
-  for (const name of pipelineNames(count)) fill(addPipeline(name, { namespace: NAMESPACE }));
-}
+exports.addPipelines = (count, addPipeline) => {
+  for (let i = 1; i <= count; i++) fill(addPipeline(`qwen3-1.7b-${i}`, { namespace: 'llm' }));
+};
 
 function fill(pipeline) {
   const weights = new ModelCache(pipeline.download, 'weights', {
