@@ -26,30 +26,61 @@ export function schemaModule({ schema, places }) {
   return `${NOTICE}\nmodule.exports = ${JSON.stringify({ kinds: places, definitions: schema.definitions })};\n`;
 }
 
-/** A CommonJS module that exports a validate function for each apiVersion/Kind. */
-export async function validatorModule({ schema, places }) {
+/** A CommonJS module that exports for each apiVersion/Kind a function that says whether an object fits. */
+export async function acceptModule(schemas) {
+  return minify(withoutErrors(validatorCode(schemas, { allErrors: false })));
+}
+
+/** The same with functions that say all that is wrong, in their property `errors`. */
+export async function explainModule(schemas) {
+  return minify(validatorCode(schemas, { allErrors: true }));
+}
+
+function validatorCode({ schema, places }, { allErrors }) {
   const ajv = new Ajv.default({
     strict: true,
     allowUnionTypes: true,
-    allErrors: true,
+    allErrors,
     messages: false,
     inlineRefs: false,
     // The target version is the `this` of a validate function: { minor: 31 }.
     passContext: true,
-    code: { source: true, lines: false, optimize: 2 },
+    code: { source: true, lines: true, optimize: 2 },
   });
   addVersionKeyword(ajv, 'since', (minor, target) => _`${target}.minor < ${minor}`);
   addVersionKeyword(ajv, 'until', (minor, target) => _`${target}.minor > ${minor}`);
-
   ajv.addSchema(schema);
   const exported = Object.fromEntries(
     Object.entries(places).map(([kind, id]) => [kind, `kubernetes#/definitions/${encodeURIComponent(id)}`]),
   );
   for (const id of Object.values(exported)) ajv.getSchema(id);
-  const code = standalone.default(ajv, exported);
-  const { code: compact } = await transform(code, { minify: true, target: 'node20', charset: 'utf8' });
-  if (/\brequire\(/.test(compact)) throw new Error('the validator would need a module at run time');
-  return `${NOTICE}\n${compact}`;
+  return standalone.default(ajv, exported);
+}
+
+/**
+ * ajv's code without its error objects, which is half of it: nearly all objects are right, and loading is most of
+ * the cost of checking a few. Fails when ajv writes other code than this knows. A test compares both forms.
+ */
+function withoutErrors(code) {
+  const lean = code
+    .replace(/^validate\d+\.errors = (\[\{.*\}\]|vErrors);$/gm, '')
+    .replace(
+      /^vErrors = vErrors === null \? (validate\d+)\.errors : vErrors\.concat\(\1\.errors\);\nerrors = vErrors\.length;$/gm,
+      'return false;',
+    )
+    .replaceAll('let vErrors = null;', '')
+    .replaceAll(', {instancePath="", parentData, parentDataProperty, rootData=data}={})', ')')
+    .replace(/, \{instancePath:instancePath.*,rootData\}\)/g, ')');
+  const left = /.*(vErrors|\.errors|instancePath).*/.exec(lean);
+  if (left) throw new Error(`withoutErrors does not know this code of ajv: ${left[0]}`);
+  return lean;
+}
+
+async function minify(code) {
+  const options = { minify: true, treeShaking: true, format: 'cjs', target: 'node20', charset: 'utf8' };
+  const { code: small } = await transform(code, options);
+  if (/\brequire\(/.test(small)) throw new Error('the code would need a module at run time');
+  return `${NOTICE}\n${small}`;
 }
 
 function addVersionKeyword(ajv, keyword, isViolated) {

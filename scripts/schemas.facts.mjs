@@ -10,7 +10,7 @@ export const PACKAGES = {
   34: 'cdk8s-plus-34@2.0.54',
 };
 
-/** The kinds that we check, by apiVersion: those that we write, and all others that have pods or scale them. */
+/** The kinds that we check, by apiVersion: those that we write, and all others that have pods. */
 export const KINDS = {
   v1: [
     'ConfigMap',
@@ -23,7 +23,6 @@ export const KINDS = {
     'ServiceAccount',
   ],
   'apps/v1': ['DaemonSet', 'Deployment', 'ReplicaSet', 'StatefulSet'],
-  'autoscaling/v2': ['HorizontalPodAutoscaler'],
   'batch/v1': ['CronJob', 'Job'],
   'networking.k8s.io/v1': ['NetworkPolicy'],
   'policy/v1': ['PodDisruptionBudget'],
@@ -133,12 +132,41 @@ export const ENABLED_SINCE = {
   'core.v1.VolumeMount#recursiveReadOnly': '1.31',
 };
 
-/** Fields behind a feature gate that is off by default in every version above: unknown to us. */
-export const GATED = [
+/** Fields that nobody can use in YAML: unknown to us. */
+export const UNUSABLE = [
+  // Behind a feature gate that is off by default in every version above.
   'core.v1.Lifecycle#stopSignal',
   'core.v1.TypedObjectReference#namespace',
   'core.v1.VolumeProjection#clusterTrustBundle',
   'core.v1.VolumeProjection#podCertificate',
+  // Written by the cluster, or by a request of its own.
+  'core.v1.PodSpec#ephemeralContainers',
+  'meta.v1.ObjectMeta#managedFields',
+];
+
+/**
+ * Volumes by drivers that were once part of Kubernetes and that CSI has replaced. They are not looked into: half
+ * of all definitions would be theirs.
+ */
+export const FORMER_VOLUMES = [
+  'awsElasticBlockStore',
+  'azureDisk',
+  'azureFile',
+  'cephfs',
+  'cinder',
+  'fc',
+  'flexVolume',
+  'flocker',
+  'gcePersistentDisk',
+  'gitRepo',
+  'glusterfs',
+  'photonPersistentDisk',
+  'portworxVolume',
+  'quobyte',
+  'rbd',
+  'scaleIO',
+  'storageos',
+  'vsphereVolume',
 ];
 
 /** Further keywords of a definition: a volume or a peer that says nothing, or two things. */

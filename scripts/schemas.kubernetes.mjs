@@ -9,10 +9,11 @@ import {
   CONSTRAINTS,
   ENABLED_SINCE,
   ENUMS,
-  GATED,
+  FORMER_VOLUMES,
   KINDS,
   PACKAGES,
   QUANTITY_PATTERN,
+  UNUSABLE,
 } from './schemas.facts.mjs';
 
 /** The schema: `kinds` maps apiVersion/Kind to its definition. */
@@ -121,7 +122,7 @@ function mergeDefinition(id, versions) {
   const required = [];
   for (const field of fields) {
     const name = `${id}#${field}`;
-    if (GATED.includes(name)) continue;
+    if (UNUSABLE.includes(name)) continue;
     const present = having.filter((minor) => versions.get(minor).get(id).has(field));
     const { schema, required: isRequired } = versions.get(present.at(-1)).get(id).get(field);
     const since =
@@ -129,7 +130,7 @@ function mergeDefinition(id, versions) {
       (present[0] === minors[0] || present[0] === having[0] ? undefined : `1.${present[0]}`);
     const until = present.at(-1) === having.at(-1) ? undefined : `1.${present.at(-1)}`;
     properties[field] = {
-      ...withEnum(schema(), ENUMS[name]),
+      ...(isFormerVolume(id, field) ? { type: 'object' } : withEnum(schema(), ENUMS[name])),
       ...(since ? { since } : {}),
       ...(until ? { until } : {}),
     };
@@ -142,6 +143,10 @@ function mergeDefinition(id, versions) {
     ...CONSTRAINTS[id],
     additionalProperties: false,
   };
+}
+
+function isFormerVolume(id, field) {
+  return ['core.v1.Volume', 'core.v1.PersistentVolumeSpec'].includes(id) && FORMER_VOLUMES.includes(field);
 }
 
 /** With the values that a string, or each string of a list, may have. */
@@ -163,6 +168,12 @@ function requireFacts(definitions) {
   for (const name of [...Object.keys(ENUMS), ...Object.keys(ENABLED_SINCE)]) {
     const [id, field] = name.split('#');
     if (!definitions[id]?.properties[field]) throw new Error(`schemas.facts.mjs: there is no field ${name}`);
+  }
+  for (const field of FORMER_VOLUMES) {
+    const known = ['core.v1.Volume', 'core.v1.PersistentVolumeSpec'].some(
+      (id) => definitions[id].properties[field],
+    );
+    if (!known) throw new Error(`schemas.facts.mjs: there is no volume ${field}`);
   }
   for (const id of Object.keys(CONSTRAINTS)) {
     if (!definitions[id]) throw new Error(`schemas.facts.mjs: there is no definition ${id}`);

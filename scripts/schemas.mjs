@@ -1,5 +1,6 @@
 // Writes src/validation/generated/: the JSON Schema of every kind that we check, and what the library loads of
-// it: a validator compiled from it, which needs no ajv, and the schema as data for messages.
+// it: functions compiled from it, which need no ajv. accept.js says whether an object fits; when it does not,
+// explain.js says why, and schema.js what would.
 //
 //   node scripts/schemas.mjs              compile from the schema and imports/schemas; offline
 //   node scripts/schemas.mjs --packages   derive the schema anew from the npm packages first
@@ -7,7 +8,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { combineSchemas, formatSchema, schemaModule, validatorModule } from './schemas.compile.mjs';
+import {
+  acceptModule,
+  combineSchemas,
+  explainModule,
+  formatSchema,
+  schemaModule,
+} from './schemas.compile.mjs';
 import { customResourceSchemas } from './schemas.custom.mjs';
 import { kubernetesSchema } from './schemas.kubernetes.mjs';
 
@@ -25,7 +32,11 @@ if (option === '--packages') writeFileSync(schemaFile, formatSchema(kubernetesSc
 
 const kubernetes = JSON.parse(readFileSync(schemaFile, 'utf8'));
 const schemas = combineSchemas(kubernetes, customResourceSchemas(join(root, 'imports/schemas')));
-const files = { 'schema.js': schemaModule(schemas), 'validator.js': await validatorModule(schemas) };
+const files = {
+  'accept.js': await acceptModule(schemas),
+  'explain.js': await explainModule(schemas),
+  'schema.js': schemaModule(schemas),
+};
 
 for (const [name, text] of Object.entries(files)) {
   const file = join(folder, name);

@@ -21,9 +21,20 @@ interface SchemaError {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-interface Validate {
-  call(target: { minor: number }, value: unknown): boolean;
-  readonly errors: readonly SchemaError[];
+/** What a compiled schema is called on: the target version. */
+interface Target {
+  readonly minor: number;
+}
+
+/** By apiVersion/Kind. */
+type Functions<F> = Readonly<Record<string, F | undefined>>;
+
+interface Accept {
+  call(target: Target, value: unknown): boolean;
+}
+
+interface Explain extends Accept {
+  readonly errors: readonly SchemaError[] | null;
 }
 
 interface Schemas {
@@ -31,20 +42,26 @@ interface Schemas {
   readonly definitions: Readonly<Record<string, Schema>>;
 }
 
-let loaded: Readonly<Record<string, Validate | undefined>> | undefined;
+/* eslint-disable @typescript-eslint/no-require-imports -- generated JavaScript, loaded when it is needed */
 
-/** Loaded on the first check: a program that only builds constructs does not pay for it. */
-function validators(): Readonly<Record<string, Validate | undefined>> {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- generated JavaScript
-  loaded ??= require('./generated/validator.js') as Record<string, Validate>;
-  return loaded;
+let accept: Functions<Accept> | undefined;
+
+/** Says whether an object fits. Loaded on the first check: a program that checks nothing does not pay for it. */
+function accepting(): Functions<Accept> {
+  accept ??= require('./generated/accept.js') as Functions<Accept>;
+  return accept;
 }
 
-/** Loaded on the first error. */
+/** Says why one does not. Loaded when one does not. */
+function explaining(): Functions<Explain> {
+  return require('./generated/explain.js') as Functions<Explain>;
+}
+
 function schemas(): Schemas {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- generated JavaScript
   return require('./generated/schema.js') as Schemas;
 }
+
+/* eslint-enable @typescript-eslint/no-require-imports */
 
 /** Custom resources: their schemas have the fields that this library writes, and not those that others may. */
 const WRITTEN_BY_US = /^(argoproj\.io|kustomize\.toolkit\.fluxcd\.io)\//;
@@ -65,16 +82,23 @@ export type SchemaResult =
 export function checkSchema(entry: Entry, minor: number, report: Report): SchemaResult {
   const { apiVersion, kind } = entry.object;
   if (WRITTEN_BY_US.test(apiVersion) && !entry.ours) return checkMetadata(entry, report);
-  const validate = validators()[`${apiVersion}/${kind}`];
-  if (!validate) return checkUnknownKind(entry, report);
-  if (validate.call({ minor }, entry.object)) return 'readable';
+  const name = `${apiVersion}/${kind}`;
+  const fits = accepting()[name];
+  if (!fits) return checkUnknownKind(entry, report);
+  if (fits.call({ minor }, entry.object)) return 'readable';
   let result: SchemaResult = 'readable';
-  for (const error of validate.errors) {
+  for (const error of errorsOf(name, entry.object, minor)) {
     const { field, message } = explain(error, entry, minor);
     report(entry, field, message);
     if (!HARMLESS.has(error.keyword)) result = 'broken';
   }
   return result;
+}
+
+function errorsOf(name: string, object: unknown, minor: number): readonly SchemaError[] {
+  const explain = explaining()[name];
+  explain?.call({ minor }, object);
+  return explain?.errors ?? [];
 }
 
 /** Violations that leave all that a rule reads as it expects it. */
@@ -85,7 +109,7 @@ function checkUnknownKind(entry: Entry, report: Report): SchemaResult {
   const { apiVersion, kind } = entry.object;
   const isBuiltIn = !apiVersion.includes('.') || /\.k8s\.io\//.test(apiVersion);
   if (!isBuiltIn) return checkMetadata(entry, report);
-  const known = Object.keys(validators()).filter((name) => name.endsWith(`/${kind}`));
+  const known = Object.keys(accepting()).filter((name) => name.endsWith(`/${kind}`));
   if (known.length === 0) return checkMetadata(entry, report);
   const right = known[0].slice(0, -kind.length - 1);
   report(entry, 'apiVersion', `is ${quote(apiVersion)}; a ${kind} is of apiVersion ${quote(right)}`);

@@ -172,3 +172,40 @@ test('the generated files are what the schemas give', () => {
   const script = path.join(root, 'scripts/schemas.mjs');
   expect(execFileSync(process.execPath, [script, '--check'], { encoding: 'utf8' })).toBe('');
 });
+
+/** Values that break something wherever they are put. */
+const WRONG: unknown[] = [undefined, null, '', 'x', -1, 1.5, true, [], [1], {}, { x: 1 }];
+
+/** Every place of an object, as the path to it. */
+function placesOf(value: unknown, at: (string | number)[] = []): (string | number)[][] {
+  if (typeof value !== 'object' || value === null) return [at];
+  const inner = Object.entries(value).flatMap(([key, item]) => placesOf(item, [...at, key]));
+  return at.length > 0 ? [at, ...inner] : inner;
+}
+
+test('accept.js accepts what explain.js finds nothing wrong with, and only that', () => {
+  type Validate = { call(target: object, value: unknown): boolean; errors: object[] | null };
+  const generated = path.join(__dirname, '../../src/validation/generated');
+  const [accept, explain] = ['accept.js', 'explain.js'].map((name) =>
+    jest.requireActual<Record<string, Validate>>(path.join(generated, name)),
+  );
+  expect(Object.keys(accept)).toEqual(Object.keys(explain));
+  const counts = { accepted: 0, refused: 0 };
+  for (const { object } of checked(goodObjects())) {
+    const name = `${object.apiVersion}/${object.kind}`;
+    for (const place of placesOf(object)) {
+      for (const wrong of WRONG) {
+        const broken = structuredClone(object);
+        const parent = place.slice(0, -1).reduce((inner, key) => inner[key], broken as KubeObject);
+        parent[place.at(-1)!] = wrong;
+        const target = { minor: 29 + (counts.refused % 6) };
+        const accepted = accept[name].call(target, broken);
+        if (explain[name].call(target, broken) !== accepted)
+          throw new Error(`${name} ${place.join('.')} ${String(wrong)}`);
+        counts[accepted ? 'accepted' : 'refused'] += 1;
+      }
+    }
+  }
+  expect(counts.accepted).toBeGreaterThan(1000);
+  expect(counts.refused).toBeGreaterThan(5000);
+});
