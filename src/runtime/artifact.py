@@ -38,6 +38,7 @@ import stat
 import sys
 import threading
 import time
+import traceback
 import urllib.parse
 import urllib.request
 import xml.etree.ElementTree as xml
@@ -82,10 +83,17 @@ def read_marker(directory):
     """The marker of a complete artifact, or None."""
     try:
         with open(os.path.join(directory, MARKER), encoding='utf-8') as f:
-            marker = json.load(f)
-        return marker if isinstance(marker, dict) and 'files' in marker else None
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+            return parse_marker(f.read())
+    except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def parse_marker(text):
+    try:
+        marker = json.loads(text)
+    except ValueError:
+        return None
+    return marker if isinstance(marker, dict) and 'files' in marker else None
 
 
 def write_marker(directory, marker):
@@ -129,8 +137,9 @@ def run(main):
         code, message = failure.code, str(failure)
     except OSError as error:
         code, message = os_error_code(error), str(error)
-    except MemoryError:
-        code, message = TRANSIENT, 'out of memory: raise the memory limit, or lower --workers or --chunk-mib'
+    except Exception as error:
+        traceback.print_exc()
+        code, message = TRANSIENT, 'a defect of this program, or no memory left: %r' % error
     if code:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         log('FAILED (exit %d): %s' % (code, message))
@@ -229,6 +238,11 @@ class Patience:
 
 
 RETRYABLE = (Again, OSError, http.client.HTTPException)
+
+
+def secret(name):
+    """An environment variable, or None; Secrets made by hand often end in a line feed."""
+    return os.environ.get(name, '').strip() or None
 
 
 def origin(url):
@@ -532,7 +546,7 @@ class Hub:
                 if response.status != 200:
                     self.refuse(response, at)
                 return json.loads(response.read()), response.headers
-            except ValueError as error:
+            except (json.JSONDecodeError, UnicodeDecodeError) as error:
                 http.close()
                 patience.wait(Again('the answer to %s is not JSON: %s' % (url, error), code=USAGE))
             except RETRYABLE as error:
@@ -543,8 +557,8 @@ class Hub:
         """The answer after all redirects, and its address. The token goes to the Hub and to nobody else."""
         for _ in range(10):
             at_hub = origin(url) == self.origin
-            secret = {'Authorization': 'Bearer ' + self.token} if self.token and at_hub else {}
-            response = http.open('GET', url, {**headers, **secret})
+            authorization = {'Authorization': 'Bearer ' + self.token} if self.token and at_hub else {}
+            response = http.open('GET', url, {**headers, **authorization})
             commit = response.headers.get('X-Repo-Commit')
             if at_hub and commit and commit != self.revision:
                 raise Failure(CHECKSUM, 'asked for commit %s, the Hub serves %s' % (self.revision, commit))
@@ -572,8 +586,8 @@ class Hub:
         if response.status == 404:
             missing = {'RepoNotFound': 'no such %s repository, or no access' % self.kind,
                        'RevisionNotFound': 'no such commit'}.get(code, 'not found')
-            raise Failure(NOT_FOUND, '%s: %s; %s (%s, %s)' % (what, missing, token, told, url))
-        raise Failure(USAGE, '%s: unexpected HTTP %d (%s, %s)' % (what, response.status, told, url))
+            raise Failure(NOT_FOUND, '%s: %s; %s (%s, %s)' % (what, missing, token, told, url.split('?')[0]))
+        raise Failure(USAGE, '%s: unexpected HTTP %d (%s, %s)' % (what, response.status, told, url.split('?')[0]))
 
     def address(self, part):
         kind = '' if self.kind == 'model' else self.kind + 's/'
@@ -674,15 +688,15 @@ class Transfer:
         self.failure = None
         self.https = [Http() for _ in range(max(1, workers))]
 
-    def run(self):
-        started = time.monotonic()
-        history = collections.deque([(started, 0)], maxlen=4)
+    def run(self, every):
+        """Returns when all is stored; a line of progress is logged `every` so many seconds."""
+        history = collections.deque([(time.monotonic(), 0)], maxlen=4)  # rates are those of the last 30 s
         for worker in self.https:
             threading.Thread(target=self.work, args=(worker,), daemon=True).start()
         with self.changed:
             while self.unfinished and not self.failure:
-                self.changed.wait(max(0.1, history[-1][0] + 10 - time.monotonic()))
-                if time.monotonic() >= history[-1][0] + 10:
+                self.changed.wait(max(0.1, history[-1][0] + every - time.monotonic()))
+                if time.monotonic() >= history[-1][0] + every:
                     self.report(history)
         if self.failure:
             raise self.failure
@@ -886,7 +900,7 @@ class Directory:
         return digest.hexdigest()
 
     def prepare(self):
-        """Makes sure that this process may write, and that it writes alone where locks work."""
+        """Makes sure that this process may write, and writes alone where locks work; True if it had to wait."""
         try:
             os.makedirs(self.staging, exist_ok=True)
             self.lock = os.open(os.path.join(self.staging, 'lock'), os.O_RDWR | os.O_CREAT, 0o666)
@@ -910,6 +924,7 @@ class Directory:
                 break
         for name in os.listdir(self.staging) if os.path.isdir(self.staging) else []:
             self.leftovers.setdefault(name.split('.')[0], []).append(name)
+        return told > 0
 
     def reserve(self, outputs):
         """Checks for room before the first byte; returns how many bytes seem to be there already."""
@@ -934,7 +949,6 @@ class Directory:
             return -1
 
     def retract(self):
-        """Before the first change to what a marker describes."""
         try:
             os.unlink(os.path.join(self.path, MARKER))
         except FileNotFoundError:
@@ -1054,9 +1068,9 @@ class Bucket:
     def __init__(self, endpoint, region, bucket, prefix):
         self.endpoint, self.region, self.bucket = endpoint.rstrip('/'), region, bucket
         self.prefix = prefix.strip('/') + '/'
-        self.access = os.environ.get('AWS_ACCESS_KEY_ID')
-        self.secret = os.environ.get('AWS_SECRET_ACCESS_KEY')
-        self.session = os.environ.get('AWS_SESSION_TOKEN')
+        self.access = secret('AWS_ACCESS_KEY_ID')
+        self.secret = secret('AWS_SECRET_ACCESS_KEY')
+        self.session = secret('AWS_SESSION_TOKEN')
         self.objects = {}  # key: (size, last modified)
         self.open_uploads = {}  # upload id: key
         self.local = threading.local()
@@ -1108,13 +1122,12 @@ class Bucket:
             raise Failure(USAGE, told + '; is --s3-region %s right?' % self.region)
         raise Failure(USAGE, told)
 
-    def sign(self, method, key, query, payload, headers):
+    def sign(self, method, name, query, payload, headers):
         """(address, headers) by AWS Signature Version 4."""
         now = datetime.datetime.now(datetime.timezone.utc).strftime('%Y%m%dT%H%M%SZ')
         parts = urllib.parse.urlsplit(self.endpoint)
-        path = urllib.parse.quote('%s/%s/%s' % (parts.path, self.bucket, key), safe='/-_.~').rstrip('/' if not key else '')
-        encoded = '&'.join('%s=%s' % (urllib.parse.quote(name, safe='-_.~'), urllib.parse.quote(str(value), safe='-_.~'))
-                           for name, value in sorted(query.items()))
+        path = urllib.parse.quote('/'.join([parts.path, self.bucket] + ([name] if name else [])), safe='/-_.~')
+        encoded = urllib.parse.urlencode(sorted(query.items()), safe='-_.~', quote_via=urllib.parse.quote)
         headers = {**headers, 'host': parts.netloc.rpartition('@')[2], 'x-amz-content-sha256': payload, 'x-amz-date': now}
         if self.session:
             headers['x-amz-security-token'] = self.session
@@ -1122,11 +1135,11 @@ class Bucket:
         canonical = '\n'.join([method, path, encoded, *('%s:%s' % (n, headers[n]) for n in sorted(headers)), '', names, payload])
         scope = '%s/%s/s3/aws4_request' % (now[:8], self.region)
         text = '\n'.join(['AWS4-HMAC-SHA256', now, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-        secret = ('AWS4' + self.secret).encode()
+        key = ('AWS4' + self.secret).encode()
         for step in (now[:8], self.region, 's3', 'aws4_request', text):
-            secret = hmac.digest(secret, step.encode(), 'sha256')
+            key = hmac.digest(key, step.encode(), 'sha256')
         headers['authorization'] = 'AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s' % (
-            self.access, scope, names, secret.hex())
+            self.access, scope, names, key.hex())
         return '%s://%s%s%s' % (parts.scheme, parts.netloc, path, '?' + encoded if encoded else ''), headers
 
     def pages(self, query, item, marks):
@@ -1145,10 +1158,7 @@ class Bucket:
         if self.prefix + MARKER not in self.objects:
             return None
         status, _, body = self.call('GET', self.prefix + MARKER, accept=(200, 404))
-        try:
-            return json.loads(body) if status == 200 else None
-        except ValueError:
-            return None
+        return parse_marker(body) if status == 200 else None
 
     def damage(self, marker, deep):
         published = self.objects[self.prefix + MARKER][1]
@@ -1290,22 +1300,21 @@ def complete(sink, key):
 def fetch(options, sink):
     started = time.monotonic()
     marker, fetched = complete(sink, options.key), 0
-    if not marker:
-        sink.prepare()
-        marker = complete(sink, options.key)  # another copy may have been faster
+    if not marker and sink.prepare():
+        marker = complete(sink, options.key)  # another copy was at work, and may have completed it
     if marker:
         log('%s is complete already: %d files, %s' % (sink, len(marker['files']), readable(marker['bytes'])))
     else:
-        hub = Hub(options.endpoint, options.repo_type, options.repo, options.revision, os.environ.get('HF_TOKEN'))
+        sink.retract()  # what a marker says of damaged files must not be believed from here on
+        hub = Hub(options.endpoint, options.repo_type, options.repo, options.revision, secret('HF_TOKEN'))
         info, entries = hub.listing(Http())
         outputs = plan(entries, options.include, options.exclude, options.join)
         total = sum(output.size for output in outputs)
         present = sink.reserve(outputs)
-        sink.retract()
         log('%s at %s to %s: %d files, %s, of which %s are there to be checked'
             % (options.repo, options.revision, sink, len(outputs), readable(total), readable(present)))
         transfer = Transfer(hub, sink, outputs, *buffers(options, sink, outputs))
-        transfer.run()
+        transfer.run(options.progress_seconds)
         files = [{'path': output.path, 'size': output.size, 'sha256': output.sha256} for output in outputs]
         marker = {
             'format': 1, 'key': options.key, 'bytes': total, 'licence': licence(info), 'parents': [],
@@ -1354,7 +1363,10 @@ def await_(options, sink):
     """The guard of a consumer: waits for ever, reads sizes alone, and never opens a connection."""
     started, told = time.monotonic(), None
     while True:
-        missing = absent(options, sink)
+        try:
+            missing = absent(options, sink)
+        except OSError as error:
+            missing = '%s to be readable: %s' % (sink, error)
         if not missing:
             log('%s is complete%s' % (sink, ', every host resolves' if options.resolve else ''))
             return {'key': options.key, 'seconds': round(time.monotonic() - started, 1)}
@@ -1440,6 +1452,7 @@ def parse(arguments):
     one.add_argument('--join', action='append', default=[], type=join, metavar='TARGET=PART1,PART2,...')
     one.add_argument('--workers', type=positive, default=8)
     one.add_argument('--chunk-mib', type=positive, default=8)
+    one.add_argument('--progress-seconds', type=positive, default=10)
 
     two = commands.add_parser('verify', parents=[place, stored], help='sizes, or with --deep every sha256')
     two.set_defaults(call=verify)

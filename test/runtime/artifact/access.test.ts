@@ -1,7 +1,11 @@
+import * as fs from 'node:fs';
 import * as http from 'node:http';
 import * as net from 'node:net';
 import type { AddressInfo } from 'node:net';
+import * as path from 'node:path';
+import * as tls from 'node:tls';
 import { COMMIT, HubDouble } from '../../doubles/hub';
+import { TEST_CERTIFICATE, TEST_KEY } from '../../doubles/tls';
 import {
   MIB,
   REPO,
@@ -85,7 +89,9 @@ describe('who may fetch what, and through what', () => {
   ] as [string, string, string | undefined, number, RegExp][])(
     '%s',
     async (_, repo, token, code, message) => {
-      const outcome = await run(from(repo, temporaryFolder()), { env: token ? { HF_TOKEN: token } : {} });
+      const outcome = await run(from(repo, temporaryFolder()), {
+        env: token ? { HF_TOKEN: `${token}\n` } : {},
+      });
       expect(outcome.code).toBe(code);
       expect(outcome.result).toMatchObject({ code, retryable: false });
       expect(outcome.result.error).toMatch(message);
@@ -171,22 +177,79 @@ describe('who may fetch what, and through what', () => {
     expect(proxied.every((url) => url.startsWith('http://localhost:'))).toBe(true);
   });
 
-  test('HTTPS goes through CONNECT, with the user and password of the proxy', async () => {
-    const asked: string[] = [];
-    const proxy = http.createServer();
-    proxy.on('connect', (request: http.IncomingMessage, socket: net.Socket) => {
-      asked.push(`${request.url} ${request.headers['proxy-authorization']}`);
-      socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+  describe('over TLS', () => {
+    let tlsHub: tls.Server;
+    let endpoint: string;
+    const certificate = path.join(temporaryFolder(), 'certificate.pem');
+    beforeAll(async () => {
+      fs.writeFileSync(certificate, TEST_CERTIFICATE);
+      tlsHub = tls.createServer({ cert: TEST_CERTIFICATE, key: TEST_KEY }, (socket) => {
+        const onward = net.connect(Number(new URL(hub.endpoint).port), '127.0.0.1');
+        socket.pipe(onward).pipe(socket);
+        socket.on('error', () => onward.destroy());
+        onward.on('error', () => socket.destroy());
+      });
+      await new Promise<void>((done) => tlsHub.listen(0, '127.0.0.1', done));
+      endpoint = `https://hub.test:${(tlsHub.address() as AddressInfo).port}`;
     });
-    await new Promise<void>((done) => proxy.listen(0, '127.0.0.1', done));
-    const port = (proxy.address() as AddressInfo).port;
-    const outcome = await run(from(REPO, temporaryFolder(), '--endpoint=https://hub.test'), {
-      env: { HTTPS_PROXY: `http://me:pa%20ss@127.0.0.1:${port}` },
+    afterAll(() => new Promise((done) => tlsHub.close(done)));
+
+    /** A proxy that connects hub.test, a name that no DNS knows, to this machine. */
+    async function through(
+      proxyUser: string | undefined,
+      task: (proxy: string, asked: string[]) => Promise<void>,
+    ) {
+      const asked: string[] = [];
+      const sockets: net.Socket[] = [];
+      const proxy = http.createServer();
+      proxy.on('connect', (request: http.IncomingMessage, socket: net.Socket) => {
+        asked.push(request.url ?? '');
+        const expected = proxyUser && `Basic ${Buffer.from(proxyUser).toString('base64')}`;
+        if (request.headers['proxy-authorization'] !== expected) {
+          socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+          return;
+        }
+        const onward = net.connect(Number(request.url?.split(':')[1]), '127.0.0.1');
+        sockets.push(socket, onward);
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        socket.pipe(onward).pipe(socket);
+        [socket, onward].forEach((end) => end.on('error', () => sockets.forEach((each) => each.destroy())));
+      });
+      await new Promise<void>((done) => proxy.listen(0, '127.0.0.1', done));
+      await task(`127.0.0.1:${(proxy.address() as AddressInfo).port}`, asked);
+      sockets.forEach((socket) => socket.destroy());
+      await new Promise((done) => proxy.close(done));
+    }
+
+    test('HTTPS goes through CONNECT, with the user and password of the proxy', () =>
+      through('me:pa ss', async (proxy, asked) => {
+        const dir = temporaryFolder();
+        const outcome = await run(from(REPO, dir, `--endpoint=${endpoint}`), {
+          env: { HTTPS_PROXY: `http://me:pa%20ss@${proxy}`, SSL_CERT_FILE: certificate },
+        });
+        expect(outcome.log).not.toContain('FAILED');
+        expect(outcome.code).toBe(0);
+        expectComplete(dir, FILES);
+        expect(asked.length).toBeGreaterThan(0);
+        expect(asked.every((url) => url === endpoint.slice('https://'.length))).toBe(true);
+      }));
+
+    test('a proxy that wants another user: 77', () =>
+      through('me:pa ss', async (proxy) => {
+        const outcome = await run(from(REPO, temporaryFolder(), `--endpoint=${endpoint}`), {
+          env: { HTTPS_PROXY: `http://${proxy}`, SSL_CERT_FILE: certificate },
+        });
+        expect(outcome.code).toBe(77);
+        expect(outcome.result.error).toMatch(/the proxy wants a user and password/);
+      }));
+
+    test('a certificate that is not trusted: 77, and what to set', async () => {
+      const outcome = await run(
+        from(REPO, temporaryFolder(), `--endpoint=${endpoint.replace('hub.test', 'localhost')}`),
+      );
+      expect(outcome.code).toBe(77);
+      expect(outcome.result.error).toMatch(/the certificate is not trusted .* set SSL_CERT_FILE/);
     });
-    await new Promise((done) => proxy.close(done));
-    expect(outcome.code).toBe(77);
-    expect(outcome.result.error).toMatch(/the proxy wants a user and password/);
-    expect(asked).toEqual([`hub.test:443 Basic ${Buffer.from('me:pa ss').toString('base64')}`]);
   });
 
   test('revisions are asked for by commit alone', async () => {

@@ -144,8 +144,11 @@ describe('a hub or a network that fails', () => {
     // Both large files take several times --stall-seconds.
     hub.faults.push({ trickle: 90_000, times: 9 });
     const dir = temporaryFolder();
-    const outcome = await run(fetchArgs(hub, ['--dir', dir], '--stall-seconds=1'));
+    const outcome = await run(fetchArgs(hub, ['--dir', dir], '--stall-seconds=1', '--progress-seconds=1'));
     expect(outcome.code).toBe(0);
+    expect(outcome.log).toMatch(
+      /\d\d\.\d%, \d\.\d MiB of 8\.0 MiB, \d+\.\d MiB\/s, 00h00m\d\ds left, 0 interruptions/,
+    );
     expect(outcome.milliseconds).toBeGreaterThan(2000);
     expect(outcome.log).not.toContain('again in');
     expectComplete(dir, FILES);

@@ -9,6 +9,8 @@ import type { HubFile } from '../../doubles/hub';
 export const PYTHON = process.env.PYTHON ?? 'python3';
 export const PROGRAM = path.join(__dirname, '../../../src/runtime/artifact.py');
 export const MIB = 1024 * 1024;
+/** Within a second, and twice that on a machine that is busy with other things: milliseconds. */
+export const SOON = 3000;
 export const REPO = 'org/model';
 
 export interface Result {
