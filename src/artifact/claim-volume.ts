@@ -33,5 +33,5 @@ export function claimVolume(user: Owner, spec: ClaimSpec): StoreVolume {
       },
     });
   }
-  return { namespace: user.namespace, claimName, accessModes: spec.accessModes, nodeOf: claimName };
+  return { namespace: user.namespace, claimName, accessModes: spec.accessModes };
 }

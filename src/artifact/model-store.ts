@@ -123,11 +123,6 @@ export interface StoreVolume {
   readonly namespace: string;
   readonly claimName: string;
   readonly accessModes: string[];
-  /**
-   * The claim by whose label the pods that mount this one find each other's node: its own, or that of a claim
-   * which a pod mounts beside it.
-   */
-  readonly nodeOf: string;
 }
 
 /** Whether one node at a time can mount a volume. @internal */
@@ -222,28 +217,13 @@ export class ModelStore {
    * with that first user, because a claim must be applied with its first consumer: a class that binds on
    * first use would block every earlier phase for ever.
    *
-   * @param beside a volume that the user's pods mount too: where one node alone can mount either, it has to be
-   * the same one for both, and for all who mount one of them
    * @internal
    */
-  public _volume(user: Owner, beside?: StoreVolume): StoreVolume {
+  public _volume(user: Owner): StoreVolume {
     const volumes = this.volumes.get(user.scope.node.root) ?? new Map<string, StoreVolume>();
     this.volumes.set(user.scope.node.root, volumes);
     const known = volumes.get(user.namespace);
-    if (known) {
-      if (beside && bothSingleNode(known, beside) && known.nodeOf !== beside.nodeOf) {
-        throw new InputError(
-          user.scope,
-          'store',
-          `claim ${known.claimName}, which one node alone can mount`,
-          {
-            allowed: `one that is used first here, together with claim ${beside.claimName}`,
-            advice: 'Pods that use each alone may hold them on two nodes. Use one store, or ReadWriteMany.',
-          },
-        );
-      }
-      return known;
-    }
+    if (known) return known;
     const [other] = volumes.values();
     if (other && this._spec.kind === 'claim' && this._spec.create) {
       throw new InputError(user.scope, 'store', `claim ${other.claimName} of namespace ${other.namespace}`, {
@@ -251,15 +231,11 @@ export class ModelStore {
         advice: 'A claim cannot be mounted from another namespace: make a store for each namespace.',
       });
     }
-    const made = this._spec.kind === 'claim' ? claimVolume(user, this._spec) : s3Volume(user, this._spec.s3);
-    const volume = beside && bothSingleNode(made, beside) ? { ...made, nodeOf: beside.nodeOf } : made;
+    const volume =
+      this._spec.kind === 'claim' ? claimVolume(user, this._spec) : s3Volume(user, this._spec.s3);
     volumes.set(user.namespace, volume);
     return volume;
   }
-}
-
-function bothSingleNode(one: StoreVolume, other: StoreVolume): boolean {
-  return isSingleNode(one) && isSingleNode(other);
 }
 
 function checkClaimName(where: string, name: string): void {

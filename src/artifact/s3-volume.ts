@@ -83,7 +83,7 @@ export function s3Volume(user: Owner, s3: S3StoreProps): StoreVolume {
       },
     },
   });
-  return { namespace: user.namespace, claimName, accessModes, nodeOf: claimName };
+  return { namespace: user.namespace, claimName, accessModes };
 }
 
 function withoutUndefined<T extends object>(props: T): T {

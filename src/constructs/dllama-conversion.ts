@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import { artifactAnnotations, consumerAnnotations } from '../artifact/annotations';
 import { Artifact, ArtifactFormat } from '../artifact/artifact';
 import { derivedKey } from '../artifact/key';
-import { ModelStore, S3StoreProps, StoreVolume } from '../artifact/model-store';
+import { isSingleNode, ModelStore, S3StoreProps, StoreVolume } from '../artifact/model-store';
 import { s3Args, s3Env, s3SecretPurpose } from '../artifact/s3-access';
 import { FloatType } from '../engines/dllama/float-type';
 import { modelFileBytes } from '../engines/dllama/memory';
@@ -271,7 +271,17 @@ function resolveOutput(scope: Construct, { owner, model, input, store, bytes }: 
     }
     return { kind: 's3', s3: store._spec.s3, scratch: mebibytesFor(1.02 * bytes + TOKENIZER_BYTES) };
   }
-  return store === model.store ? { kind: 'same' } : { kind: 'claim', volume: store._volume(owner, input) };
+  if (store === model.store) return { kind: 'same' };
+  const volume = store._volume(owner);
+  if (isSingleNode(input) && isSingleNode(volume) && volume.claimName !== input.claimName) {
+    throw new InputError(scope, 'store', `claim ${volume.claimName}, which one node at a time can mount`, {
+      allowed: `the store of the model (claim ${input.claimName}), or one that all nodes can mount`,
+      advice:
+        'A server that is applied early can bring the claim to another node than that of the model, and the ' +
+        'conversion, which mounts both, would never start. Use one store, or ReadWriteMany.',
+    });
+  }
+  return { kind: 'claim', volume };
 }
 
 /** No tokenizer of a supported model comes near it. */

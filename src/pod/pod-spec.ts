@@ -88,7 +88,7 @@ export function renderPod(pod: PodSpec): Record<string, unknown> {
 /** The labels that draw the pods of a single-node volume together. */
 export function storeLabels(stores: StoreVolume[]): Record<string, string> {
   return Object.fromEntries(
-    stores.filter(isSingleNode).map((store) => [claimLabel(store.nodeOf), 'mounted']),
+    stores.filter(isSingleNode).map((store) => [claimLabel(store.claimName), 'mounted']),
   );
 }
 

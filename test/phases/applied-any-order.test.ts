@@ -1,0 +1,222 @@
+import { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
+import {
+  DllamaConversion,
+  DllamaConverter,
+  ModelStore,
+  PhasedApp,
+  Pipeline,
+  PublishedDllamaModel,
+} from '../../src';
+import type { KubeObject } from '../../src/validation/kube-object';
+import { Cluster, Disks } from '../support/cluster';
+import { argument, containers, objectsOf, podSpec, texts, Untyped, violationsOf } from '../support/objects';
+import { cache, claim, s3, source, topology } from '../support/models';
+
+/**
+ * Order is a saving and no condition: applied all at once, in any order, by whatever tool, everything converges. These
+ * tests know the objects alone, as a cluster does.
+ */
+
+const shared = () => claim({ accessModes: [PersistentVolumeAccessMode.READ_WRITE_MANY] });
+
+function build(
+  pipeline: Pipeline,
+  stores: { model: ModelStore; converted?: ModelStore; converter?: DllamaConverter },
+) {
+  const weights = cache(pipeline.download, { store: stores.model });
+  const converted = new DllamaConversion(pipeline.convert, 'q40', {
+    model: weights.artifact,
+    store: stores.converted,
+    converter: stores.converter,
+  });
+  topology(pipeline.serve, { model: converted.artifact });
+}
+
+const PIPELINES: [string, (pipeline: Pipeline) => void][] = [
+  ['one claim of one node', (p) => build(p, { model: claim() })],
+  ['one claim of all nodes', (p) => build(p, { model: shared() })],
+  [
+    'a claim of one node, converted into one of all nodes',
+    (p) => build(p, { model: claim(), converted: shared() }),
+  ],
+  [
+    'a claim of all nodes, converted into one of one node',
+    (p) => build(p, { model: shared(), converted: claim() }),
+  ],
+  ['a bucket', (p) => build(p, { model: s3(p) })],
+  ['two buckets', (p) => build(p, { model: s3(p), converted: s3(p, { bucket: 'converted' }) })],
+  ['a bucket, converted into a claim of one node', (p) => build(p, { model: s3(p), converted: claim() })],
+  ['a claim of one node, converted into a bucket', (p) => build(p, { model: claim(), converted: s3(p) })],
+  ['the upstream converter', (p) => build(p, { model: claim(), converter: DllamaConverter.upstream() })],
+  [
+    'a published model, without conversion',
+    (p) => {
+      const { repository } = PublishedDllamaModel.QWEN3_1_7B_Q40;
+      topology(p.serve, { model: cache(p.download, { source: source(repository) }).artifact });
+    },
+  ],
+  [
+    'one model, converted and served twice',
+    (p) => {
+      const weights = cache(p.download).artifact;
+      for (const name of ['one', 'two']) {
+        const { artifact } = new DllamaConversion(p.convert, name, { model: weights, name });
+        topology(p.serve, { model: artifact }, `serve-${name}`);
+      }
+    },
+  ],
+];
+
+function synthesize(add: (pipeline: Pipeline) => void): KubeObject[] {
+  const pipeline = new PhasedApp().pipeline('qwen', { namespace: 'llm' });
+  add(pipeline);
+  return objectsOf(...pipeline._phases().map(({ chart }) => chart));
+}
+
+const waveOf = ({ metadata }: KubeObject) => Number(metadata.annotations?.['argocd.argoproj.io/sync-wave']);
+const hasPods = ({ kind }: KubeObject) => ['Job', 'Deployment', 'StatefulSet'].includes(kind);
+const isGuard = (container: Untyped): boolean => container.command.at(-1) === 'await';
+
+/** Numbers from 0 to 1 that are the same in every run. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1664525 + 1013904223) % 2 ** 32;
+    return state / 2 ** 32;
+  };
+}
+
+/** How often what is left to chance is tried. */
+const RUNS = 100;
+
+/** The runs in which something waits for ever, with what does. */
+function stuckIn(objects: readonly KubeObject[], disks: Disks): string[][] {
+  const runs = Array.from({ length: RUNS }, (_, run) => {
+    const cluster = new Cluster(disks, seeded(run + 1));
+    cluster.applyInAnyOrder(objects);
+    return cluster.stuck();
+  });
+  return runs.filter((stuck) => stuck.length > 0);
+}
+
+describe.each(PIPELINES)('a pipeline with %s', (_, add) => {
+  const objects = synthesize(add);
+  const workloads = objects.filter(hasPods);
+  const jobs = objects.filter(({ kind }) => kind === 'Job');
+  const makerOf = (key: string) =>
+    jobs.filter(({ metadata }) => metadata.annotations?.['cdk8s-llm/artifact-key'] === key);
+  const guards = workloads.flatMap((workload) =>
+    containers(workload)
+      .filter(isGuard)
+      .map((guard) => ({ workload, guard })),
+  );
+
+  test('passes all checks', () => expect(violationsOf(objects)).toBe(''));
+
+  test.each<Disks>(['local', 'network'])(
+    'converges in whatever order it is applied and scheduled, with %s disks',
+    (disks) => expect(stuckIn(objects, disks)).toEqual([]),
+  );
+
+  test('makes each artifact by one Job', () => {
+    const keys = jobs.map(({ metadata }) => metadata.annotations?.['cdk8s-llm/artifact-key']);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(keys).not.toContain(undefined);
+  });
+
+  test('waits for artifacts that a Job of an earlier phase makes, where that Job puts them', () => {
+    expect(guards.length).toBeGreaterThan(0);
+    for (const { workload, guard } of guards) {
+      const [key] = argument(guard, 'key');
+      const [folder] = argument(guard, 'dir');
+      const makers = makerOf(key);
+      expect(makers).toHaveLength(1);
+      expect(waveOf(makers[0])).toBeLessThan(waveOf(workload));
+      expect(folder).toBe(`/models/${makers[0].metadata.annotations?.['cdk8s-llm/artifact-path']}`);
+      expect(workload.metadata.annotations?.['cdk8s-llm/needs-artifact']).toBe(key);
+    }
+  });
+
+  test('reads no artifact that it has not waited for', () => {
+    for (const workload of workloads) {
+      const waitedFor = containers(workload)
+        .filter(isGuard)
+        .flatMap((guard) => argument(guard, 'dir'));
+      const made = `/models/${workload.metadata.annotations?.['cdk8s-llm/artifact-path']}`;
+      const used = texts(containers(workload).map(({ args }) => args as unknown)).flatMap(
+        (text) => /\/models\/[^/]+/.exec(text) ?? [],
+      );
+      for (const folder of used) expect([...waitedFor, made]).toContain(folder);
+    }
+  });
+
+  test('waits before anything else in a pod, with the claim mounted read-only', () => {
+    for (const { workload, guard } of guards) {
+      expect(podSpec(workload).initContainers[0]).toBe(guard);
+      const mount = guard.volumeMounts.find((each: Untyped) => each.name === 'models');
+      expect(mount).toEqual({ name: 'models', mountPath: '/models', readOnly: true });
+    }
+  });
+
+  test('writes by the Jobs alone', () => {
+    for (const workload of workloads.filter(({ kind }) => kind !== 'Job')) {
+      for (const { volumeMounts } of containers(workload)) {
+        for (const mount of volumeMounts.filter((each: Untyped) => each.name === 'models')) {
+          expect(mount.readOnly).toBe(true);
+        }
+      }
+    }
+  });
+
+  test('has each claim in the phase of its first user', () => {
+    for (const made of objects.filter(({ kind }) => kind === 'PersistentVolumeClaim')) {
+      const users = workloads.filter((workload) =>
+        podSpec(workload).volumes.some(
+          (volume: Untyped) => volume.persistentVolumeClaim?.claimName === made.metadata.name,
+        ),
+      );
+      expect(waveOf(made)).toBe(Math.min(...users.map(waveOf)));
+    }
+  });
+
+  test('has no server in the phase of a Job', () => {
+    const of = (kind: string) => new Set(objects.filter((object) => object.kind === kind).map(waveOf));
+    for (const wave of of('Deployment')) expect(of('Job')).not.toContain(wave);
+    expect(Math.max(...of('Job'))).toBeLessThan(Math.max(...objects.map(waveOf)));
+  });
+
+  test('needs nothing of a later phase', () => {
+    const wave = new Map(objects.map((object) => [`${object.kind} ${object.metadata.name}`, waveOf(object)]));
+    for (const workload of workloads) {
+      for (const volume of podSpec(workload).volumes as Untyped[]) {
+        const name = volume.configMap
+          ? `ConfigMap ${volume.configMap.name}`
+          : `PersistentVolumeClaim ${volume.persistentVolumeClaim?.claimName}`;
+        if (volume.emptyDir) continue;
+        expect(wave.get(name)).toBeLessThanOrEqual(waveOf(workload));
+      }
+    }
+  });
+});
+
+describe('the cluster of these tests sees a deadlock', () => {
+  test('of a server that holds the disk of a claim on another node than the Job it waits for', () => {
+    const objects = synthesize((p) => build(p, { model: claim() }));
+    for (const workload of objects.filter(hasPods)) delete podSpec(workload).affinity;
+    expect(stuckIn(objects, 'network')).not.toEqual([]);
+  });
+
+  test('of a conversion between two claims, one of which a server has brought to another node', () => {
+    const objects = synthesize((p) => build(p, { model: claim(), converted: shared() }));
+    for (const { kind, spec } of objects) {
+      if (kind === 'PersistentVolumeClaim') spec.accessModes = ['ReadWriteOnce'];
+    }
+    expect(stuckIn(objects, 'local')).not.toEqual([]);
+    expect(stuckIn(objects, 'network')).not.toEqual([]);
+  });
+
+  test('of a server whose model nobody makes', () => {
+    const objects = synthesize((p) => build(p, { model: claim() })).filter(({ kind }) => kind !== 'Job');
+    expect(stuckIn(objects, 'network')).toHaveLength(RUNS);
+  });
+});
