@@ -119,7 +119,9 @@ describe('the life of the front', () => {
     await stand.serving();
     await stand.expectRootUnharmed();
   });
+});
 
+describe('the command line of the front', () => {
   it.each([
     ['a missing option', ['--port', '8080']],
     [
@@ -132,7 +134,6 @@ describe('the life of the front', () => {
       ['--port', '0', '--root-port', '1', '--workers', '0', '--model-id', 'x', '--max-connections', '0'],
     ],
   ])('exits 64 for %s', async (_name, args) => {
-    await start();
     const front = new Program('python3', [FRONT, ...args]);
     expect(await front.ended()).toBe(64);
     expect(front.output).toContain('FAILED (exit 64): ');
