@@ -35,8 +35,8 @@ function objectRules(kind: string): readonly Rule[] {
 /**
  * Every way in which the objects break a schema or a rule; none when all is well.
  *
- * An object that its schema finds broken (a type that is not what it should be) is not shown to rules; then rules
- * about several objects wait until it is repaired.
+ * An object that its schema finds broken (a type that is not what it should be) is not shown to rules; then
+ * rules about several objects wait until it is repaired.
  *
  * @internal
  */

@@ -98,6 +98,7 @@ export class ObjectSet {
   private readonly kinds = new Map<string, Entry[]>();
   private readonly names = new Map<string, Entry>();
   private readonly selections = new Map<string, Selection>();
+  private readonly podsByEntry = new Map<Entry, Pod>();
   private claimUsers: Map<string, Pod[]> | undefined;
 
   /** @param minor the target version: 31 for Kubernetes 1.31 */
@@ -110,6 +111,7 @@ export class ObjectSet {
       this.names.set(key(entry.kind, entry.namespace, entry.name), entry);
     }
     this.pods = this.entries.flatMap((entry) => podOf(entry) ?? []);
+    for (const pod of this.pods) this.podsByEntry.set(pod.entry, pod);
   }
 
   public ofKind(kind: string): readonly Entry[] {
@@ -119,6 +121,11 @@ export class ObjectSet {
   /** The object of that kind and name in a namespace. */
   public find(kind: string, namespace: string, name: string): Entry | undefined {
     return this.names.get(key(kind, namespace, name));
+  }
+
+  /** The pods that an object makes. */
+  public podOf(entry: Entry): Pod | undefined {
+    return this.podsByEntry.get(entry);
   }
 
   /** The NetworkPolicies, PodDisruptionBudgets or Services that select a pod. */

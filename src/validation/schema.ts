@@ -149,12 +149,16 @@ function explain(error: SchemaError, entry: Entry, minor: number): { field: stri
     case 'since':
       return {
         field: field ?? '',
-        message: `needs Kubernetes ${String(error.params.version)}; the target is 1.${minor}. Leave it out, or raise kubernetesVersion`,
+        message:
+          `needs Kubernetes ${String(error.params.version)}; the target is 1.${minor}. Leave ` +
+          'it out, or raise kubernetesVersion',
       };
     case 'until':
       return {
         field: field ?? '',
-        message: `exists up to Kubernetes ${String(error.params.version)} only; the target is 1.${minor}. Leave it out`,
+        message:
+          `exists up to Kubernetes ${String(error.params.version)} only; the target is ` +
+          `1.${minor}. Leave it out`,
       };
     case 'type':
       return { field: field ?? '', message: `is ${given}; it must be ${typeName(error.params.type)}` };

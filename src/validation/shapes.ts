@@ -76,6 +76,7 @@ export interface Container {
 export interface Volume {
   name: string;
   persistentVolumeClaim?: { claimName: string; readOnly?: boolean };
+  configMap?: { name?: string };
   image?: { reference?: string };
   [source: string]: unknown;
 }
@@ -153,6 +154,7 @@ export interface ReplicatedSpec {
 export interface ServiceSpec {
   clusterIP?: string;
   publishNotReadyAddresses?: boolean;
+  ipFamilies?: string[];
   selector?: Record<string, string>;
   ports?: { name?: string; port: number; targetPort?: number | string; protocol?: string }[];
 }

@@ -673,7 +673,7 @@ const CASES: Case[] = [
     rule: 'dllama-arguments',
     edit: ({ root }) => container(root).args.push('--seed'),
     object: 'root',
-    says: /ends with "--seed" without a value/,
+    says: /has --seed without a value/,
   },
   {
     rule: 'dllama-arguments',
@@ -685,7 +685,43 @@ const CASES: Case[] = [
     rule: 'dllama-arguments',
     edit: ({ root }) => setValue(root, '--max-seq-len', '4k'),
     object: 'root',
-    says: /"4k"; it must be a whole number above 0/,
+    says: /has --max-seq-len "4k"; its value is a whole number/,
+  },
+  {
+    rule: 'dllama-arguments',
+    edit: ({ root }) => setValue(root, '--buffer-float-type', 'q40'),
+    object: 'root',
+    says: /its value is f32 or q80/,
+  },
+  {
+    rule: 'dllama-workers',
+    edit: ({ workerService }) => (workerService.spec.ipFamilies = ['IPv6']),
+    object: 'workerService',
+    says: /it must have IPv4/,
+  },
+  {
+    rule: 'content-exists',
+    edit: ({ workers }) => (podSpec(workers).volumes[0].configMap.name = 'qwen-programs-01234567'),
+    object: 'workers',
+    says: /there is no such ConfigMap/,
+  },
+  {
+    rule: 'claim-template-name',
+    edit: (good) =>
+      addObject(good, {
+        apiVersion: 'resource.k8s.io/v1alpha3',
+        kind: 'ResourceClaimTemplate',
+        metadata: { ...structuredClone(good.programs.metadata), name: 'gpus' },
+        spec: { spec: {} },
+      }),
+    object: 'added' as keyof Good,
+    says: /must end in "-[0-9a-f]{8}", the hash of its spec/,
+  },
+  {
+    rule: 'flux-kustomization',
+    edit: ({ servePhase }) => (servePhase.spec.dependsOn[0].name = 'qwen-30-convert'),
+    object: 'servePhase',
+    says: /there is no such Kustomization/,
   },
   {
     rule: 'dllama-threads',

@@ -196,7 +196,7 @@ test('accept.js accepts what explain.js finds nothing wrong with, and only that'
     for (const place of placesOf(object)) {
       for (const wrong of WRONG) {
         const broken = structuredClone(object);
-        const parent = place.slice(0, -1).reduce((inner, key) => inner[key], broken as KubeObject);
+        const parent = place.slice(0, -1).reduce((inner, key) => inner[key], broken);
         parent[place.at(-1)!] = wrong;
         const target = { minor: 29 + (counts.refused % 6) };
         const accepted = accept[name].call(target, broken);

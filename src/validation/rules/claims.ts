@@ -18,7 +18,8 @@ const keepClaims: Rule = {
     // A namespace of ours is applied by Flux; Argo CD makes its own and deletes none.
     if (entry.kind !== 'Namespace' && !options.every((option) => hasSyncOption(entry, option))) {
       const given = quote(entry.annotations[ANNOTATION.syncOptions]);
-      const message = `is ${given}; it must have Prune=false,Delete=false, or Argo CD deletes it with its data`;
+      const message =
+        `is ${given}; it must have Prune=false,Delete=false, or ` + 'Argo CD deletes it with its data';
       report(entry, `metadata.annotations["${ANNOTATION.syncOptions}"]`, message);
     }
     if (entry.annotations[ANNOTATION.fluxPrune] !== 'disabled') {
@@ -34,7 +35,9 @@ const SHARED_MODES = new Set(['ReadWriteMany', 'ReadOnlyMany']);
 const sharedClaim: Rule = {
   id: 'shared-claim',
   of: 5,
-  why: 'A ReadWriteOnce volume is on one node: a waiting server elsewhere keeps it from the Job that it waits for.',
+  why:
+    'A ReadWriteOnce volume is on one node: a waiting server elsewhere keeps it from the Job ' +
+    'that it waits for.',
   kinds: ['PersistentVolumeClaim'],
   object: (entry, report, set) => {
     const modes = (entry.spec as { accessModes?: string[] }).accessModes ?? [];
@@ -42,7 +45,9 @@ const sharedClaim: Rule = {
     const users = set.usersOf(entry.namespace, entry.name);
     if (users.length < 2 && (users[0]?.replicas ?? 1) < 2) return;
     if (modes.includes('ReadWriteOncePod')) {
-      const message = `is ReadWriteOncePod, for one pod at a time; the claim is mounted by ${names(users)}. Use ReadWriteOnce or ReadWriteMany`;
+      const message =
+        'is ReadWriteOncePod, for one pod at a time; the claim is mounted by ' +
+        `${names(users)}. Use ReadWriteOnce or ReadWriteMany`;
       report(entry, 'spec.accessModes', message);
       return;
     }
@@ -69,8 +74,10 @@ function coLocate(claim: Entry, users: readonly Pod[], pod: Pod): string {
   const shared =
     others.length > 0 ? `is mounted by ${names(others)} too` : `is mounted by its ${pod.replicas} replicas`;
   return (
-    `does not draw the pod to the node of the claim ${quote(claim.name)}, which is ReadWriteOnce and ${shared}. ` +
-    `Require, with topologyKey kubernetes.io/hostname, a label that all of them carry; or make the claim ReadWriteMany`
+    `does not draw the pod to the node of the claim ${quote(claim.name)}, which is ` +
+    `ReadWriteOnce and ${shared}. ` +
+    'Require, with topologyKey kubernetes.io/hostname, a label that all of them carry; or ' +
+    'make the claim ReadWriteMany'
   );
 }
 
@@ -94,7 +101,8 @@ const modelReadOnly: Rule = {
     for (const { container, field } of pod.containers) {
       container.volumeMounts?.forEach((mount, index) => {
         if (!writable.has(mount.name) || mount.readOnly) return;
-        const message = `is ${quote(mount.readOnly)}; it must be true: a server only reads the claim's artifacts`;
+        const message =
+          `is ${quote(mount.readOnly)}; it must be true: a ` + "server only reads the claim's artifacts";
         report(pod.entry, `${field}.volumeMounts[${index}].readOnly`, message);
       });
     }

@@ -1,6 +1,6 @@
-import { contentHash } from '../../pod/content-hash';
+import { contentHash, shortHash } from '../../pod/content-hash';
 import { ANNOTATION } from '../../pod/metadata';
-import { Entry } from '../object-set';
+import { Entry, podField } from '../object-set';
 import { Rule } from '../rule';
 import { quote } from '../suggest';
 import { TextCache } from '../text-cache';
@@ -16,15 +16,20 @@ type Data = Record<string, string>;
 const proven = new Map<string, Data>();
 const MOST_PROVEN = 1000;
 
+/** A name that ends in a hash. */
+const HASHED = /-([0-9a-f]{8})$/;
+
 const contentName: Rule = {
   id: 'content-name',
   of: 3,
-  why: 'Content that changes under a name reaches running pods, and not those that start with it, at times that nobody chose.',
+  why:
+    'Content that changes under a name reaches running pods, and not those that start with ' +
+    'it, at times that nobody chose.',
   kinds: ['ConfigMap'],
   object: (entry, report) => {
     const data = entry.object.data as Data | undefined;
     if (!entry.ours || !data) return;
-    const hash = /-([0-9a-f]{8})$/.exec(entry.name)?.[1];
+    const hash = HASHED.exec(entry.name)?.[1];
     if (hash !== undefined && hasHash(data, hash)) return;
     const right = `-${contentHash(data)}`;
     report(
@@ -49,10 +54,43 @@ function sameData(a: Data, b: Data): boolean {
   return files.length === Object.keys(b).length && files.every((file) => a[file] === b[file]);
 }
 
+const claimTemplateName: Rule = {
+  id: 'claim-template-name',
+  of: 3,
+  why: 'The spec of a claim template cannot be changed: another one needs another name.',
+  kinds: ['ResourceClaimTemplate'],
+  object: (entry, report) => {
+    if (!entry.ours) return;
+    const right = `-${shortHash(entry.spec)}`;
+    if (entry.name.endsWith(right)) return;
+    const message =
+      `is ${quote(entry.name)}; it must end in ${quote(right)}, the ` + 'hash of its spec. Name it so';
+    report(entry, 'metadata.name', message);
+  },
+};
+
+const contentExists: Rule = {
+  id: 'content-exists',
+  of: 3,
+  why: 'A pod whose ConfigMap is not there waits for it, in ContainerCreating.',
+  pod: (pod, report, set) => {
+    pod.spec.volumes?.forEach((volume, index) => {
+      const name = volume.configMap?.name;
+      // A name of another form may be of a ConfigMap that the cluster has.
+      if (!pod.entry.ours || name === undefined || !HASHED.test(name)) return;
+      if (set.find('ConfigMap', pod.entry.namespace, name)) return;
+      const message = `is ${quote(name)}; there is no such ConfigMap among the objects`;
+      report(pod.entry, podField(pod, `volumes[${index}].configMap.name`), message);
+    });
+  },
+};
+
 const pruneLast: Rule = {
   id: 'prune-last',
   of: 3,
-  why: 'Argo CD deletes in the mirrored order of waves: what the old server mounts would go hours before the new one is there.',
+  why:
+    'Argo CD deletes in the mirrored order of waves: what the old server mounts would go ' +
+    'hours before the new one is there.',
   kinds: ['ConfigMap', 'ResourceClaimTemplate'],
   object: (entry, report) => {
     if (!entry.ours || hasSyncOption(entry, 'PruneLast=true')) return;
@@ -81,7 +119,8 @@ const noSubstitution: Rule = {
     report(
       entry,
       FIELD,
-      `is ${quote(entry.annotations[ANNOTATION.fluxSubstitute])}; it must be "disabled": Flux would take \${...} in the content for its own`,
+      `is ${quote(entry.annotations[ANNOTATION.fluxSubstitute])}; it must be "disabled": ` +
+        `Flux would take \${...} in the content for its own`,
     );
   },
   pod: (pod, report) => {
@@ -94,7 +133,8 @@ const noSubstitution: Rule = {
       report(
         pod.entry,
         field,
-        `has \${...} in ${quote(text)}, which Flux would take for its own; set the annotation ${ANNOTATION.fluxSubstitute} to "disabled"`,
+        `has \${...} in ${quote(text)}, which Flux would take for its own; set the ` +
+          `annotation ${ANNOTATION.fluxSubstitute} to "disabled"`,
       );
     }
   },
@@ -133,4 +173,11 @@ const configMapSize: Rule = {
   },
 };
 
-export const CONTENT_RULES: readonly Rule[] = [contentName, pruneLast, noSubstitution, configMapSize];
+export const CONTENT_RULES: readonly Rule[] = [
+  contentName,
+  claimTemplateName,
+  contentExists,
+  pruneLast,
+  noSubstitution,
+  configMapSize,
+];

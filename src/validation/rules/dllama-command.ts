@@ -10,7 +10,9 @@ import { DllamaProcess, dllamaProcesses, flagValues } from './dllama-process';
 const dllamaArguments: Rule = {
   id: 'dllama-arguments',
   of: 'distributed-llama',
-  why: 'The parser drops an odd last item, reads one string as one worker and knows no --flag=value: the process starts, as something else.',
+  why:
+    'The parser drops an odd last item, reads one string as one worker and knows no ' +
+    '--flag=value: the process starts, as something else.',
   pod: (pod, report) => {
     for (const process of dllamaProcesses(pod)) {
       checkItems(process, report);
@@ -28,7 +30,6 @@ const dllamaArguments: Rule = {
           '--max-seq-len',
           "the default is the model's full context: 40 GiB for 8B parameters instead of 7",
         );
-        checkSeqLen(process, report);
       }
     }
   },
@@ -37,29 +38,30 @@ const dllamaArguments: Rule = {
 function checkItems(process: DllamaProcess, report: Report): void {
   const { pod, field, args } = process;
   const items = args[0] === 'worker' || args[0] === 'inference' ? args.slice(1) : args;
-  for (const item of items) {
-    if (item.startsWith('--') && item.includes('=')) {
-      const [name, value] = item.split('=');
-      report(
-        pod.entry,
-        field,
-        `has ${quote(item)}, which is not understood; give two items: ${quote(name)}, ${quote(value)}`,
-      );
-    } else if (item.startsWith('--') && !DLLAMA_FLAGS.some(({ name }) => name === item)) {
-      const names = DLLAMA_FLAGS.map(({ name }) => name);
-      const meant = nearest(item, names);
-      const hint = meant === undefined ? `allowed are ${names.join(', ')}` : `did you mean ${meant}?`;
-      report(pod.entry, field, `has ${quote(item)}, which distributed-llama does not know; ${hint}`);
-    }
-  }
-  if (items.at(-1)?.startsWith('--')) {
-    report(
-      pod.entry,
-      field,
-      `ends with ${quote(items.at(-1))} without a value, which is dropped without a word; give it one`,
-    );
+  for (const item of items.filter((given) => given.startsWith('--'))) {
+    const problem = flagProblem(item, args);
+    if (problem !== undefined) report(pod.entry, field, problem);
   }
   checkWorkerList(process, report);
+}
+
+function flagProblem(item: string, args: readonly string[]): string | undefined {
+  if (item.includes('=')) {
+    const [name, value] = item.split('=');
+    return `has ${quote(item)}, which is not understood; give two items: ${quote(name)}, ${quote(value)}`;
+  }
+  const flag = DLLAMA_FLAGS.find(({ name }) => name === item);
+  if (!flag) {
+    const names = DLLAMA_FLAGS.map(({ name }) => name);
+    const meant = nearest(item, names);
+    const hint = meant === undefined ? `allowed are ${names.join(', ')}` : `did you mean ${meant}?`;
+    return `has ${quote(item)}, which distributed-llama does not know; ${hint}`;
+  }
+  const values = flagValues(args, item) ?? [];
+  if (values.length === 0)
+    return `has ${item} without a value, and may drop it without a word; give it ` + `${flag.value}`;
+  if (values.every((value) => flag.pattern.test(value))) return undefined;
+  return `has ${item} ${values.map(quote).join(' ')}; its value is ${flag.value}`;
 }
 
 function checkWorkerList({ pod, field, args }: DllamaProcess, report: Report): void {
@@ -78,16 +80,6 @@ function checkWorkerList({ pod, field, args }: DllamaProcess, report: Report): v
   if (new Set(workers).size < workers.length) {
     report(pod.entry, field, 'names a worker twice; the root would wait for ever for the second');
   }
-}
-
-function checkSeqLen({ pod, field, args }: DllamaProcess, report: Report): void {
-  const value = flagValues(args, '--max-seq-len')?.[0];
-  if (value === undefined || /^[1-9]\d*$/.test(value)) return;
-  report(
-    pod.entry,
-    field,
-    `has --max-seq-len ${quote(value)}; it must be a whole number above 0: anything else means the full context`,
-  );
 }
 
 const dllamaThreads: Rule = {
@@ -164,7 +156,9 @@ const dllamaTerminal: Rule = {
 const dllamaFirstProcess: Rule = {
   id: 'dllama-process-1',
   of: 'distributed-llama',
-  why: 'As process 1 it ignores SIGTERM; and a worker ends whenever its root goes while loading, which must not count as a crash.',
+  why:
+    'As process 1 it ignores SIGTERM; and a worker ends whenever its root goes while ' +
+    'loading, which must not count as a crash.',
   pod: (pod, report) => {
     for (const { at, role, isFirst } of dllamaProcesses(pod)) {
       if (!isFirst) continue;
@@ -172,7 +166,8 @@ const dllamaFirstProcess: Rule = {
         report(
           pod.entry,
           `${at.field}.command`,
-          'starts the worker as process 1; start it by a script that starts it again when it ends and passes SIGTERM on',
+          'starts the worker as process 1; start it by a script that starts it again when ' +
+            'it ends and passes SIGTERM on',
         );
       } else if (!pod.spec.shareProcessNamespace) {
         report(

@@ -16,7 +16,9 @@ const CONNECTING_PROGRAM =
 const dllamaProbes: Rule = {
   id: 'dllama-probes',
   of: 12,
-  why: 'An idle distributed-llama process ends when a connection to it is opened and closed, be it by a probe.',
+  why:
+    'An idle distributed-llama process ends when a connection to it is opened and closed, be ' +
+    'it by a probe.',
   pod: (pod, report) => {
     const processes = dllamaProcesses(pod);
     if (processes.length === 0) return;
@@ -61,7 +63,9 @@ function touches(probe: Probe, field: string, processes: readonly DllamaProcess[
 const dllamaFront: Rule = {
   id: 'dllama-front',
   of: 'distributed-llama',
-  why: 'A stray connection, a chunked or malformed request or a long answer ends or blocks a bare dllama-api.',
+  why:
+    'A stray connection, a chunked or malformed request or a long answer ends or blocks a ' +
+    'bare dllama-api.',
   pod: (pod, report) => {
     for (const { role, args, field } of dllamaProcesses(pod)) {
       if (role !== 'root') continue;
@@ -70,7 +74,8 @@ const dllamaFront: Rule = {
       report(
         pod.entry,
         field,
-        `has --host ${quote(host)}; it must be 127.0.0.1, with a front in the same pod that takes requests and passes on one at a time`,
+        `has --host ${quote(host)}; it must be 127.0.0.1, with a front in the same pod ` +
+          'that takes requests and passes on one at a time',
       );
     }
   },
@@ -127,7 +132,8 @@ const dllamaClosed: Rule = {
       report(
         entry,
         `spec.ingress[${index}].from`,
-        `is ${quote(rule.from)}; only the root and the workers of the same topology may reach ${worker.entry.toString()}: name them by podSelector`,
+        `is ${quote(rule.from)}; only the root and the workers of the same topology may ` +
+          `reach ${worker.entry.toString()}: name them by podSelector`,
       );
     });
   },
@@ -142,7 +148,7 @@ const MESHES = [
 const dllamaMesh: Rule = {
   id: 'dllama-mesh',
   of: 'distributed-llama',
-  why: "A mesh's proxy resets idle connections and writes headers in lower case; either ends or wedges the process.",
+  why: "A mesh's proxy resets idle connections and writes headers in lower case: the process ends or hangs.",
   pod: (pod, report) => {
     if (dllamaProcesses(pod).length === 0) return;
     const metadata = pod.template.metadata ?? {};
@@ -152,7 +158,8 @@ const dllamaMesh: Rule = {
       report(
         pod.entry,
         field,
-        `is ${quote(metadata[place]?.[name])}; it must be "${value}", so that no proxy stands between root and workers`,
+        `is ${quote(metadata[place]?.[name])}; it must be "${value}", so that no proxy ` +
+          'stands between root and workers',
       );
     }
   },

@@ -1,5 +1,5 @@
 import { claimsOf, Entry, ObjectSet, podField } from '../object-set';
-import { Rule } from '../rule';
+import { Report, Rule } from '../rule';
 import { ReplicatedSpec, ServiceSpec } from '../shapes';
 import { quote } from '../suggest';
 import { allDllamaProcesses, dllamaPort, dllamaProcesses, flagValues } from './dllama-process';
@@ -9,7 +9,9 @@ import { allDllamaProcesses, dllamaPort, dllamaProcesses, flagValues } from './d
 const dllamaWorkers: Rule = {
   id: 'dllama-workers',
   of: 'distributed-llama',
-  why: 'The root dials each worker by a name of its own, whichever is up first, and no worker is of use without the others.',
+  why:
+    'The root dials each worker by a name of its own, whichever is up first, and no worker ' +
+    'is of use without the others.',
   pod: (pod, report, set) => {
     if (!dllamaProcesses(pod).some(({ role }) => role === 'worker')) return;
     const { entry } = pod;
@@ -37,15 +39,26 @@ const dllamaWorkers: Rule = {
       );
     }
     const service = set.find('Service', entry.namespace, spec.serviceName ?? '');
-    if (service && (service.spec as ServiceSpec).publishNotReadyAddresses !== true) {
-      report(
-        service,
-        'spec.publishNotReadyAddresses',
-        `is ${quote((service.spec as ServiceSpec).publishNotReadyAddresses)}; it must be true: the root finds workers that are not ready yet`,
-      );
-    }
+    if (service) checkWorkerService(service, report);
   },
 };
+
+function checkWorkerService(service: Entry, report: Report): void {
+  const { publishNotReadyAddresses, ipFamilies } = service.spec as ServiceSpec;
+  if (publishNotReadyAddresses !== true) {
+    const message =
+      `is ${quote(publishNotReadyAddresses)}; it must be true: the root finds workers before ` +
+      'they are ready';
+    report(service, 'spec.publishNotReadyAddresses', message);
+  }
+  if (ipFamilies && !ipFamilies.includes('IPv4')) {
+    report(
+      service,
+      'spec.ipFamilies',
+      `is ${quote(ipFamilies)}; it must have ` + 'IPv4: distributed-llama knows no other',
+    );
+  }
+}
 
 const dllamaRoot: Rule = {
   id: 'dllama-root',
@@ -62,7 +75,8 @@ const dllamaRoot: Rule = {
       report(
         entry,
         'spec.strategy.type',
-        `is ${quote(spec.strategy?.type)}; it must be "Recreate": a new root gets the workers only when the old one is gone`,
+        `is ${quote(spec.strategy?.type)}; it must be "Recreate": a new root gets the ` +
+          'workers only when the old one is gone',
       );
     }
   },
@@ -74,7 +88,7 @@ const dllamaRoot: Rule = {
         scaler.namespace,
         scaleTargetRef?.name ?? '',
       );
-      const scaled = target && set.pods.find((pod) => pod.entry === target);
+      const scaled = target && set.podOf(target);
       if (!scaled || dllamaProcesses(scaled).length === 0) continue;
       report(
         scaler,
@@ -88,9 +102,13 @@ const dllamaRoot: Rule = {
 const dllamaWorkerNames: Rule = {
   id: 'dllama-worker-names',
   of: 'distributed-llama',
-  why: 'The root waits for ever for a worker that there is not, and knows nothing of one that it is not told.',
+  why:
+    'The root waits for ever for a worker that there is not, and knows nothing of one that ' +
+    'it is not told.',
   set: (set, report) => {
-    for (const root of allDllamaProcesses(set).filter(({ role }) => role === 'root')) {
+    const roots = allDllamaProcesses(set).filter(({ role }) => role === 'root');
+    const rootOf = new Map<string, Entry>();
+    for (const root of roots) {
       const hosts = flagValues(root.args, '--workers') ?? [];
       const sets = new Set<Entry>();
       for (const host of hosts) {
@@ -98,6 +116,14 @@ const dllamaWorkerNames: Rule = {
         if (problem !== undefined)
           report(root.pod.entry, root.field, `has ${quote(host)} among --workers; ${problem}`);
         if (worker) sets.add(worker);
+        const other = rootOf.get(host);
+        if (other) {
+          const message =
+            `has ${quote(host)} among --workers, which serves ${other.toString()}; a worker ` +
+            'serves one root';
+          report(root.pod.entry, root.field, message);
+        }
+        rootOf.set(host, root.pod.entry);
       }
       const replicas = [...sets].reduce(
         (sum, entry) => sum + ((entry.spec as ReplicatedSpec).replicas ?? 1),
@@ -114,6 +140,10 @@ const dllamaWorkerNames: Rule = {
   },
 };
 
+const NO_POD_NAME =
+  'it must be the name of one pod, <set>-<number>.<service>.<namespace>.svc.cluster.local:<port>: ' +
+  'a Service has many addresses, of which only the first would be used';
+
 /** The StatefulSet that a worker's name belongs to, `<set>-<number>.<service>[.<namespace>...]:<port>`. */
 function resolveWorker(
   set: ObjectSet,
@@ -121,15 +151,7 @@ function resolveWorker(
   host: string,
 ): { problem?: string; worker?: Entry } {
   const parts = /^(.+)-(\d+)\.([^.:]+)(?:\.([^.:]+))?[^:]*:(\d+)$/.exec(host);
-  if (!parts) {
-    const isAddress = /^[\d.]+:\d+$/.test(host);
-    return isAddress
-      ? {}
-      : {
-          problem:
-            'it must be the name of one pod, <set>-<number>.<service>.<namespace>.svc.cluster.local:<port>: a Service has many addresses, and only the first would be used',
-        };
-  }
+  if (!parts) return /^[\d.]+:\d+$/.test(host) ? {} : { problem: NO_POD_NAME };
   const [, name, ordinal, service, place, port] = parts;
   const entry = set.find('StatefulSet', place ?? namespace, name);
   if (!entry) return { problem: `there is no StatefulSet ${name} here` };
@@ -146,7 +168,8 @@ function resolveWorker(
       problem: `the governing Service of ${entry.toString()} is ${quote(spec.serviceName)}`,
     };
   }
-  const process = set.pods.filter((pod) => pod.entry === entry).flatMap(dllamaProcesses)[0];
+  const pod = set.podOf(entry);
+  const process = pod && dllamaProcesses(pod)[0];
   if (process && dllamaPort(process) !== Number(port)) {
     return { worker: entry, problem: `${entry.toString()} listens at port ${dllamaPort(process)}` };
   }

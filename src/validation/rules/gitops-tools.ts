@@ -84,7 +84,8 @@ const fluxKustomization: Rule = {
       report(
         entry,
         'spec.timeout',
-        `is ${quote(spec.timeout)}; it must be at most ${LONGEST_WAIT}m: while Flux waits, it takes no new commit and serves no one else`,
+        `is ${quote(spec.timeout)}; it must be at most ${LONGEST_WAIT}m: while Flux waits, ` +
+          'it takes no new commit and serves no one else',
       );
     }
     if (spec.retryInterval === undefined) {
@@ -108,10 +109,15 @@ function checkChain(
 ): void {
   spec.dependsOn?.forEach((dependency, index) => {
     const other = set.find('Kustomization', dependency.namespace ?? namespace, dependency.name);
-    if (!other) return;
+    if (!other) {
+      report(`spec.dependsOn[${index}]`, `is ${quote(dependency.name)}; there is no such Kustomization here`);
+      return;
+    }
     const source = (other.spec as KustomizationSpec).sourceRef;
     if (quote(source) === quote(spec.sourceRef)) return;
-    const message = `is ${quote(dependency.name)}, whose sourceRef is ${quote(source)} and not ${quote(spec.sourceRef)}; phases keep step only on one source`;
+    const message =
+      `is ${quote(dependency.name)}, whose sourceRef is ${quote(source)} and not ` +
+      `${quote(spec.sourceRef)}; phases keep step only on one source`;
     report(`spec.dependsOn[${index}]`, message);
   });
 }

@@ -51,7 +51,8 @@ const provenance: Rule = {
     report(
       entry,
       'metadata.annotations',
-      `has neither ${ANNOTATION.artifactKey} nor ${ANNOTATION.needsArtifact}, though the pods mount a claim; say which artifact they make or read`,
+      `has neither ${ANNOTATION.artifactKey} nor ${ANNOTATION.needsArtifact}, though the ` +
+        'pods mount a claim; say which artifact they make or read',
     );
   },
 };

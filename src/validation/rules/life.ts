@@ -23,13 +23,17 @@ const oneOwnerOfReplicas: Rule = {
 const gracefulShutdown: Rule = {
   id: 'graceful-shutdown',
   of: 13,
-  why: 'The preStop hook runs within the grace period; what is left after it is all that the server has to finish.',
+  why:
+    'The preStop hook runs within the grace period; what is left after it is all that the ' +
+    'server has to finish.',
   pod: (pod, report) => {
     const grace = pod.spec.terminationGracePeriodSeconds ?? 30;
     for (const { container } of pod.containers) {
       const seconds = preStopSeconds(container);
       if (seconds === undefined || grace > seconds) continue;
-      const message = `is ${grace}; it must be more than the ${seconds} s that preStop of ${container.name} takes, by what the server needs to finish`;
+      const message =
+        `is ${grace}; it must be more than the ${seconds} s that preStop of ` +
+        `${container.name} takes, by what the server needs to finish`;
       report(pod.entry, podField(pod, 'terminationGracePeriodSeconds'), message);
     }
   },
@@ -73,7 +77,8 @@ const jobFailures: Rule = {
       report(
         entry,
         'spec.podFailurePolicy.rules',
-        'has no rule that ignores DisruptionTarget; add {action: Ignore, onPodConditions: [{type: DisruptionTarget, status: "True"}]}',
+        'has no rule that ignores DisruptionTarget; add {action: Ignore, onPodConditions: ' +
+          '[{type: DisruptionTarget, status: "True"}]}',
       );
     }
     if (!entry.ours) return;
@@ -85,7 +90,8 @@ const jobFailures: Rule = {
     report(
       entry,
       'spec.podFailurePolicy.rules',
-      `does not fail the Job on exit code ${missing.join(', ')}; add {action: FailJob, onExitCodes: {operator: In, values: [${FINAL_CODES.join(', ')}]}}`,
+      `does not fail the Job on exit code ${missing.join(', ')}; add {action: FailJob, ` +
+        `onExitCodes: {operator: In, values: [${FINAL_CODES.join(', ')}]}}`,
     );
   },
 };
@@ -123,7 +129,8 @@ const spread: Rule = {
     report(
       pod.entry,
       podField(pod, 'topologySpreadConstraints'),
-      `is missing with ${pod.replicas} replicas; spread them by kubernetes.io/hostname (or by podAntiAffinity)`,
+      `is missing with ${pod.replicas} replicas; spread them by kubernetes.io/hostname (or ` +
+        'by podAntiAffinity)',
     );
   },
 };

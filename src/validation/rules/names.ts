@@ -100,7 +100,8 @@ function checkLabels(
     report(
       entry,
       `${field}["${key}"]`,
-      `is ${quote(labels[key])}; a label has up to 63 letters, digits, -, _ and ., and begins and ends with a letter or digit`,
+      `is ${quote(labels[key])}; a label has up to 63 letters, digits, -, _ and ., and ` +
+        'begins and ends with a letter or digit',
     );
   }
 }

@@ -13,7 +13,9 @@ const closedPods: Rule = {
       const types = new Set(set.selecting('NetworkPolicy', pod).flatMap(policyTypes));
       const open = ['Ingress', 'Egress'].filter((type) => !types.has(type));
       if (open.length === 0) continue;
-      const message = `is selected by no NetworkPolicy for ${open.join(' and ').toLowerCase()}. Add one whose podSelector matches the pod's labels, with policyTypes ["Ingress", "Egress"]`;
+      const message =
+        `is selected by no NetworkPolicy for ${open.join(' and ').toLowerCase()}. Add one ` +
+        `whose podSelector matches the pod's labels, with policyTypes ["Ingress", "Egress"]`;
       report(pod.entry, pod.field === '' ? 'metadata.labels' : `${pod.field}.metadata.labels`, message);
     }
   },
@@ -42,7 +44,9 @@ const serversStayIn: Rule = {
         !rule.to?.length ||
         rule.to.some(({ ipBlock }) => ipBlock?.cidr === '0.0.0.0/0' || ipBlock?.cidr === '::/0');
       if (isDns || !everyone) return;
-      const message = `lets ${server.entry.toString()} reach everyone; name whom it needs in 'to' (DNS, port 53, may stay open)`;
+      const message =
+        `lets ${server.entry.toString()} reach everyone; name whom it needs in 'to' (DNS, ` +
+        'port 53, may stay open)';
       report(entry, `spec.egress[${index}]`, message);
     });
   },

@@ -39,7 +39,9 @@ const syncWave: Rule = {
 const claimWave: Rule = {
   id: 'claim-wave',
   of: 2,
-  why: 'A claim whose class waits for its first consumer is never bound in an earlier wave, and the wave never ends.',
+  why:
+    'A claim whose class waits for its first consumer is never bound in an earlier wave, and ' +
+    'the wave never ends.',
   kinds: ['PersistentVolumeClaim'],
   object: (entry, report, set) => {
     const waves = set.usersOf(entry.namespace, entry.name).flatMap((pod) => pod.entry.wave ?? []);
@@ -57,7 +59,9 @@ const claimWave: Rule = {
 const jobBeforeConsumer: Rule = {
   id: 'job-before-consumer',
   of: 2,
-  why: 'Argo CD waits for Jobs between waves only, and never for the last wave: a Job gates nothing in its own wave.',
+  why:
+    'Argo CD waits for Jobs between waves only, and never for the last wave: a Job gates ' +
+    'nothing in its own wave.',
   set: (set, report) => {
     const makers = makersOf(set);
     for (const entry of set.entries) {
@@ -65,7 +69,9 @@ const jobBeforeConsumer: Rule = {
       if (needed === undefined || entry.wave === undefined) continue;
       const maker = makers.get(`${entry.namespace} ${needed}`);
       if (maker?.wave === undefined || maker === entry || maker.wave < entry.wave) continue;
-      const message = `is "${entry.wave}"; ${maker.toString()}, which makes what it needs, is in wave ${maker.wave}. Put it in a later phase`;
+      const message =
+        `is "${entry.wave}"; ${maker.toString()}, which makes what it needs, is in wave ` +
+        `${maker.wave}. Put it in a later phase`;
       report(entry, WAVE_FIELD, message);
     }
   },

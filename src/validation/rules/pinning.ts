@@ -48,7 +48,9 @@ const pinnedRevision: Rule = {
     if (revision === undefined || !isHuggingFace(entry.annotations[ANNOTATION.source], repository)) return;
     if (COMMIT.test(revision)) return;
     const url = `https://huggingface.co/${repository ?? '<repository>'}`;
-    const message = `is ${quote(revision)}; it must be a full commit id of 40 hexadecimal digits. Resolve it: git ls-remote ${url} ${revision}`;
+    const message =
+      `is ${quote(revision)}; it must be a full commit id of 40 hexadecimal digits. Resolve ` +
+      `it: git ls-remote ${url} ${revision}`;
     report(entry, `metadata.annotations["${ANNOTATION.revision}"]`, message);
   },
 };

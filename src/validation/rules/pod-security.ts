@@ -148,18 +148,22 @@ function checkPod(pod: Pod, add: Add): void {
     add(
       'automountServiceAccountToken',
       field,
-      `is ${quote(spec.automountServiceAccountToken)}; it must be false: the pod does not talk to the API server`,
+      `is ${quote(spec.automountServiceAccountToken)}; it must be false: the pod does not ` +
+        'talk to the API server',
     );
   }
   if (spec.enableServiceLinks !== false) {
-    const message = `is ${quote(spec.enableServiceLinks)}; it must be false: variables of other Services change what programs do`;
+    const message =
+      `is ${quote(spec.enableServiceLinks)}; it must be false: variables of other Services ` +
+      'change what programs do';
     add('enableServiceLinks', podField(pod, 'enableServiceLinks'), message);
   }
   spec.volumes?.forEach((volume, index) => {
     const source = Object.keys(volume).find((key) => key !== 'name' && !VOLUME_SOURCES.has(key));
     if (source === undefined) return;
     const departure = source === 'hostPath' ? 'hostPath' : 'volumeType';
-    const message = `is not allowed by Pod Security restricted; allowed are ${[...VOLUME_SOURCES].join(', ')}`;
+    const message =
+      'is not allowed by Pod Security restricted; allowed are ' + `${[...VOLUME_SOURCES].join(', ')}`;
     add(departure, podField(pod, `volumes[${index}].${source}`), message);
   });
   const context = spec.securityContext;
@@ -183,7 +187,9 @@ function checkContainer({ container, field }: PodContainer, pod: SecurityContext
     );
   }
   if (own.readOnlyRootFilesystem !== true) {
-    const message = `is ${quote(own.readOnlyRootFilesystem)}; it must be true: mount an emptyDir where the program writes`;
+    const message =
+      `is ${quote(own.readOnlyRootFilesystem)}; it must be true: mount an emptyDir where the ` +
+      'program writes';
     add('readOnlyRootFilesystem', at('readOnlyRootFilesystem'), message);
   }
   if (!own.capabilities?.drop?.includes('ALL')) {

@@ -20,7 +20,9 @@ export function serversOf(pod: Pod): readonly PodContainer[] {
 const serverProbes: Rule = {
   id: 'server-probes',
   of: 12,
-  why: 'Without a startup probe a slow load is killed or a failed one is not noticed; without the others traffic goes to what cannot answer.',
+  why:
+    'Without a startup probe a slow load is killed or a failed one is not noticed; without ' +
+    'the others traffic goes to what cannot answer.',
   pod: (pod, report) => {
     for (const { container, field } of serversOf(pod)) {
       for (const name of PROBES) {
@@ -55,14 +57,16 @@ const startupBudget: Rule = {
         report(
           pod.entry,
           `${field}.startupProbe`,
-          `gives up after ${budget} s; ${bytes} bytes take ${least} s at 1 GiB/s and more on a real disk. Raise failureThreshold`,
+          `gives up after ${budget} s; ${bytes} bytes take ${least} s at 1 GiB/s and more ` +
+            'on a real disk. Raise failureThreshold',
         );
       }
       if (pod.entry.kind === 'Deployment' && pod.entry.ours && deadline < budget) {
         report(
           pod.entry,
           'spec.progressDeadlineSeconds',
-          `is ${deadline}; it must be at least the startup probe's ${budget} s, or a loading server is reported as failed`,
+          `is ${deadline}; it must be at least the startup probe's ${budget} s, or a ` +
+            'loading server is reported as failed',
         );
       }
     }

@@ -8,13 +8,17 @@ import { nearest, quote } from '../suggest';
 const selectorMatches: Rule = {
   id: 'selector-matches',
   of: 'Kubernetes',
-  why: 'The API server refuses a workload that does not select its own pods; a Service that selects none leads nowhere.',
+  why:
+    'The API server refuses a workload that does not select its own pods; a Service that ' +
+    'selects none leads nowhere.',
   kinds: ['DaemonSet', 'Deployment', 'ReplicaSet', 'StatefulSet'],
   object: (entry, report) => {
     const { selector, template } = entry.spec as ReplicatedSpec;
     const labels = template.metadata?.labels ?? {};
     if (selector && selects(selector, labels)) return;
-    const message = `is ${quote(selector?.matchLabels ?? selector)}, which does not match the template's labels ${quote(labels)}`;
+    const message =
+      `is ${quote(selector?.matchLabels ?? selector)}, which does not match the template's ` +
+      `labels ${quote(labels)}`;
     report(entry, 'spec.selector', message);
   },
   set: (set, report) => {

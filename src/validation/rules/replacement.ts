@@ -9,7 +9,9 @@ import { quote } from '../suggest';
 const jobNameHash: Rule = {
   id: 'job-name-hash',
   of: 1,
-  why: 'A Job cannot be changed: a new spec under an old name is refused by the API server, an old spec under a new name runs again.',
+  why:
+    'A Job cannot be changed: a new spec under an old name is refused by the API server, an ' +
+    'old spec under a new name runs again.',
   kinds: ['Job'],
   object: (entry, report) => {
     if (!entry.ours) return;
@@ -25,7 +27,9 @@ const jobNameHash: Rule = {
     }
     const suffix = `-${jobHash(entry.spec, Number(text))}`;
     if (entry.name.endsWith(suffix)) return;
-    const message = `is ${quote(entry.name)}; it must end in ${quote(suffix)}, the hash of the Job's immutable fields and its attempt. Name it so`;
+    const message =
+      `is ${quote(entry.name)}; it must end in ${quote(suffix)}, the hash of the Job's ` +
+      'immutable fields and its attempt. Name it so';
     report(entry, 'metadata.name', message);
   },
 };
@@ -33,7 +37,9 @@ const jobNameHash: Rule = {
 const jobStays: Rule = {
   id: 'job-stays',
   of: 1,
-  why: 'A Job that vanishes or is not started is taken for complete, or runs again: it opens the next phase too early or repeats hours of work.',
+  why:
+    'A Job that vanishes or is not started is taken for complete, or runs again: it opens ' +
+    'the next phase too early or repeats hours of work.',
   kinds: ['Job'],
   object: (entry, report) => {
     const spec = jobSpec(entry);
@@ -41,14 +47,16 @@ const jobStays: Rule = {
       report(
         entry,
         'spec.ttlSecondsAfterFinished',
-        `is ${spec.ttlSecondsAfterFinished}; leave it out: a Job that deletes itself is made and run again by Argo CD and Flux`,
+        `is ${spec.ttlSecondsAfterFinished}; leave it out: a Job that deletes itself is ` +
+          'made and run again by Argo CD and Flux',
       );
     }
     if (spec.suspend !== undefined) {
       report(
         entry,
         'spec.suspend',
-        `is ${spec.suspend}; leave it out: a suspended Job opens the next phase in Flux, and a resumed one in Argo CD`,
+        `is ${spec.suspend}; leave it out: a suspended Job opens the next phase in Flux, ` +
+          'and a resumed one in Argo CD',
       );
     }
   },
@@ -78,7 +86,8 @@ const noHooks: Rule = {
       report(
         entry,
         `metadata.annotations["${name}"]`,
-        `is ${quote(value)}; leave it out: the sync wave orders the object, its name says when it is a new one`,
+        `is ${quote(value)}; leave it out: the sync wave orders the object, its name says ` +
+          'when it is a new one',
       );
     }
   },
@@ -94,12 +103,16 @@ const FLUX: Record<string, string> = {
 const noReplace: Rule = {
   id: 'no-replace',
   of: 1,
-  why: 'Replace and Force delete a running Job or a claim with its data; an object that is not applied is not waited for either.',
+  why:
+    'Replace and Force delete a running Job or a claim with its data; an object that is not ' +
+    'applied is not waited for either.',
   object: (entry, report) => {
     const options = entry.annotations[ANNOTATION.syncOptions];
     for (const option of options?.split(',') ?? []) {
       if (!/^\s*(Replace|Force)\s*=\s*true\s*$/.test(option)) continue;
-      const message = `has ${option.trim()}; take it out: a changed object has a new name, so nothing is ever replaced`;
+      const message =
+        `has ${option.trim()}; take it out: a changed object has a new name, so nothing is ` +
+        'ever replaced';
       report(entry, `metadata.annotations["${ANNOTATION.syncOptions}"]`, message);
     }
     for (const name in FLUX) {

@@ -23,7 +23,8 @@ const resources: Rule = {
           report(
             pod.entry,
             `${field}.resources.${list}["${name}"]`,
-            'is missing; every container, init containers too, requests and limits cpu, memory and ephemeral-storage',
+            'is missing; every container, init containers too, requests and limits cpu, ' +
+              'memory and ephemeral-storage',
           );
         }
         if (requests[name] === undefined || limits[name] === undefined) continue;

@@ -8,9 +8,21 @@ import { TextCache } from '../text-cache';
 const SECRET_NAME =
   /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|ACCESS_KEY_ID|SECRET_KEY|PRIVATE_KEY|CREDENTIALS?)$/i;
 
-/** How secrets look that are easily pasted: Hugging Face, AWS, GitHub, NVIDIA, OpenAI, keys, web addresses. */
-const SECRET_TEXT =
-  /\bhf_[A-Za-z0-9]{30,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{50,}|\bnvapi-[A-Za-z0-9_-]{40,}|\bsk-[A-Za-z0-9_-]{32,}|-----BEGIN [A-Z ]*PRIVATE KEY-----|:\/\/[^\s/:@"'$(){}]+:[^\s/:@"'$(){}]+@/;
+/** How secrets look that are easily pasted. */
+const SECRET_TEXT = new RegExp(
+  [
+    /\bhf_[A-Za-z0-9]{30,}/, // Hugging Face
+    /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/, // AWS
+    /\bgh[pousr]_[A-Za-z0-9]{36}/, // GitHub
+    /\bgithub_pat_[A-Za-z0-9_]{50,}/,
+    /\bnvapi-[A-Za-z0-9_-]{40,}/, // NVIDIA
+    /\bsk-[A-Za-z0-9_-]{32,}/, // OpenAI and those that speak like it
+    /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+    /:\/\/[^\s/:@"'$(){}]+:[^\s/:@"'$(){}]+@/, // user and password in a web address
+  ]
+    .map((pattern) => pattern.source)
+    .join('|'),
+);
 
 const ADVICE =
   'Put it in a Secret that is made in the cluster, and refer to it by name and key (valueFrom.secretKeyRef)';
@@ -27,7 +39,8 @@ const noSecretData: Rule = {
       report(
         entry,
         field,
-        `holds ${Object.keys(values).join(', ')}; a Secret's values never stand in YAML. Make the Secret in the cluster and refer to it by name`,
+        `holds ${Object.keys(values).join(', ')}; a Secret's values never stand in YAML. ` +
+          'Make the Secret in the cluster and refer to it by name',
       );
     }
   },
