@@ -1,4 +1,4 @@
-import { ObjectSet, type Entry, type Pod } from '../../validation/object-set';
+import { Entry, ObjectSet, type Pod } from '../../validation/object-set';
 import { add, most, podRequests, type Amounts } from './amounts';
 import type { PipelineView } from '../views';
 import { code } from './markdown';
@@ -20,10 +20,10 @@ export class PipelineModel {
   constructor(view: PipelineView, minor: number) {
     this.name = view.name;
     this.namespace = view.namespace;
-    const objects = view.phases.flatMap((phase) =>
-      phase.objects.map((object) => ({ object, where: phase.folder })),
+    const entries = view.phases.flatMap((phase) =>
+      phase.objects.map((object) => new Entry({ object, where: phase.folder })),
     );
-    this.set = new ObjectSet(objects, minor);
+    this.set = new ObjectSet(entries, minor);
     this.phases = view.phases.map(({ folder }) => ({
       folder,
       entries: this.set.entries.filter((entry) => entry.where === folder),
