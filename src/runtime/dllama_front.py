@@ -239,13 +239,13 @@ class Connection:
                 return bytes(body)
         raise HttpError(400, 'The chunked body is malformed.')
 
-    async def departure(self):
-        """Returns when the client has left. It may not send anything more, so all that comes is thrown away."""
+    async def departure(self, tolerated=MAX_EXTRA):
+        """Returns when the client has left, or has sent much that nobody asked for; all of it is thrown away."""
         extra = 0
         try:
             while data := await self.reader.read(64 * KIB):
                 extra += len(data)
-                if extra > MAX_EXTRA:
+                if extra > tolerated:
                     return
         except OSError:
             return
@@ -292,7 +292,7 @@ class Connection:
             if self.writer.can_write_eof():
                 self.writer.write_eof()
             async with asyncio.timeout(LINGER_SECONDS):
-                await self.departure()
+                await self.departure(math.inf)
         except (OSError, RuntimeError, TimeoutError):
             pass
         self.writer.transport.abort()
@@ -300,6 +300,13 @@ class Connection:
 
 def too_large(limit):
     return HttpError(413, 'The body is larger than %d bytes.' % limit, 'body_too_large')
+
+
+def keep_alive(sock):
+    """Notices within two minutes that a waiting client's machine is gone."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (('TCP_KEEPIDLE', 60), ('TCP_KEEPINTVL', 15), ('TCP_KEEPCNT', 4)):
+        sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -755,6 +762,7 @@ class Front:
         self.stopping = asyncio.Event()
         self.connections = {}  # task -> None, in order of arrival
         self.reading = {}  # those among them that still send their request
+        self.refusing = 0  # connections past the limit that still read why
         self.body_bytes = 0
         self.unfinished = 0  # answers in a row that ended early though the root went on listening
         self.mean_seconds = 5.0
@@ -790,13 +798,11 @@ class Front:
     async def serve(self, reader, writer):
         task = asyncio.current_task()
         connection = Connection(reader, writer)
+        keep_alive(writer.get_extra_info('socket'))
         if len(self.connections) >= self.options.max_connections:
             oldest = next(iter(self.reading), None)
             if oldest is None:
-                refusal = HttpError(503, 'Too many connections.', 'too_many_connections', retry_after=5)
-                connection.respond(refusal.status, refusal.body(), headers=refusal.headers)
-                self.metrics.requests['other', 503] += 1
-                await connection.close()
+                await self.refuse_connection(connection)
                 return
             self.forget(oldest)
             oldest.cancel()  # the slowest to say what it wants makes room
@@ -808,6 +814,19 @@ class Front:
             writer.transport.abort()
         finally:
             self.forget(task)
+
+    async def refuse_connection(self, connection):
+        self.metrics.requests['other', 503] += 1
+        if self.refusing >= self.options.max_connections:
+            connection.writer.transport.abort()
+            return
+        self.refusing += 1
+        try:
+            refusal = HttpError(503, 'Too many connections.', 'too_many_connections', retry_after=5)
+            connection.respond(refusal.status, refusal.body(), headers=refusal.headers)
+            await connection.close()
+        finally:
+            self.refusing -= 1
 
     def forget(self, task):
         self.connections.pop(task, None)
