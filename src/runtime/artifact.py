@@ -16,6 +16,7 @@ Exit codes are an interface (a Job's podFailurePolicy reads them):
   0 complete; 64 usage, 65 checksum, 66 not found, 73 full, 77 no access are final; 75 may be retried.
 """
 import argparse
+import base64
 import collections
 import datetime
 import email.utils
@@ -332,7 +333,7 @@ class Http:
             at = (parts.hostname, parts.port or 80)
             if parts.username:
                 pair = '%s:%s' % (urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or ''))
-                headers = {'Proxy-Authorization': 'Basic ' + base64_text(pair)}
+                headers = {'Proxy-Authorization': 'Basic ' + base64.b64encode(pair.encode()).decode()}
         if scheme == 'http':
             connection = http.client.HTTPConnection(*at, timeout=self.stall)
             connection.by_proxy = ('http://%s:%d' % (host, port) if proxy else '', headers)
@@ -344,12 +345,6 @@ class Http:
         if proxy:
             connection.set_tunnel(host, port, headers)
         return connection
-
-
-def base64_text(text):
-    import base64
-
-    return base64.b64encode(text.encode()).decode()
 
 
 # ------------------------------------------------------------------------------------ what is to be fetched
@@ -638,8 +633,8 @@ def read_part(hub, http, part, start, view):
                 response = http.stream[1]
             else:
                 response = hub.open(http, part, start + done, start + len(view) - 1)
-                if response.status == 200 and (start or len(view) < part.size):
-                    if part.output.streamer is not http:
+                if response.status == 200:  # the whole part, whatever range was asked for
+                    if len(view) < part.size and part.output.streamer is not http:
                         raise RangesIgnored
                     skip(response, start + done, view[done:])
             while done < len(view):
@@ -681,7 +676,7 @@ class Transfer:
 
     def __init__(self, hub, sink, outputs, workers, chunk):
         self.hub, self.sink, self.outputs, self.chunk = hub, sink, outputs, chunk
-        self.changed = threading.Condition()  # guards all below
+        self.changed = threading.Condition()  # guards all below; may be taken under an output's turn, not around it
         self.waiting = collections.deque(outputs)  # not begun
         self.ready = collections.deque()  # begun, with chunks that nobody has taken
         self.unfinished = len(outputs)
@@ -728,7 +723,7 @@ class Transfer:
                         offset, generation = output.assigned, output.generation
                         output.assigned = min(offset + self.chunk, output.size)
                         if output.streamer:
-                            output.assigned, output.streamer = output.size, http
+                            offset, output.assigned, output.streamer = output.position, output.size, http
                         if output.assigned == output.size:
                             self.ready.popleft()
                     else:
@@ -766,10 +761,11 @@ class Transfer:
                     read_part(self.hub, http, part, start, piece)
                 self.commit(output, generation, offset, view)
             except RangesIgnored:
-                with self.changed, output.turn:
+                with output.turn:
                     if output.streamer:
                         return
                     output.streamer = http
+                with self.changed:
                     if output in self.ready:
                         self.ready.remove(output)
                 log('%s: the server ignores ranges, so it is fetched as one stream' % output.path)

@@ -41,6 +41,14 @@ describe('a hub or a network that fails', () => {
       3 * 700_001,
     ],
     ['many cuts, each after some progress', [{ cutAfter: 200_000, times: 25 }], 0],
+    [
+      'a small file that is cut, by a server that ignores ranges',
+      [
+        { at: 'hub', match: /resolve-cache/, cutAfter: 100, ignoreRange: true },
+        { at: 'hub', match: /resolve-cache/, ignoreRange: true },
+      ],
+      0,
+    ],
     ['a small file that is cut', [{ at: 'hub', match: /resolve-cache/, cutAfter: 100 }], 0],
     ['429 with Retry-After from the CDN', [{ status: 429, headers: { 'Retry-After': '1' }, times: 2 }], 0],
     [
