@@ -27,7 +27,7 @@ export interface ConverterSpec {
   readonly threads: number;
 }
 
-/** The scripts of distributed-llama by version: the sha256 of each. */
+/** The tags whose scripts' checksums dllama_upstream.py holds. */
 const UPSTREAM_VERSIONS = ['v0.16.2', 'v0.16.3', 'v0.16.4'];
 
 /** The converter of distributed-llama's own repository. */
@@ -38,6 +38,23 @@ export interface UpstreamConverterProps {
    * @default v0.16.2
    */
   readonly version?: string;
+
+  /**
+   * The folder of the scripts on a mirror, by https on port 443; `{version}` stands for the tag. Their checksums
+   * are the same.
+   *
+   * @default - distributed-llama's repository on GitHub
+   */
+  readonly scriptsUrl?: string;
+}
+
+/** The least for the program that runs the scripts, torch and a tokenizer, however small the model. */
+const UPSTREAM_LEAST_MEMORY = 1024 * MIB;
+
+/** As measured, and a fifth more: the scripts hold a whole matrix several times over. */
+function upstreamMemory(facts: ModelFacts): Size {
+  const largestMatrix = Math.max(facts.vocabSize, facts.hiddenDim) * facts.dim;
+  return mebibytesFor(Math.max(UPSTREAM_LEAST_MEMORY, 1.2 * (145 * MIB + 24.9 * largestMatrix)));
 }
 
 /** Which program turns Hugging Face files into distributed-llama's `.m` and `.t`. */
@@ -64,7 +81,7 @@ export class DllamaConverter {
    * Upstream's own scripts with torch and transformers: slower, and the memory grows with the model's
    * largest matrix.
    *
-   * @throws when the version is none whose checksums are known
+   * @throws when the version is none whose checksums are known, or the mirror's address is not https
    */
   public static upstream(props: UpstreamConverterProps = {}): DllamaConverter {
     const version = props.version ?? 'v0.16.2';
@@ -74,15 +91,25 @@ export class DllamaConverter {
         advice: 'The scripts of other versions have no checksum here.',
       });
     }
+    const { scriptsUrl } = props;
+    if (scriptsUrl !== undefined && !/^https:\/\/[^\s/@:]+(\/[^\s@]*)?$/.test(scriptsUrl)) {
+      throw new InputError(
+        'DllamaConverter.upstream',
+        'scriptsUrl',
+        scriptsUrl.includes('@') ? 'an address with credentials' : scriptsUrl,
+        { allowed: "'https://host[/path]' without port or credentials" },
+      );
+    }
     return new DllamaConverter({
       id: `upstream/${version}`,
       program: 'dllama_upstream.py',
       programs: ['dllama_upstream.py', 'dllama_convert.py', 'requirements-upstream.txt'],
       requirements: 'requirements-upstream.txt',
+      // 0.9 GiB installed and 0.3 GiB of wheels on the way.
       packagesSize: Size.mebibytes(2048),
-      args: [`--version=${version}`],
+      args: [`--version=${version}`, ...(scriptsUrl ? [`--scripts-url=${scriptsUrl}`] : [])],
       fetchesScripts: true,
-      memory: (facts) => facts && mebibytesFor(1.2 * (145 * MIB + 24.9 * facts.vocabSize * facts.dim)),
+      memory: (facts) => facts && upstreamMemory(facts),
       threads: 1,
     });
   }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DllamaConverter } from '../../../src/constructs/dllama-converter';
+import type { ModelFacts } from '../../../src/engines/model-facts';
 import { readJson } from '../convert/convert';
 import { GOOD_SCRIPTS, MODEL_SCRIPT, TOKENIZER_SCRIPT } from './scripts';
 import { ended, expectComplete, expectNothing, MODEL, PROGRAMS, said, Stand, TOKENIZER } from './stand';
@@ -191,7 +192,7 @@ describe('wrong output of a script that reports success', () => {
     ],
     ['no model', { [MODEL_SCRIPT]: "print('done')\n" }, /no dllama_model_tiny_q40\.m, though it reported/],
   ])('%s is not published', async (_what, scripts, says) => {
-    withScripts(scripts as Record<string, string>);
+    withScripts(scripts);
     const output = fresh();
     const { code, stdout } = await stand.run(input, output);
     expect(stdout).toMatch(says);
@@ -296,4 +297,26 @@ it('knows the same versions as the construct', () => {
     expect(DllamaConverter.upstream({ version })._spec.args).toContain(`--version=${version}`);
   }
   expect(() => DllamaConverter.upstream({ version: 'v0.16.1' })).toThrow(versions.join(', '));
+});
+
+it('takes from the construct the mirror that the scripts are on', () => {
+  const scriptsUrl = 'https://mirror.example/distributed-llama/{version}/converter';
+  const { args, id } = DllamaConverter.upstream({ scriptsUrl })._spec;
+  expect(args).toEqual(['--version=v0.16.2', `--scripts-url=${scriptsUrl}`]);
+  // The bytes are the same, so the artifact is.
+  expect(id).toBe(DllamaConverter.upstream()._spec.id);
+  for (const wrong of ['http://mirror', 'https://me:secret@mirror', 'https://mirror:8443/x', 'mirror/x']) {
+    expect(() => DllamaConverter.upstream({ scriptsUrl: wrong })).toThrow(/'scriptsUrl' is .*https:/);
+  }
+  expect(() => DllamaConverter.upstream({ scriptsUrl: 'https://me:secret@m' })).not.toThrow(/secret/);
+});
+
+it('asks for memory by the largest matrix, and never for less than its program needs', () => {
+  const memory = (vocabSize: number, hiddenDim: number, dim: number): number =>
+    DllamaConverter.upstream()
+      ._spec.memory({ vocabSize, hiddenDim, dim } as ModelFacts)!
+      .toMebibytes();
+  expect(memory(128256, 14336, 4096)).toBe(Math.ceil(1.2 * (145 + (24.9 * 128256 * 4096) / 1024 ** 2)));
+  expect(memory(1000, 14336, 4096)).toBe(Math.ceil(1.2 * (145 + (24.9 * 14336 * 4096) / 1024 ** 2)));
+  expect(memory(300, 160, 64)).toBe(1024);
 });
