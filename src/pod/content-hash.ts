@@ -13,18 +13,39 @@ import { createHash } from 'node:crypto';
  */
 export function canonicalJson(value: unknown): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  // Text is added up in place: every Job of every pipeline passes here.
+  // Text is added up in place, without lists in between: every Job of every pipeline passes here.
   let text = '';
   if (Array.isArray(value)) {
-    for (const item of value) text += `${text === '' ? '' : ','}${canonicalJson(item)}`;
+    for (const item of value) text += text === '' ? canonicalJson(item) : ',' + canonicalJson(item);
     return `[${text}]`;
   }
   const members = value as Record<string, unknown>;
-  for (const key of Object.keys(members).sort()) {
+  for (const key of sortedKeys(members)) {
     if (members[key] === undefined) continue;
-    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(members[key])}`;
+    const member = quotedKey(key) + canonicalJson(members[key]);
+    text += text === '' ? member : ',' + member;
   }
   return `{${text}}`;
+}
+
+/** The keys, which in most objects stand in order as they are. */
+function sortedKeys(members: object): string[] {
+  const keys = Object.keys(members);
+  for (let index = 1; index < keys.length; index++) if (keys[index - 1] > keys[index]) return keys.sort();
+  return keys;
+}
+
+/** Keys as they stand in JSON: few words make up all objects. */
+const quotedKeys = new Map<string, string>();
+const MOST_KEYS = 1000;
+
+function quotedKey(key: string): string {
+  let quoted = quotedKeys.get(key);
+  if (quoted === undefined) {
+    quoted = `${JSON.stringify(key)}:`;
+    if (quotedKeys.size < MOST_KEYS) quotedKeys.set(key, quoted);
+  }
+  return quoted;
 }
 
 /**

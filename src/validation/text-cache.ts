@@ -8,17 +8,19 @@ const MOST = 1000;
  *
  * @internal
  */
-export class TextCache<T> {
+export class TextCache<T extends string | number> {
   private readonly known = new Map<string, T>();
 
   constructor(private readonly find: (text: string) => T) {}
 
   public get(text: string): T {
     if (text.length < LONG) return this.find(text);
-    if (!this.known.has(text)) {
+    let found = this.known.get(text);
+    if (found === undefined) {
+      found = this.find(text);
       if (this.known.size >= MOST) this.known.clear();
-      this.known.set(text, this.find(text));
+      this.known.set(text, found);
     }
-    return this.known.get(text) as T;
+    return found;
   }
 }

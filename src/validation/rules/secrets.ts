@@ -77,12 +77,12 @@ const noSecretText: Rule = {
   },
 };
 
-/** The first words of what looks like a secret; undefined when nothing does. */
-const secretsIn = new TextCache((text) => SECRET_TEXT.exec(text)?.[0].slice(0, 6));
+/** The first letters of what looks like a secret; none when nothing does. */
+const secretsIn = new TextCache((text) => SECRET_TEXT.exec(text)?.[0].slice(0, 6) ?? '');
 
 function checkText(entry: Entry, field: string, text: string, report: Report): void {
   const found = secretsIn.get(text);
-  if (found !== undefined) report(entry, field, `holds what looks like a secret, ${found}... ${ADVICE}`);
+  if (found !== '') report(entry, field, `holds what looks like a secret, ${found}... ${ADVICE}`);
 }
 
 export const SECRET_RULES: readonly Rule[] = [noSecretData, noSecretText];
