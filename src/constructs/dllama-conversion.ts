@@ -231,7 +231,7 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
     input,
     output: resolveOutput(scope, { owner, model, input, store, bytes }),
     threads: checkPositiveInteger(scope, 'threads', props.threads ?? converter.threads),
-    memory: resolveMemory(scope, props, converter, model),
+    memory: resolveMemory(scope, props, converter, model, weights),
     image: checkImage(scope, 'image', props.image ?? PYTHON_IMAGE),
     packages: resolvePackages(scope, props),
     placement: props.placement ?? {},
@@ -292,8 +292,9 @@ function resolveMemory(
   props: DllamaConversionProps,
   converter: ConverterSpec,
   model: Artifact,
+  weights: FloatType,
 ): Size {
-  const needed = converter.memory(model.facts);
+  const needed = converter.memory(model.facts, weights);
   const memory = props.memory ?? needed;
   if (!memory) {
     throw new InputError(scope, 'memory', undefined, {

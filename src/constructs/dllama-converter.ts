@@ -1,4 +1,5 @@
 import { Size } from 'cdk8s';
+import { FloatType } from '../engines/dllama/float-type';
 import { ModelFacts } from '../engines/model-facts';
 import { InputError } from '../pod/input-error';
 import { mebibytesFor } from '../pod/quantity';
@@ -22,7 +23,7 @@ export interface ConverterSpec {
   /** Whether it downloads more than packages. */
   readonly fetchesScripts: boolean;
   /** Memory by the model's facts, or undefined where it cannot be computed without them. */
-  readonly memory: (facts: ModelFacts | undefined) => Size | undefined;
+  readonly memory: (facts: ModelFacts | undefined, weights: FloatType) => Size | undefined;
   /** Threads that it can use. */
   readonly threads: number;
 }
@@ -51,10 +52,15 @@ export interface UpstreamConverterProps {
 /** The least for the program that runs the scripts, torch and a tokenizer, however small the model. */
 const UPSTREAM_LEAST_MEMORY = 1024 * MIB;
 
-/** As measured, and a fifth more: the scripts hold a whole matrix several times over. */
-function upstreamMemory(facts: ModelFacts): Size {
+/** Bytes for each value of the largest matrix, as measured: to quantize it the scripts hold it several times over. */
+const UPSTREAM_BYTES_PER_VALUE = { [FloatType.Q40]: 24.9, [FloatType.F32]: 0 };
+
+/** The process and its largest matrix, and a fifth more. */
+function upstreamMemory(facts: ModelFacts, weights: FloatType): Size {
   const largestMatrix = Math.max(facts.vocabSize, facts.hiddenDim) * facts.dim;
-  return mebibytesFor(Math.max(UPSTREAM_LEAST_MEMORY, 1.2 * (145 * MIB + 24.9 * largestMatrix)));
+  return mebibytesFor(
+    Math.max(UPSTREAM_LEAST_MEMORY, 1.2 * (145 * MIB + UPSTREAM_BYTES_PER_VALUE[weights] * largestMatrix)),
+  );
 }
 
 /** Which program turns Hugging Face files into distributed-llama's `.m` and `.t`. */
@@ -109,7 +115,7 @@ export class DllamaConverter {
       packagesSize: Size.mebibytes(2048),
       args: [`--version=${version}`, ...(scriptsUrl ? [`--scripts-url=${scriptsUrl}`] : [])],
       fetchesScripts: true,
-      memory: (facts) => facts && upstreamMemory(facts),
+      memory: (facts, weights) => facts && upstreamMemory(facts, weights),
       threads: 1,
     });
   }
