@@ -396,7 +396,8 @@ def match(model, tensors):
         refuse('the model has biases (%s); distributed-llama has none' %
                some(name for name in stray if name.endswith('.bias')))
     if any(name.endswith(('.experts.gate_up_proj', '.experts.down_proj')) for name in stray):
-        refuse('the experts are saved as one tensor (%s); save the model with save_original_format=True' % some(stray))
+        refuse('the experts are saved as one tensor (%s); save the model with save_original_format=True' %
+               some(stray))
     if missing:
         refuse('%d tensors are missing: %s; download the whole repository' % (len(missing), some(missing)))
     if stray:
@@ -426,7 +427,8 @@ class Maps:
     def rows(self, tensor):
         """The tensor as a matrix; a vector is one row."""
         shape = tensor.shape if len(tensor.shape) == 2 else (1, tensor.shape[0])
-        return np.frombuffer(self.of(tensor.path), DTYPES[tensor.dtype], shape[0] * shape[1], tensor.offset).reshape(shape)
+        weights = shape[0] * shape[1]
+        return np.frombuffer(self.of(tensor.path), DTYPES[tensor.dtype], weights, tensor.offset).reshape(shape)
 
     def release(self, tensor, first_row, last_row):
         """Takes rows that were read off the process's resident memory; they stay in the page cache."""
