@@ -34,7 +34,7 @@ export interface SynthesizedObject {
 export function collect(app: App): SynthesizedChart[] {
   const tree = walk(app);
   validate(tree.constructs);
-  order(app, tree);
+  order(tree);
   return [...tree.charts].map(([chart, apiObjects]) => ({
     chart,
     objects: apiObjects.map((apiObject) => ({ apiObject, manifest: manifestOf(apiObject) as unknown })),
@@ -87,31 +87,27 @@ function validate(constructs: readonly IConstruct[]): void {
 }
 
 /** Brings the objects of each chart into the order of its dependencies, and finds every circle. */
-function order(app: App, { charts, constructs, dependencies }: Tree): void {
-  const inApp = dependencies.filter(({ target }) => target.node.root === app);
-  if (inApp.length === 0) return;
+function order({ charts, constructs, dependencies }: Tree): void {
+  if (dependencies.length === 0) return;
   // For the circles that run through several charts.
-  dependencyOrder(constructs, inApp);
+  dependencyOrder(constructs, dependencies);
 
-  const dependenciesOfCharts = new Map<Chart, Dependency[]>();
-  for (const dependency of inApp) {
-    for (const chart of chartsAround(dependency)) {
-      const known = dependenciesOfCharts.get(chart);
-      if (known) known.push(dependency);
-      else dependenciesOfCharts.set(chart, [dependency]);
-    }
-  }
-  for (const [chart, inChart] of dependenciesOfCharts) {
+  for (const [chart, inChart] of byChart(dependencies)) {
     const ordered = dependencyOrder(chart.node.findAll(), inChart);
     const own = ordered.filter((construct) => construct instanceof ApiObject && construct.chart === chart);
     charts.set(chart, own as ApiObject[]);
   }
 }
 
-/** The charts that hold both ends of a dependency. */
-function chartsAround({ source, target }: Dependency): Chart[] {
-  const aroundTarget = new Set(target.node.scopes);
-  return source.node.scopes.filter(
-    (scope): scope is Chart => Chart.isChart(scope) && aroundTarget.has(scope),
-  );
+/** Dependencies by the charts that they begin in: the closest one and those around it. */
+function byChart(dependencies: readonly Dependency[]): Map<Chart, Dependency[]> {
+  const result = new Map<Chart, Dependency[]>();
+  for (const dependency of dependencies) {
+    for (const chart of dependency.source.node.scopes.filter((scope) => Chart.isChart(scope))) {
+      const known = result.get(chart);
+      if (known) known.push(dependency);
+      else result.set(chart, [dependency]);
+    }
+  }
+  return result;
 }

@@ -19,8 +19,9 @@ export interface Dependency {
  * A dependency between two constructs is also one of all objects in the first on all objects in the second,
  * where an object counts for its closest chart alone.
  *
- * @param constructs - whole trees, each construct before its children
- * @param dependencies - between these constructs
+ * @param constructs - a whole tree, each construct before its children
+ * @param dependencies - from these constructs; on others they order nothing
+ * @returns the constructs, and those others that they depend on
  * @throws when constructs depend on each other in a circle, naming their paths
  * @throws when a dependency begins or ends outside of any chart
  * @internal

@@ -102,8 +102,7 @@ function isFilled(value: unknown): value is object {
 
 function isPlainObject(value: object): value is Record<string, unknown> {
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return false;
-  return typeof (value as { toJSON?: unknown }).toJSON !== 'function';
+  return prototype === Object.prototype || prototype === null;
 }
 
 /**

@@ -123,7 +123,7 @@ describe('dependencies', () => {
     expect(names(app)).toEqual({ one: ['a', 'c'], two: ['b', 'd'] });
   });
 
-  test('on a construct of another app are left out', () => {
+  test('on a construct of another app order nothing', () => {
     const app = new App();
     const chart = new Chart(app, 'chart');
     thing(chart, 'a').addDependency(thing(new Chart(new App(), 'chart'), 'elsewhere'));
@@ -150,6 +150,21 @@ describe('dependencies', () => {
     other.addDependency(member);
     expect(() => collect(app)).toThrow(
       new Error('Dependency cycle detected: one/group/member => two/other => one/group/member'),
+    );
+  });
+
+  test('in a circle through a group around both are refused with the paths', () => {
+    const app = new App();
+    const group = new Construct(new Chart(app, 'chart'), 'group');
+    const member = thing(group, 'member');
+    const inner = new Construct(group, 'inner');
+    thing(inner, 'other');
+    group.node.addDependency(member);
+    member.addDependency(inner);
+    expect(() => collect(app)).toThrow(
+      new Error(
+        'Dependency cycle detected: chart/group/member => chart/group/inner/other => chart/group/member',
+      ),
     );
   });
 

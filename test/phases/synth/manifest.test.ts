@@ -1,4 +1,4 @@
-import { ApiObject, App, Chart, JsonPatch, Lazy, Size } from 'cdk8s';
+import { ApiObject, App, Chart, IResolver, JsonPatch, Lazy, Size } from 'cdk8s';
 import { IntOrString, KubeService, Quantity } from 'cdk8s-plus-28/lib/imports/k8s';
 import { Construct } from 'constructs';
 import { manifestOf } from '../../../src/phases/synth/manifest';
@@ -146,6 +146,11 @@ describe('left to cdk8s', () => {
           }),
         ),
     ],
+    ['a resolver that was added to the app', () => withResolvers((resolvers) => resolvers.push(shout))],
+    [
+      'a resolver that was replaced in the app',
+      () => withResolvers((resolvers) => resolvers.splice(0, 1, shout)),
+    ],
     [
       'a subclass with a toJson of its own',
       () => {
@@ -190,6 +195,18 @@ describe('left to cdk8s', () => {
     expect(outcome(() => manifestOf(object))).toBe(outcome(() => object.toJson()));
   });
 });
+
+const shout: IResolver = {
+  resolve: (context) => {
+    if (context.value === 'x') context.replaceValue('X');
+  },
+};
+
+function withResolvers(change: (resolvers: IResolver[]) => void): ApiObject {
+  const app = new App();
+  change(app.resolvers);
+  return apiObject({ spec: { a: 'x' } }, app);
+}
 
 /** The JSON, which tells the order of keys, or the message of the error. */
 function outcome(action: () => unknown): string {
