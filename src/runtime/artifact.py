@@ -786,10 +786,11 @@ class Transfer:
             except Mismatch as mismatch:
                 return self.mismatch(output, mismatch)
             self.sink.append(output, offset, view)
+            handle = output.handle  # of this generation: once the turn is over, the output may begin anew
             output.position += len(view)
             output.turn.notify_all()
         try:
-            self.sink.upload(output, offset, view)
+            self.sink.upload(output, handle, offset, view)
         except Gone:
             return self.again(output, generation)
         with output.turn:
@@ -1011,7 +1012,7 @@ class Directory:
             count = os.pwrite(output.handle[0], view, offset)
             offset, view = offset + count, view[count:]
 
-    def upload(self, output, offset, view):
+    def upload(self, output, handle, offset, view):
         pass  # append() has written it
 
     def drop(self, output, part):
@@ -1222,12 +1223,12 @@ class Bucket:
             output.handle = (upload, len(view), {})
             self.open_uploads[upload] = self.prefix + output.path
 
-    def upload(self, output, offset, view):
-        if not output.handle:  # the whole object; a file of one chunk has been verified by now
+    def upload(self, output, handle, offset, view):
+        if not handle:  # the whole object; a file of one chunk has been verified by now
             output.sha256 = output.digest.sha256()
             self.call('PUT', self.prefix + output.path, body=view, headers=self.headers(output))
             return
-        upload, part_size, etags = output.handle
+        upload, part_size, etags = handle
         number = offset // part_size + 1
         query = {'partNumber': number, 'uploadId': upload}
         etags[number] = self.call('PUT', self.prefix + output.path, query, view)[1]['ETag']
@@ -1255,8 +1256,7 @@ class Bucket:
             # A lost answer to a request that succeeded looks the same as an aborted upload.
             if self.metadata(key).get('source') != output.identity:
                 raise
-        finally:
-            self.open_uploads.pop(upload, None)
+        self.open_uploads.pop(upload, None)
 
     def publish(self, marker):
         self.call('PUT', self.prefix + MARKER, body=marker_text(marker).encode(), headers={'content-type': 'application/json'})
