@@ -37,3 +37,15 @@ export function tree(folder: string): Record<string, string> {
     }),
   );
 }
+
+/** The files in which two trees differ, each with its first line that does. */
+export function differences(one: Record<string, string>, other: Record<string, string>): string[] {
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].sort().flatMap((file) => {
+    if (!(file in one) || !(file in other))
+      return `${file} is ${file in one ? 'only in the first' : 'only in the second'}`;
+    if (one[file] === other[file]) return [];
+    const [lines, others] = [one[file].split('\n'), other[file].split('\n')];
+    const at = lines.findIndex((line, index) => line !== others[index]);
+    return `${file}:${at + 1}: ${lines[at]} | ${others[at]}`;
+  });
+}

@@ -1,0 +1,97 @@
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { examples } from '../main';
+import { differences, filesIn, REPOSITORY, temporaryFolder, tree } from './support/folders';
+import { Untyped, violationsOf } from './support/objects';
+import { parseYaml } from './phases/synth/parse-yaml';
+
+const DIST = path.join(REPOSITORY, 'dist');
+const committed = tree(DIST);
+const pipelines = fs
+  .readdirSync(DIST, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'gitops')
+  .map((entry) => entry.name);
+
+/** Runs a program of node_modules in this repository, so that it writes to a folder of the test. */
+function run(bin: string, args: string[], env: NodeJS.ProcessEnv = {}): void {
+  execFileSync(process.execPath, [path.join(REPOSITORY, 'node_modules/.bin', bin), ...args], {
+    cwd: REPOSITORY,
+    env: { ...process.env, CDK8S_CHECK_UPGRADE: 'false', ...env },
+    stdio: 'pipe',
+  });
+}
+
+describe('dist/', () => {
+  test('is what main.ts gives now; if not, run `npm run synth` and look at what has changed', () => {
+    const folder = temporaryFolder();
+    examples({ outdir: folder }).synth();
+    expect(differences(committed, tree(folder))).toEqual([]);
+  });
+
+  test('has both examples and what points each tool at them', () => {
+    expect(pipelines).toEqual(['qwen3-1.7b', 'qwen3-1.7b-s3']);
+    for (const tool of ['argocd', 'flux']) {
+      for (const pipeline of pipelines) expect(committed).toHaveProperty([`gitops/${tool}/${pipeline}.yaml`]);
+    }
+    expect(committed).toHaveProperty(['gitops/kubectl/apply.sh*']);
+    expect(committed).toHaveProperty(['README.md']);
+  });
+
+  test('has nothing but objects in the folders of pipelines', () => {
+    for (const pipeline of pipelines) {
+      const files = filesIn(path.join(DIST, pipeline));
+      expect(files.length).toBeGreaterThan(0);
+      for (const file of files) {
+        expect(file).toMatch(/^(10-download|20-tune|30-convert|40-serve|50-verify)\/[\w.-]+\.k8s\.yaml$/);
+        for (const object of parseYaml(committed[`${pipeline}/${file}`])) {
+          expect(object).toMatchObject({ apiVersion: expect.any(String), kind: expect.any(String) });
+        }
+      }
+    }
+  });
+
+  test.each(pipelines)('obeys every rule in %s, read back from its files', (pipeline) => {
+    const objects: Untyped[] = filesIn(path.join(DIST, pipeline)).flatMap((file) =>
+      parseYaml(committed[`${pipeline}/${file}`]),
+    );
+    expect(objects.length).toBeGreaterThan(10);
+    expect(violationsOf(objects)).toBe('');
+  });
+
+  test('holds no path of the machine that made it, and no secret', () => {
+    for (const text of Object.values(committed)) {
+      expect(text).not.toContain(REPOSITORY);
+      expect(text).not.toMatch(/kind: Secret\b/);
+    }
+  });
+});
+
+describe('the same bytes are written', () => {
+  test('by the program itself, to the folder that CDK8S_OUTDIR names', () => {
+    const folder = path.join(temporaryFolder(), 'out');
+    run('tsx', ['main.ts'], { CDK8S_OUTDIR: folder });
+    expect(differences(committed, tree(folder))).toEqual([]);
+  }, 120_000);
+
+  test('by `cdk8s synth --output`, through our own validation plugin', () => {
+    const folder = path.join(temporaryFolder(), 'out');
+    run('cdk8s', ['synth', '--check-upgrade=false', '--output', folder]);
+    expect(differences(committed, tree(folder))).toEqual([]);
+  }, 120_000);
+
+  test('by `cdk8s synth`, to the folder that cdk8s.yaml names', () => {
+    // In a copy, because this would empty the folder dist of the repository.
+    const copy = temporaryFolder();
+    for (const entry of ['cdk8s.yaml', 'main.ts', 'package.json', 'tsconfig.json', 'src', 'imports', 'lib']) {
+      fs.cpSync(path.join(REPOSITORY, entry), path.join(copy, entry), { recursive: true });
+    }
+    fs.symlinkSync(path.join(REPOSITORY, 'node_modules'), path.join(copy, 'node_modules'));
+    execFileSync(process.execPath, ['node_modules/.bin/cdk8s', 'synth'], {
+      cwd: copy,
+      env: { ...process.env, CDK8S_CHECK_UPGRADE: 'false' },
+      stdio: 'pipe',
+    });
+    expect(differences(committed, tree(path.join(copy, 'dist')))).toEqual([]);
+  }, 120_000);
+});
