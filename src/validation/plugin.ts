@@ -1,4 +1,7 @@
+import { InputError } from '../pod/input-error';
+import { checkKubernetesVersion, DEFAULT_KUBERNETES_VERSION } from '../pod/kubernetes-version';
 import { CheckedObject, checkObjects, KubeObject, Violation } from './check';
+import { RULES } from './rules';
 
 /** What `properties:` in cdk8s.yaml may hold. */
 export interface LlmValidationProps {
@@ -9,9 +12,6 @@ export interface LlmValidationProps {
    */
   readonly kubernetesVersion?: string;
 }
-
-/** Versions that we have schemas for. */
-const VERSION = /^1\.(29|3[0-4])$/;
 
 /** What the cdk8s command line gives to a plugin, as far as it is used here. */
 interface Context {
@@ -44,16 +44,11 @@ export class LlmValidation {
   constructor(props: LlmValidationProps = {}) {
     const unknown = Object.keys(props).filter((name) => name !== 'kubernetesVersion');
     if (unknown.length > 0) {
-      throw new Error(`LlmValidation: properties has ${unknown.join(', ')}; allowed is kubernetesVersion`);
+      throw new InputError('LlmValidation', 'properties', unknown, { allowed: 'kubernetesVersion' });
     }
-    // Without quotes, 1.30 in YAML is the number 1.3.
-    const version: unknown = props.kubernetesVersion ?? '1.31';
-    if (typeof version !== 'string' || !VERSION.test(version)) {
-      const given = JSON.stringify(version);
-      throw new Error(
-        `LlmValidation: kubernetesVersion is ${given}; allowed are '1.29' to '1.34', in quotes`,
-      );
-    }
+    // Without quotes, 1.30 in YAML is the number 1.3, which is refused here.
+    const version: unknown = props.kubernetesVersion ?? DEFAULT_KUBERNETES_VERSION;
+    checkKubernetesVersion('LlmValidation', version);
     this.kubernetesVersion = version;
   }
 
@@ -89,11 +84,13 @@ function objectsOf(context: Context, manifest: string): CheckedObject[] {
     .map((object) => ({ object, where: manifest }));
 }
 
+const SCHEMA_WHY = 'The API server refuses the object, or drops the field without a word.';
+
 function reportOf({ rule, object, where, field, message }: Violation) {
   const sentence = field === undefined ? message : `${field} ${message}`;
   return {
     ruleName: rule,
-    recommendation: `${object}: ${sentence}`,
+    recommendation: RULES.find(({ id }) => id === rule)?.why ?? SCHEMA_WHY,
     fix: sentence,
     violatingResources: [
       { resourceName: object, manifestPath: where, locations: field === undefined ? [] : [field] },

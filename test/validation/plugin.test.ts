@@ -78,6 +78,7 @@ test('cdk8s synth fails on YAML that breaks rules, and says what to do', () => {
   expect(status).toBe(2);
   expect(output).toContain('pinned-image');
   expect(output).toContain('Deployment web/proxy');
+  expect(output).toContain('makes two pods of one file different programs');
   expect(output).toContain('needs Kubernetes 1.32; the target is 1.31');
   expect(output).toContain(path.join('nested', 'all.yaml'));
 });
@@ -98,9 +99,9 @@ test('it is what cdk8s-cli calls a validation', async () => {
 });
 
 test.each<[object, RegExp]>([
-  [{ kubernetesversion: '1.31' }, /properties has kubernetesversion; allowed is kubernetesVersion/],
-  [{ kubernetesVersion: 1.3 }, /kubernetesVersion is 1\.3; allowed are '1\.29' to '1\.34', in quotes/],
-  [{ kubernetesVersion: '1.28' }, /is "1\.28"/],
+  [{ kubernetesversion: '1.31' }, /'properties' is \["kubernetesversion"\]; allowed: kubernetesVersion/],
+  [{ kubernetesVersion: 1.3 }, /LlmValidation: 'kubernetesVersion' is 1\.3; allowed: '1\.29' to '1\.34'/],
+  [{ kubernetesVersion: '1.28' }, /'kubernetesVersion' is '1\.28'/],
 ])('properties %j are refused', (properties, message) => {
   expect(() => new LlmValidation(properties)).toThrow(message);
 });

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { checkKubernetesVersion } from '../../src/pod/kubernetes-version';
 import { checkObjects, KubeObject } from '../../src/validation/check';
 import { checked, Good, goodObjects } from './good-objects';
 
@@ -165,6 +167,21 @@ test('an image volume needs a version that is newer than all schemas', () => {
     container(foreign).volumeMounts = [{ name: 'model', mountPath: '/m' }];
   });
   expect(schemaViolations(good, '1.34')).toEqual([expect.stringContaining('needs Kubernetes 1.35')]);
+});
+
+test('there are schemas for exactly the versions that can be asked for', () => {
+  const file = path.join(__dirname, '../../src/validation/generated/kubernetes.schema.json');
+  const { versions } = JSON.parse(fs.readFileSync(file, 'utf8')) as { versions: string[] };
+  const candidates = Array.from({ length: 60 }, (_unused, minor) => `1.${minor}`);
+  const askable = candidates.filter((version) => {
+    try {
+      checkKubernetesVersion('test', version);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  expect(askable).toEqual(versions);
 });
 
 test('the generated files are what the schemas give', () => {
