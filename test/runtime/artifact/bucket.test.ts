@@ -18,13 +18,13 @@ import {
 import type { Marker } from './program';
 
 const FILES = [
-  large('model-1.safetensors', 17 * MIB + 123),
-  large('model-2.safetensors', 6 * MIB),
+  large('model-1.safetensors', 11 * MIB + 123),
+  large('model-2.safetensors', 5 * MIB + 1000),
   small('config.json', '{"a": 1}'.repeat(500)),
   small('nested/to kenizer+ä.json', '{}'),
   small('empty', ''),
   // Beyond one part, and yet not LFS: its sha256 is known only at its end.
-  { path: 'vocab.json', content: Buffer.alloc(7 * MIB, 'vocabulary ') },
+  { path: 'vocab.json', content: Buffer.alloc(6 * MIB, 'vocabulary ') },
 ];
 const TOTAL = FILES.reduce((sum, file) => sum + file.content.length, 0);
 
@@ -276,13 +276,13 @@ describe('a bucket that fails', () => {
   });
 
   test('a flipped byte from the source: no object before the hash is right', async () => {
-    hub.faults.push({ match: /model-1/, flip: 12 * MIB, covers: 12 * MIB });
+    hub.faults.push({ match: /model-1/, flip: 9 * MIB, covers: 9 * MIB });
     expect((await fetchTo(s3, 'p')).code).toBe(0);
     expectComplete(s3, 'p');
   });
 
   test('a source that is wrong twice: 65, no object, no upload left', async () => {
-    hub.faults.push({ match: /model-1/, flip: 12 * MIB, covers: 12 * MIB, times: 100 });
+    hub.faults.push({ match: /model-1/, flip: 9 * MIB, covers: 9 * MIB, times: 100 });
     const outcome = await fetchTo(s3, 'p', '--include=model-1*');
     expect(outcome.code).toBe(65);
     expect(s3.objects.size).toBe(0);
@@ -290,7 +290,7 @@ describe('a bucket that fails', () => {
   });
 
   test('SIGTERM ends it within a second, with its uploads aborted', async () => {
-    hub.faults.push({ match: /model-1/, trickle: 100_000, covers: 16 * MIB, times: 100 });
+    hub.faults.push({ match: /model-1/, trickle: 100_000, covers: 10 * MIB, times: 100 });
     const { child, ended } = start(fetchArgs(hub, sink(s3, 'p'), '--chunk-mib=5'), { env: s3.environment });
     while (s3.uploads.size === 0) {
       await sleep(10);
