@@ -1,5 +1,5 @@
 import { Size } from 'cdk8s';
-import { PersistentVolumeAccessMode, Secret } from 'cdk8s-plus-28';
+import { Secret } from 'cdk8s-plus-28';
 import {
   DllamaConversionProps,
   DllamaConverter,
@@ -18,6 +18,7 @@ import {
   OTHER_COMMIT,
   source,
   tinyFacts,
+  sharedClaim,
 } from '../support/models';
 
 const FORM = /^[0-9a-f]{12}$/;
@@ -109,7 +110,7 @@ describe('the key of converted files', () => {
     ['proxy', keyOf({ pipProxy: 'http://proxy:4001' })],
     ['package index', keyOf({ pipIndexUrl: 'https://index.example.com/simple' })],
     ['way to get packages', keyOf({ installPackages: false })],
-    ['store', keyOf({ store: claim({ accessModes: [PersistentVolumeAccessMode.READ_WRITE_MANY] }) })],
+    ['store', keyOf({ store: sharedClaim() })],
     ['attempt', keyOf({ attempt: 2 })],
     ["construct's id", keyOf({}, 'other-id')],
   ])('does not change with the %s', (_, other) => expect(other).toBe(key));

@@ -1,5 +1,4 @@
 import { Size } from 'cdk8s';
-import { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
 import {
   ArtifactFormat,
   DllamaConversionProps,
@@ -21,10 +20,16 @@ import {
   the,
   violationsOf,
 } from '../support/objects';
-import { claim, conversion, downloaded, s3, source, tinyFacts, UNKNOWN } from '../support/models';
-
-const { READ_WRITE_MANY } = PersistentVolumeAccessMode;
-const shared = (name?: string) => claim({ accessModes: [READ_WRITE_MANY], name });
+import {
+  claim,
+  conversion,
+  downloaded,
+  s3,
+  sharedClaim,
+  source,
+  tinyFacts,
+  UNKNOWN,
+} from '../support/models';
 
 /** The objects of a conversion in a plain chart, with a cache of these props before it. */
 function made(props: Partial<DllamaConversionProps> = {}, model: Partial<ModelCacheProps> = {}) {
@@ -287,7 +292,7 @@ describe('the artifact', () => {
 
 describe('output in another claim', () => {
   test('leaves the model as it is', () => {
-    const { convert, job, artifact } = made({ store: shared('converted') });
+    const { convert, job, artifact } = made({ store: sharedClaim({ name: 'converted' }) });
     expect(argument(convert, 'output')).toEqual([`/output/${artifact.path}`]);
     expect(convert.volumeMounts).toEqual(
       expect.arrayContaining([
@@ -301,7 +306,7 @@ describe('output in another claim', () => {
     });
   });
 
-  test('passes all checks', () => expect(violationsOf(made({ store: shared() }).objects)).toBe(''));
+  test('passes all checks', () => expect(violationsOf(made({ store: sharedClaim() }).objects)).toBe(''));
 });
 
 describe('output in S3', () => {
@@ -379,7 +384,7 @@ describe('the node', () => {
   });
 
   test('is any where all nodes can', () => {
-    const { job } = made({}, { store: shared() });
+    const { job } = made({}, { store: sharedClaim() });
     expect(podSpec(job)).not.toHaveProperty('affinity');
     expect(labels(job)).toEqual([]);
   });
@@ -390,7 +395,7 @@ describe('the node', () => {
       "models/q40: 'store' is 'claim converted, which one node at a time can mount'; allowed: the store of the model " +
         '(claim models-weights), or one that all nodes can mount',
     );
-    expect(() => made({ store: claim() }, { store: shared() })).not.toThrow();
+    expect(() => made({ store: claim() }, { store: sharedClaim() })).not.toThrow();
   });
 
   test('is the same where both stores are one claim', () => {

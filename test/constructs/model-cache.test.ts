@@ -1,5 +1,5 @@
 import { Size } from 'cdk8s';
-import { PersistentVolumeAccessMode, Secret } from 'cdk8s-plus-28';
+import { Secret } from 'cdk8s-plus-28';
 import { ArtifactFormat, ModelCacheProps, ModelSource, PublishedDllamaModel } from '../../src';
 import {
   argument,
@@ -11,7 +11,7 @@ import {
   the,
   violationsOf,
 } from '../support/objects';
-import { cache, claim, COMMIT, s3, source, tinyFacts } from '../support/models';
+import { cache, claim, COMMIT, s3, sharedClaim, source, tinyFacts } from '../support/models';
 
 /** The objects of a cache in a plain chart. */
 function made(props: Partial<ModelCacheProps> = {}, chart = plainChart()) {
@@ -247,7 +247,7 @@ describe('the Job', () => {
   });
 
   test('runs anywhere when all nodes can mount the claim', () => {
-    const { job } = made({ store: claim({ accessModes: [PersistentVolumeAccessMode.READ_WRITE_MANY] }) });
+    const { job } = made({ store: sharedClaim() });
     expect(podSpec(job)).not.toHaveProperty('affinity');
     expect(Object.keys(job.spec.template.metadata.labels).join()).not.toContain('claim.cdk8s-llm');
   });

@@ -1,77 +1,13 @@
-import { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
-import {
-  DllamaConversion,
-  DllamaConverter,
-  ModelStore,
-  PhasedApp,
-  Pipeline,
-  PublishedDllamaModel,
-} from '../../src';
 import type { KubeObject } from '../../src/validation/kube-object';
 import { Cluster, Disks } from '../support/cluster';
-import { argument, containers, objectsOf, podSpec, texts, Untyped, violationsOf } from '../support/objects';
-import { cache, claim, s3, source, topology } from '../support/models';
+import { argument, containers, podSpec, texts, Untyped, violationsOf } from '../support/objects';
+import { claim, sharedClaim } from '../support/models';
+import { build, PIPELINES, synthesize } from '../support/pipelines';
 
 /**
  * Order is a saving and no condition: applied all at once, in any order, by whatever tool, everything converges. These
  * tests know the objects alone, as a cluster does.
  */
-
-const shared = () => claim({ accessModes: [PersistentVolumeAccessMode.READ_WRITE_MANY] });
-
-function build(
-  pipeline: Pipeline,
-  stores: { model: ModelStore; converted?: ModelStore; converter?: DllamaConverter },
-) {
-  const weights = cache(pipeline.download, { store: stores.model });
-  const converted = new DllamaConversion(pipeline.convert, 'q40', {
-    model: weights.artifact,
-    store: stores.converted,
-    converter: stores.converter,
-  });
-  topology(pipeline.serve, { model: converted.artifact });
-}
-
-const PIPELINES: [string, (pipeline: Pipeline) => void][] = [
-  ['one claim of one node', (p) => build(p, { model: claim() })],
-  ['one claim of all nodes', (p) => build(p, { model: shared() })],
-  [
-    'a claim of one node, converted into one of all nodes',
-    (p) => build(p, { model: claim(), converted: shared() }),
-  ],
-  [
-    'a claim of all nodes, converted into one of one node',
-    (p) => build(p, { model: shared(), converted: claim() }),
-  ],
-  ['a bucket', (p) => build(p, { model: s3(p) })],
-  ['two buckets', (p) => build(p, { model: s3(p), converted: s3(p, { bucket: 'converted' }) })],
-  ['a bucket, converted into a claim of one node', (p) => build(p, { model: s3(p), converted: claim() })],
-  ['a claim of one node, converted into a bucket', (p) => build(p, { model: claim(), converted: s3(p) })],
-  ['the upstream converter', (p) => build(p, { model: claim(), converter: DllamaConverter.upstream() })],
-  [
-    'a published model, without conversion',
-    (p) => {
-      const { repository } = PublishedDllamaModel.QWEN3_1_7B_Q40;
-      topology(p.serve, { model: cache(p.download, { source: source(repository) }).artifact });
-    },
-  ],
-  [
-    'one model, converted and served twice',
-    (p) => {
-      const weights = cache(p.download).artifact;
-      for (const name of ['one', 'two']) {
-        const { artifact } = new DllamaConversion(p.convert, name, { model: weights, name });
-        topology(p.serve, { model: artifact }, `serve-${name}`);
-      }
-    },
-  ],
-];
-
-function synthesize(add: (pipeline: Pipeline) => void): KubeObject[] {
-  const pipeline = new PhasedApp().pipeline('qwen', { namespace: 'llm' });
-  add(pipeline);
-  return objectsOf(...pipeline._phases().map(({ chart }) => chart));
-}
 
 const waveOf = ({ metadata }: KubeObject) => Number(metadata.annotations?.['argocd.argoproj.io/sync-wave']);
 const hasPods = ({ kind }: KubeObject) => ['Job', 'Deployment', 'StatefulSet'].includes(kind);
@@ -207,7 +143,7 @@ describe('the cluster of these tests sees a deadlock', () => {
   });
 
   test('of a conversion between two claims, one of which a server has brought to another node', () => {
-    const objects = synthesize((p) => build(p, { model: claim(), converted: shared() }));
+    const objects = synthesize((p) => build(p, { model: claim(), converted: sharedClaim() }));
     for (const { kind, spec } of objects) {
       if (kind === 'PersistentVolumeClaim') spec.accessModes = ['ReadWriteOnce'];
     }

@@ -1,5 +1,5 @@
 import { Size } from 'cdk8s';
-import { Secret } from 'cdk8s-plus-28';
+import { PersistentVolumeAccessMode, Secret } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import {
   Artifact,
@@ -53,6 +53,11 @@ export function source(repository = QWEN, revision = COMMIT): ModelSource {
 
 export function claim(props: Partial<ClaimStoreProps> = {}): ModelStore {
   return ModelStore.claim({ size: Size.gibibytes(20), ...props });
+}
+
+/** A claim that all nodes can mount. */
+export function sharedClaim(props: Partial<ClaimStoreProps> = {}): ModelStore {
+  return claim({ accessModes: [PersistentVolumeAccessMode.READ_WRITE_MANY], ...props });
 }
 
 export function s3(scope: Construct, props: Partial<S3StoreProps> = {}): ModelStore {

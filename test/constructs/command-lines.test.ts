@@ -1,0 +1,187 @@
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { Duration, Size } from 'cdk8s';
+import { Secret } from 'cdk8s-plus-28';
+import { DllamaConverter, DllamaConversion, ModelSource } from '../../src';
+import { REPOSITORY, temporaryFolder } from '../support/folders';
+import { containers, Untyped } from '../support/objects';
+import { cache, COMMIT, topology } from '../support/models';
+import { PIPELINES, synthesize } from '../support/pipelines';
+
+/**
+ * What the constructs write into `command` and `args` is what the programs read: every command line of every kind of
+ * pipeline is given to the program's own parser.
+ */
+
+const RUNTIME = path.join(REPOSITORY, 'src/runtime');
+const PROGRAMS = '/opt/cdk8s-llm/';
+
+const ALL: typeof PIPELINES = [
+  ...PIPELINES,
+  [
+    'every option',
+    (p) => {
+      const tokenSecret = Secret.fromSecretName(p, 'token', 'token');
+      const model = cache(p.download, {
+        source: ModelSource.huggingFace('a/b', {
+          revision: COMMIT,
+          include: ['*.json', '*.safetensors'],
+          exclude: ['original/'],
+          join: { whole: ['aa', 'ab'] },
+          endpoint: 'http://hub.internal:8080',
+          tokenSecret,
+        }),
+      }).artifact;
+      const converter = DllamaConverter.upstream({ version: 'v0.16.4' });
+      const converted = new DllamaConversion(p.convert, 'q40', {
+        model,
+        converter,
+        memory: Size.gibibytes(9),
+      });
+      topology(p.serve, {
+        model: converted.artifact,
+        rootMemory: Size.gibibytes(4),
+        workerMemory: Size.gibibytes(2),
+        port: 80,
+        drainTimeout: Duration.seconds(30),
+        front: { queueLength: 1, maxBody: Size.mebibytes(1), stallTimeout: Duration.hours(1) },
+      });
+    },
+  ],
+];
+
+interface Line {
+  readonly name: string;
+  readonly program: string;
+  readonly args: string[];
+}
+
+/** The command lines of all containers whose program is one of ours. */
+const LINES = ALL.flatMap(([pipeline, add]) =>
+  synthesize(add)
+    .filter(({ kind }) => ['Job', 'Deployment', 'StatefulSet'].includes(kind))
+    .flatMap((workload) =>
+      containers(workload).flatMap((container: Untyped): Line[] => {
+        const commands = [
+          [...container.command, ...(container.args ?? [])],
+          ...[container.startupProbe, container.readinessProbe, container.livenessProbe].flatMap((probe) =>
+            probe?.exec ? [probe.exec.command] : [],
+          ),
+        ];
+        return commands.flatMap((command: string[], index) => {
+          const at = command.findIndex((word) => word.startsWith(PROGRAMS));
+          if (at < 0) return [];
+          return {
+            name: `${pipeline}: ${container.name}${index ? ` (probe ${index})` : ''}`,
+            program: command[at].slice(PROGRAMS.length),
+            args: command.slice(at + 1),
+          };
+        });
+      }),
+    ),
+);
+
+/** The lines of a program, by name: one of each kind, for a kind is what a parser tells apart. */
+function linesOf(program: string): [string, string[]][] {
+  const kinds = new Map<string, [string, string[]]>();
+  for (const line of LINES.filter((each) => each.program === program)) {
+    const kind = line.args.map((arg) => arg.replace(/^(--[\w-]+)=.*/, '$1').replace(/\d+/g, '0')).join(' ');
+    if (!kinds.has(kind)) kinds.set(kind, [line.name, line.args]);
+  }
+  return [...kinds.values()];
+}
+
+/** Runs the program until its command line is read, and no further. */
+const PARSE = `
+import argparse, os, runpy, sys
+parse = argparse.ArgumentParser.parse_args
+def stop(*args, **kwargs):
+    parse(*args, **kwargs)
+    os._exit(0)
+argparse.ArgumentParser.parse_args = stop
+program = sys.argv[1]
+sys.path.insert(0, os.path.dirname(program))
+sys.argv = sys.argv[1:]
+runpy.run_path(program, run_name='__main__')
+`;
+
+function python(script: string, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync('python3', ['-B', '-c', script, ...args], {
+    encoding: 'utf8',
+  });
+  return { status, output: stdout + stderr };
+}
+
+test('there are command lines of every program', () => {
+  expect([...new Set(LINES.map(({ program }) => program))].sort()).toEqual([
+    'artifact.py',
+    'dllama.sh',
+    'dllama_convert.py',
+    'dllama_front.py',
+    'dllama_upstream.py',
+  ]);
+});
+
+describe.each(['dllama_convert.py', 'dllama_upstream.py', 'dllama_front.py'])('%s reads', (program) => {
+  test.each(linesOf(program))('%s', (_, args) => {
+    expect(python(PARSE, path.join(RUNTIME, program), ...args)).toEqual({ status: 0, output: '' });
+  });
+
+  test('no command line that it does not know', () => {
+    const [[, args]] = linesOf(program);
+    expect(python(PARSE, path.join(RUNTIME, program), ...args, '--not-known=1').status).not.toBe(0);
+  });
+});
+
+describe('artifact.py reads', () => {
+  // It checks more than its parser does: that options go together.
+  const parse = `import sys; sys.path.insert(0, ${JSON.stringify(RUNTIME)}); import artifact; artifact.parse(sys.argv[1:])`;
+
+  test.each(linesOf('artifact.py'))('%s', (_, args) => {
+    expect(python(parse, ...args)).toEqual({ status: 0, output: '' });
+  });
+
+  test('no command line that it does not know', () => {
+    const [[, args]] = linesOf('artifact.py');
+    expect(python(parse, ...args, '--not-known=1').status).not.toBe(0);
+  });
+});
+
+describe('dllama.sh reads', () => {
+  const USAGE = 64;
+  const NO_SUCH_PROGRAM = 127;
+  const run = (args: string[]) =>
+    spawnSync('sh', [path.join(RUNTIME, 'dllama.sh'), ...args], {
+      env: { ...process.env, DLLAMA_PROC_NET_TCP: '/dev/null', STATE_DIR: temporaryFolder() },
+    }).status;
+
+  test.each(linesOf('dllama.sh'))('%s', (_, args) => {
+    const [action] = args;
+    if (['worker', 'root'].includes(action)) {
+      expect(args.length).toBeGreaterThan(2);
+      expect(run([action, '/no/such/program'])).toBe(NO_SUCH_PROGRAM);
+    } else {
+      expect([0, 1]).toContain(run(args));
+    }
+  });
+
+  test('no command line that it does not know', () => {
+    expect(run(['worker-alive'])).toBe(USAGE);
+    expect(run(['root-ready'])).toBe(USAGE);
+  });
+});
+
+test("the converter's name in the key of an artifact is the one that it writes into the marker", () => {
+  const text = fs.readFileSync(path.join(RUNTIME, 'dllama_convert.py'), 'utf8');
+  expect(text).toContain(`CONVERTER = '${DllamaConverter.streaming()._spec.id}'`);
+});
+
+test('the versions of the upstream converter are those whose checksums its program knows', () => {
+  const script = `import sys; sys.path.insert(0, ${JSON.stringify(RUNTIME)}); import dllama_upstream; print(*dllama_upstream.SCRIPTS)`;
+  const versions = python(script).output.trim().split(' ');
+  expect(versions.length).toBeGreaterThan(0);
+  for (const version of versions)
+    expect(DllamaConverter.upstream({ version })._spec.id).toBe(`upstream/${version}`);
+  expect(() => DllamaConverter.upstream({ version: 'none' })).toThrow(`allowed: ${versions.join(', ')}.`);
+});
