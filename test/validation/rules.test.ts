@@ -689,6 +689,12 @@ const CASES: Case[] = [
   },
   {
     rule: 'dllama-arguments',
+    edit: ({ root }) => setValue(root, '--max-seq-len', '0'),
+    object: 'root',
+    says: /the full context; name a length/,
+  },
+  {
+    rule: 'dllama-arguments',
     edit: ({ root }) => setValue(root, '--buffer-float-type', 'q40'),
     object: 'root',
     says: /its value is f32 or q80/,

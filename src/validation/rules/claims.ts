@@ -18,8 +18,7 @@ const keepClaims: Rule = {
     // A namespace of ours is applied by Flux; Argo CD makes its own and deletes none.
     if (entry.kind !== 'Namespace' && !options.every((option) => hasSyncOption(entry, option))) {
       const given = quote(entry.annotations[ANNOTATION.syncOptions]);
-      const message =
-        `is ${given}; it must have Prune=false,Delete=false, or ` + 'Argo CD deletes it with its data';
+      const message = `is ${given}; it must have Prune=false,Delete=false, or Argo CD deletes it with its data`;
       report(entry, `metadata.annotations["${ANNOTATION.syncOptions}"]`, message);
     }
     if (entry.annotations[ANNOTATION.fluxPrune] !== 'disabled') {
@@ -101,8 +100,7 @@ const modelReadOnly: Rule = {
     for (const { container, field } of pod.containers) {
       container.volumeMounts?.forEach((mount, index) => {
         if (!writable.has(mount.name) || mount.readOnly) return;
-        const message =
-          `is ${quote(mount.readOnly)}; it must be true: a ` + "server only reads the claim's artifacts";
+        const message = `is ${quote(mount.readOnly)}; it must be true: a server only reads the artifacts`;
         report(pod.entry, `${field}.volumeMounts[${index}].readOnly`, message);
       });
     }

@@ -63,8 +63,7 @@ const claimTemplateName: Rule = {
     if (!entry.ours) return;
     const right = `-${shortHash(entry.spec)}`;
     if (entry.name.endsWith(right)) return;
-    const message =
-      `is ${quote(entry.name)}; it must end in ${quote(right)}, the ` + 'hash of its spec. Name it so';
+    const message = `is ${quote(entry.name)}; it must end in ${quote(right)}, the hash of its spec. Name it so`;
     report(entry, 'metadata.name', message);
   },
 };

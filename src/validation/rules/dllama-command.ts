@@ -20,7 +20,7 @@ const dllamaArguments: Rule = {
         if (flagValues(process.args, flag)?.length) return;
         report(pod.entry, process.field, `has no ${flag} with a value; ${why}`);
       };
-      demand('--port', 'the default has changed before: name it');
+      demand('--port', 'the default, 9990, is the same for root and workers: name it');
       demand('--nthreads', 'name the threads, as many as the container has CPUs');
       if (process.role === 'root') {
         demand('--model', 'without it the process ends at once');
@@ -59,7 +59,9 @@ function flagProblem(item: string, args: readonly string[]): string | undefined 
   }
   const values = flagValues(args, item) ?? [];
   if (values.length === 0)
-    return `has ${item} without a value, and may drop it without a word; give it ` + `${flag.value}`;
+    return `has ${item} without a value, and drops it without a word; give it ${flag.value}`;
+  if (item === '--max-seq-len' && values[0] === '0')
+    return `has ${item} "0", the full context; name a length`;
   if (values.every((value) => flag.pattern.test(value))) return undefined;
   return `has ${item} ${values.map(quote).join(' ')}; its value is ${flag.value}`;
 }
@@ -67,9 +69,6 @@ function flagProblem(item: string, args: readonly string[]): string | undefined 
 function checkWorkerList({ pod, field, args }: DllamaProcess, report: Report): void {
   const workers = flagValues(args, '--workers');
   if (!workers) return;
-  if (workers.length === 0) {
-    report(pod.entry, field, 'has --workers without a worker: the root would hold the whole model by itself');
-  }
   for (const worker of workers) {
     if (/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:\d+$/.test(worker)) continue;
     const many = /[\s,]/.test(worker)

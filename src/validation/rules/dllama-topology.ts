@@ -55,7 +55,7 @@ function checkWorkerService(service: Entry, report: Report): void {
     report(
       service,
       'spec.ipFamilies',
-      `is ${quote(ipFamilies)}; it must have ` + 'IPv4: distributed-llama knows no other',
+      `is ${quote(ipFamilies)}; it must have IPv4: distributed-llama knows no other`,
     );
   }
 }

@@ -162,8 +162,7 @@ function checkPod(pod: Pod, add: Add): void {
     const source = Object.keys(volume).find((key) => key !== 'name' && !VOLUME_SOURCES.has(key));
     if (source === undefined) return;
     const departure = source === 'hostPath' ? 'hostPath' : 'volumeType';
-    const message =
-      'is not allowed by Pod Security restricted; allowed are ' + `${[...VOLUME_SOURCES].join(', ')}`;
+    const message = `is not allowed by Pod Security restricted; allowed are ${[...VOLUME_SOURCES].join(', ')}`;
     add(departure, podField(pod, `volumes[${index}].${source}`), message);
   });
   const context = spec.securityContext;
