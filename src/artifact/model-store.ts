@@ -3,6 +3,7 @@ import type { ISecret, PersistentVolumeAccessMode, PersistentVolumeReclaimPolicy
 import type { IConstruct } from 'constructs';
 import { InputError, withoutCredentials } from '../pod/input-error';
 import { Owner } from '../pod/owner';
+import { bytesOf, bytesQuantity } from '../pod/quantity';
 import { claimVolume } from './claim-volume';
 import { s3Volume } from './s3-volume';
 
@@ -148,10 +149,15 @@ export class ModelStore {
   /**
    * A new claim. It is made with the first construct that uses it, and is never pruned by a GitOps tool.
    *
-   * @throws when the name cannot be one, when it could not be mounted by the pods of several phases
+   * @throws when the name cannot be one, when the size is nothing, when it could not be mounted by the pods of several phases
    */
   public static claim(props: ClaimStoreProps): ModelStore {
     if (props.name !== undefined) checkClaimName('ModelStore.claim', props.name);
+    if (bytesOf(props.size) <= 0) {
+      throw new InputError('ModelStore.claim', 'size', bytesQuantity(props.size), {
+        allowed: 'what the artifacts in it need together, for instance Size.gibibytes(20)',
+      });
+    }
     const accessModes = props.accessModes ?? [READ_WRITE_ONCE];
     checkAccessModes(accessModes);
     return new ModelStore({ kind: 'claim', create: props, name: props.name, accessModes });

@@ -17,9 +17,10 @@ export function baseName(scope: IConstruct): string {
   return dnsLabel(namePath(scope));
 }
 
-/** The name of the pipeline, or else of the chart, that a construct belongs to. */
+/** The name of the pipeline, or else of the chart, that a construct belongs to: it is the value of a label. */
 export function pipelineName(scope: IConstruct): string {
-  return namePath(scope)[0];
+  const [name] = namePath(scope);
+  return /^[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?$/.test(name) ? name : dnsLabel([name]);
 }
 
 /** Joins names to one RFC 1035 label of at most 40 characters. */
@@ -27,10 +28,9 @@ export function dnsLabel(names: string[]): string {
   const joined = names.join('-');
   let label = joined
     .toLowerCase()
-    .replace(/[^a-z0-9-]+/g, '-')
-    .replace(/-{2,}/g, '-')
+    .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '');
-  if (!/^[a-z]/.test(label)) label = `m-${label}`;
+  if (!/^[a-z]/.test(label)) label = label ? `m-${label}` : 'm';
   if (label.length <= MAX_BASE) return label;
   return `${label.slice(0, MAX_BASE - 7).replace(/-$/, '')}-${shortHash(joined, 6)}`;
 }

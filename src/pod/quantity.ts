@@ -7,7 +7,7 @@ const SUFFIXES = ['Ki', 'Mi', 'Gi', 'Ti', 'Pi'];
 export function bytesQuantity(size: Size): string {
   let amount = size.toKibibytes({ rounding: SizeRoundingBehavior.NONE });
   let suffix = 0;
-  while (amount % KIB === 0 && suffix < SUFFIXES.length - 1) {
+  while (amount > 0 && amount % KIB === 0 && suffix < SUFFIXES.length - 1) {
     amount /= KIB;
     suffix += 1;
   }

@@ -70,6 +70,10 @@ describe('a new claim', () => {
     },
   );
 
+  test('cannot hold nothing', () => {
+    expect(() => claim({ size: Size.gibibytes(0) })).toThrow("ModelStore.claim: 'size' is '0Ki'");
+  });
+
   test.each(['Models', 'models_1', '-models', 'a'.repeat(254), ''])('cannot be named %j', (name) => {
     expect(() => claim({ name })).toThrow(`ModelStore.claim: 'name' is '${name}'`);
   });
