@@ -49,7 +49,8 @@ WEIGHT_TYPE = {F32: 0, Q40: 2}
 
 LLAMA, QWEN3, QWEN3_MOE = 0xABCD00, 0xABCD01, 0xABCD02
 ARCHITECTURES = {'llama': LLAMA, 'mistral': LLAMA, 'qwen3': QWEN3, 'qwen3_moe': QWEN3_MOE}
-ACTIVATIONS = {'gelu': 0, 'silu': 1}
+# The header has room for gelu too, but the runtime computes silu whatever it says.
+ACTIVATIONS = {'silu': 1}
 EPSILONS = {1e-05: 5, 1e-06: 6}
 ROPE_LLAMA3 = 2
 

@@ -37,7 +37,7 @@ CASES = {
                 'eos_token_id': [292, 293], 'tie_word_embeddings': True},
                'BF16', 'PreTrainedTokenizerFast', 'TokenizersBackend', None),
     'mistral': ({'model_type': 'mistral', 'rope_theta': 1000000.0, 'rms_norm_eps': 1e-05, 'head_dim': 32,
-                 'hidden_act': 'gelu', 'sliding_window': None},
+                 'sliding_window': None},
                 'F16', 'LlamaTokenizerFast', 'TokenizersBackend', True),
     'qwen3': ({'model_type': 'qwen3', 'attention_bias': False, 'rope_theta': 1000000, 'head_dim': 32,
                'rope_scaling': None, 'sliding_window': None, 'use_sliding_window': False, 'max_window_layers': 3,

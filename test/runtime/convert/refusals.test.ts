@@ -92,8 +92,8 @@ const REFUSALS: Record<string, Refusal> = {
   'attention bias': { spoil: config({ attention_bias: true }), says: /attention_bias is true; .* no bias/ },
   'bias in the feed-forward layers': { spoil: config({ mlp_bias: true }), says: /mlp_bias is true/ },
   'another activation': {
-    spoil: config({ hidden_act: 'gelu_pytorch_tanh' }),
-    says: /hidden_act is 'gelu_pytorch_tanh'; distributed-llama knows gelu, silu/,
+    spoil: config({ hidden_act: 'gelu' }),
+    says: /hidden_act is 'gelu'; distributed-llama knows silu/,
   },
   'another epsilon': {
     spoil: config({ rms_norm_eps: 1e-12 }),
