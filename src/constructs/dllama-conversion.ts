@@ -441,12 +441,21 @@ function convertContainer(spec: DllamaConversionSpec): ContainerSpec {
     resources: {
       cpu: String(spec.threads),
       memory: spec.memory,
-      storage: output.kind === 's3' ? mebibytesFor(bytesOf(output.scratch) + bytesOf(LOGS)) : LOGS,
+      storage: mebibytesFor(diskBytes(spec)),
     },
   };
 }
 
 const LOGS = Size.mebibytes(64);
+
+/** All emptyDirs of the pod count while the converter runs: past its limit the pod is evicted. */
+function diskBytes({ output, packages, converter }: DllamaConversionSpec): number {
+  return (
+    bytesOf(LOGS) +
+    (packages ? bytesOf(converter.packagesSize) : 0) +
+    (output.kind === 's3' ? bytesOf(output.scratch) : 0)
+  );
+}
 
 function uploadContainer(spec: DllamaConversionSpec, s3: S3StoreProps): ContainerSpec {
   const { artifact } = spec;

@@ -339,7 +339,8 @@ describe('output in S3', () => {
     const mebibytes = Number(/^(\d+)Mi$/.exec(output.emptyDir.sizeLimit)![1]);
     expect(mebibytes).toBeGreaterThan(artifact.bytes! / 2 ** 20);
     expect(mebibytes).toBeLessThan((1.1 * artifact.bytes!) / 2 ** 20);
-    expect(convert.resources.limits['ephemeral-storage']).toBe(`${mebibytes + 64}Mi`);
+    // Beside it in the pod's account: the packages and the log.
+    expect(convert.resources.limits['ephemeral-storage']).toBe(`${mebibytes + 256 + 64}Mi`);
   });
 
   test('is written with credentials that only the upload has', () => {
