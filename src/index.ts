@@ -28,3 +28,4 @@ export * from './phases/phased-app';
 export * from './phases/pipeline';
 export { NetworkPeer } from './pod/network-peer';
 export { Placement, Toleration } from './pod/pod-spec';
+export { LlmValidation, LlmValidationProps } from './validation/plugin';
