@@ -85,6 +85,7 @@ worker_ready() {
 
 # Other workers connect to the same port, so it is not enough that somebody is connected. A worker without
 # connections waits for its root and is well, and so is one whose root has no name right now.
+# A root that is going and the one that follows it may both be listed: either will do.
 worker_live() {
   grep -qE ": [0-9A-F]{8}:$worker_port $any 01 " "$table" || exit 0
   getent ahostsv4 "$1" | {

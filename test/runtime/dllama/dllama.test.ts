@@ -331,10 +331,14 @@ describe('dllama.sh as PID 1', () => {
       const stateDir = fs.mkdtempSync(path.join(os.tmpdir(), 'dllama-sh-'));
       const [command, ...args] = [...wrap, 'sh', SCRIPT, role, 'sh', '-c', 'echo up; exec sleep 1000'];
       const program = new Program(command, args, { STATE_DIR: stateDir });
-      await program.says('up');
-      const children = fs.readFileSync(`/proc/${program.pid}/task/${program.pid}/children`, 'utf8').trim();
-      process.kill(wrap.length ? Number(children) : program.pid, 'SIGTERM');
-      expect(await program.ended()).toBe(0);
+      try {
+        await program.says('up');
+        const children = fs.readFileSync(`/proc/${program.pid}/task/${program.pid}/children`, 'utf8').trim();
+        process.kill(wrap.length ? Number(children) : program.pid, 'SIGTERM');
+        expect(await program.ended()).toBe(0);
+      } finally {
+        await program.kill();
+      }
       fs.rmSync(stateDir, { recursive: true });
     },
   );

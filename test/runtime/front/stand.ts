@@ -33,6 +33,7 @@ export class Program {
     this.child = spawn(command, args, {
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // a group of its own, so that what it started ends with it
     });
     const collect = (data: Buffer) => (this.output += data.toString());
     this.child.stdout?.on('data', collect);
@@ -62,7 +63,11 @@ export class Program {
   }
 
   public async kill(): Promise<void> {
-    this.child.kill('SIGKILL');
+    try {
+      process.kill(-this.pid, 'SIGKILL');
+    } catch {
+      // The whole group has ended already.
+    }
     await this.ended();
   }
 }
