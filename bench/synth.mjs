@@ -41,7 +41,7 @@ export function benchSynth({ quick, limit = LIMIT }) {
     rows: results.map((result) => row(result, find(results, PHASED_APP, result.count))),
     notes: [
       'PhasedApp and cdk8s App write the same bytes for the same charts.',
-      `>: ended after ${limit} CPU seconds. ~: not run, because it would take longer; extrapolated from the rows above.`,
+      `Marked >: ended after ${limit} CPU seconds. Marked ~: not run, because it would take longer; extrapolated from the rows above.`,
       ...goals(results),
     ],
   };
