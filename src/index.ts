@@ -26,6 +26,7 @@ export { FluxProps, FluxSourceRef } from './phases/gitops/flux';
 export * from './phases/phase';
 export * from './phases/phased-app';
 export * from './phases/pipeline';
+export { JobOptions } from './pod/job-options';
 export { NetworkPeer } from './pod/network-peer';
 export { Placement, Toleration } from './pod/pod-spec';
 export { LlmValidation, LlmValidationProps } from './validation/plugin';

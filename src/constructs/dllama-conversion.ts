@@ -14,6 +14,7 @@ import { ARTIFACT_PROGRAM, artifactFolder, guard, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError, withoutCredentials } from '../pod/input-error';
 import { addJob } from '../pod/job';
+import { JobOptions } from '../pod/job-options';
 import { ANNOTATION } from '../pod/metadata';
 import { addNetworkPolicy, portOf } from '../pod/network';
 import { Owner, ownerOf } from '../pod/owner';
@@ -30,7 +31,7 @@ import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
 import { ConverterSpec, DllamaConverter } from './dllama-converter';
 
 /** What a `DllamaConversion` is told. */
-export interface DllamaConversionProps {
+export interface DllamaConversionProps extends JobOptions {
   /** The model as it is on Hugging Face: `cache.artifact`. */
   readonly model: Artifact;
 
@@ -104,27 +105,6 @@ export interface DllamaConversionProps {
    * @default - pip's own
    */
   readonly pipIndexUrl?: string;
-
-  /**
-   * Where the Job may run.
-   *
-   * @default - anywhere that the stores can be mounted
-   */
-  readonly placement?: Placement;
-
-  /**
-   * How often Kubernetes starts the Job again after a failure that a retry can cure.
-   *
-   * @default 5
-   */
-  readonly backoffLimit?: number;
-
-  /**
-   * Raise it to run a failed Job again unchanged.
-   *
-   * @default 1
-   */
-  readonly attempt?: number;
 }
 
 /**

@@ -127,6 +127,7 @@ function frontContainer(spec: DllamaTopologySpec): ContainerSpec {
       `--queue=${front.queueLength}`,
       `--queue-seconds=${front.queueSeconds}`,
       `--max-body-mib=${front.maxBodyMib}`,
+      `--max-prompt-kib=${front.maxPromptKib}`,
       `--stall-seconds=${front.stallSeconds}`,
       `--drain-seconds=${spec.drainSeconds}`,
       `--state-dir=${STATE_FOLDER}`,
@@ -281,7 +282,12 @@ function workerContainer(spec: DllamaTopologySpec, set: WorkerSetSpec): Containe
       },
       readinessProbe: { exec: { command: probe('worker-ready') }, ...PROBE },
       // A worker whose root vanished with its node would serve the dead connection for ever.
-      livenessProbe: { exec: { command: probe('worker-live', spec.rootHost) }, ...PROBE },
+      // Only after a minute or two: until then a name server may still tell the address of the root before.
+      livenessProbe: {
+        exec: { command: probe('worker-live', spec.rootHost) },
+        ...PROBE,
+        failureThreshold: 12,
+      },
     },
   };
 }

@@ -81,6 +81,7 @@ export interface FrontSpec {
   readonly queueLength: number;
   readonly queueSeconds: number;
   readonly maxBodyMib: number;
+  readonly maxPromptKib: number;
   readonly stallSeconds: number;
   readonly modelId: string;
 }
@@ -151,7 +152,7 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
     rootPlacement: props.rootPlacement ?? {},
     port: checkPort(scope, props.port ?? 8080),
     allowFrom: props.allowFrom ?? [NetworkPeer.sameNamespace()],
-    front: resolveFront(scope, props, files.model),
+    front: resolveFront(scope, props, files.model, maxSeqLen),
     drainSeconds: seconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2)),
     startupSeconds: props.startupTimeout
       ? seconds(scope, 'startupTimeout', props.startupTimeout)
@@ -346,7 +347,12 @@ function checkDllamaImage(scope: Construct, given: string): string {
   return image;
 }
 
-function resolveFront(scope: Construct, props: DllamaTopologyProps, modelFile: string): FrontSpec {
+function resolveFront(
+  scope: Construct,
+  props: DllamaTopologyProps,
+  modelFile: string,
+  maxSeqLen: number,
+): FrontSpec {
   const front = props.front ?? {};
   return {
     image: checkImage(scope, 'front.image', front.image ?? PYTHON_IMAGE),
@@ -358,9 +364,18 @@ function resolveFront(scope: Construct, props: DllamaTopologyProps, modelFile: s
       bytesOf(front.maxBody ?? Size.mebibytes(8)) / MIB,
     ),
     stallSeconds: seconds(scope, 'front.stallTimeout', front.stallTimeout ?? Duration.minutes(5)),
+    maxPromptKib: maxPromptKib(maxSeqLen),
     // What dllama-api itself reports as the model's id.
     modelId: modelFile.split('/').at(-1)!,
   };
+}
+
+/**
+ * No prompt that fits the context is longer: a token is rarely over six bytes. Capped, because dllama-api's
+ * tokenizer takes quadratic time (16 KiB took 19 s) and cannot be stopped.
+ */
+function maxPromptKib(maxSeqLen: number): number {
+  return Math.min(64, Math.ceil((6 * maxSeqLen) / 1024));
 }
 
 function seconds(scope: Construct, field: string, duration: Duration): number {

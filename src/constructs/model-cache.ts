@@ -13,6 +13,7 @@ import { ARTIFACT_PROGRAM, artifactFolder, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { addJob } from '../pod/job';
+import { JobOptions } from '../pod/job-options';
 import { ANNOTATION } from '../pod/metadata';
 import { addNetworkPolicy, portOf } from '../pod/network';
 import { Owner, ownerOf } from '../pod/owner';
@@ -23,7 +24,7 @@ import { secretEnv } from '../pod/secret-env';
 import { checkPositiveInteger } from '../pod/checks';
 
 /** What a `ModelCache` is told. */
-export interface ModelCacheProps {
+export interface ModelCacheProps extends JobOptions {
   /** Where the model's bytes come from. */
   readonly source: ModelSource;
 
@@ -74,27 +75,6 @@ export interface ModelCacheProps {
    * @default docker.io/library/python:3.13.7-slim-bookworm, by digest
    */
   readonly image?: string;
-
-  /**
-   * Where the Job may run.
-   *
-   * @default - anywhere that the store can be mounted
-   */
-  readonly placement?: Placement;
-
-  /**
-   * How often Kubernetes starts the Job again after a failure that a retry can cure. What is on disk is kept.
-   *
-   * @default 10
-   */
-  readonly backoffLimit?: number;
-
-  /**
-   * Raise it to run a failed Job again unchanged.
-   *
-   * @default 1
-   */
-  readonly attempt?: number;
 }
 
 /**

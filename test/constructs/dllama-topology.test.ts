@@ -443,6 +443,7 @@ describe('the front', () => {
       '--queue=32',
       '--queue-seconds=600',
       '--max-body-mib=8',
+      '--max-prompt-kib=24',
       '--stall-seconds=300',
       '--drain-seconds=120',
       '--state-dir=/run/cdk8s-llm',
