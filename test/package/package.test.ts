@@ -15,6 +15,7 @@ const PEERS = ['cdk8s', 'cdk8s-plus-28', 'constructs'];
 
 interface Packed {
   readonly name: string;
+  readonly version: string;
   readonly filename: string;
   readonly files: readonly { path: string }[];
 }
@@ -204,7 +205,11 @@ describe('its types', () => {
 });
 
 test('its validation plugin is where the README says', () => {
-  const plugin = path.join(project, 'node_modules/cdk8s-llm/lib/src/validation/plugin.js');
-  const load = `const { LlmValidation } = require(${JSON.stringify(plugin)}); new LlmValidation({ kubernetesVersion: '1.31' });`;
+  const readme = fs.readFileSync(path.join(REPOSITORY, 'README.md'), 'utf8');
+  const [, block] = /^```yaml\n(# cdk8s\.yaml\n.*?)^```/ms.exec(readme)!;
+  const [{ validations }] = parseYaml(block) as Untyped[];
+  const [plugin] = validations;
+  expect(plugin.version).toBe(packed.find(({ name }) => name === 'cdk8s-llm')!.version);
+  const load = `const { ${plugin.class} } = require('${plugin.package}'); new ${plugin.class}(${JSON.stringify(plugin.properties)});`;
   execFileSync(process.execPath, ['-e', load], { cwd: project, stdio: 'pipe' });
 });
