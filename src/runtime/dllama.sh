@@ -60,13 +60,20 @@ run_worker() {
 }
 
 run_root() {
-  rm -f "$state_dir/restart-root" "$state_dir/draining"
+  workers=$(count_workers "$@")
+  rm -f "$state_dir/draining"
   stopping=
   trap 'stopping=1' TERM INT
-  "$@" &
-  child=$!
-  wait "$child" && code=0 || code=$?
-  [ "$stopping" ] || exit "$code"
+  while :; do
+    rm -f "$state_dir/restart-root"
+    "$@" &
+    child=$!
+    watch_root
+    [ ! "$stopping" ] || break
+    wait "$child" && code=0 || code=$?
+    [ "$served" ] || exit "$code" # one that never got so far is the kubelet's to start again, with a back-off
+    say "the root exited with code $code, starting it again"
+  done
 
   echo 'the root is being stopped' >"$state_dir/draining" # the front hands over nothing more
   left=${DRAIN_SECONDS:-25}
@@ -79,15 +86,58 @@ run_root() {
   exit 0
 }
 
+# Returns when the root has ended, or when this script is being stopped. Ends a root that is of no use: one that
+# listens with a worker too few (it would notice with the next request alone), or that the front gave up.
+watch_root() {
+  served=
+  useless=0
+  while [ ! "$stopping" ] && kill -0 "$child" 2>/dev/null; do
+    sleep 2 &
+    wait "$!"
+    if [ -e "$state_dir/restart-root" ]; then
+      useless=2
+    elif root_listens && [ "$(connected_workers)" -lt "$workers" ]; then
+      useless=$((useless + 1))
+    else
+      useless=0
+    fi
+    ! root_listens || served=1
+    if [ "$useless" -ge 2 ] && [ ! "$stopping" ]; then
+      say "ending the root, which is of no use: connected to $(connected_workers) workers of $workers"
+      kill -KILL "$child" 2>/dev/null
+      wait "$child"
+      return
+    fi
+  done
+}
+
+# The values of --workers in dllama's command line.
+count_workers() {
+  counting=
+  count=0
+  for arg; do
+    case $arg in
+      --workers) counting=1 ;;
+      --*) counting= ;;
+      *) [ ! "$counting" ] || count=$((count + 1)) ;;
+    esac
+  done
+  echo "$count"
+}
+
 worker_ready() {
   grep -qE ": [0-9A-F]{8}:$worker_port $any (0A|01) " "$table" || fail 'the worker has neither a port nor a root'
 }
 
-# Other workers connect to the same port, so it is not enough that somebody is connected. A worker without
-# connections waits for its root and is well, and so is one whose root has no name right now.
+# Other workers connect to the same port, so it is not enough that somebody is connected. A worker that listens
+# waits for its root and is well, and so is one whose root has no name right now. One that does neither hangs on
+# another worker that vanished: its root has given it up.
 # A root that is going and the one that follows it may both be listed: either will do.
 worker_live() {
-  grep -qE ": [0-9A-F]{8}:$worker_port $any 01 " "$table" || exit 0
+  if ! grep -qE ": [0-9A-F]{8}:$worker_port $any 01 " "$table"; then
+    grep -qE ": [0-9A-F]{8}:$worker_port $any 0A " "$table" || fail 'the worker has neither a port nor a root'
+    exit 0
+  fi
   getent ahostsv4 "$1" | {
     known=
     while read -r address _; do
