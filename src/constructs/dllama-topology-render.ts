@@ -29,7 +29,11 @@ const NO_MESH = {
   annotations: { 'linkerd.io/inject': 'disabled' },
 };
 
-const LOGS = Size.mebibytes(64);
+/**
+ * dllama-api logs every prompt and answer. Container logs count as ephemeral storage, and some clusters keep
+ * five files of 50 MiB for each container.
+ */
+const LOGS = Size.mebibytes(320);
 
 export function renderDllamaTopology(spec: DllamaTopologySpec): void {
   const rootPrograms = new Programs(spec.owner, [ARTIFACT_PROGRAM, FRONT_PROGRAM, SCRIPT]);

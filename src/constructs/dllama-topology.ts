@@ -7,6 +7,9 @@ import { DllamaTopologyProps } from './dllama-topology-props';
  * A model served by distributed-llama: a root and its workers, which share the model among them, behind a
  * front that speaks the OpenAI API and lets through nothing that would end the root.
  *
+ * dllama-api writes every prompt and every answer to its log: who may read the logs of the root's pod may
+ * read the conversations.
+ *
  * @example
  *
  * new DllamaTopology(pipeline.serve, 'chat', {
