@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Moves model files and proves that they are whole: fetch, verify, await.
+"""Moves model files and proves that they are whole: fetch, put, verify, await.
 
 One file on the standard library alone, so that any python image (3.11 or newer) runs it, air-gapped, in
 0.1 s. Can be killed at any instant and run again; two copies at once do no harm.
@@ -9,6 +9,7 @@ one buffer and one connection per server, reads one range into its buffer, waits
 commits it: hash, then append to a `.part` file, or upload as part of an S3 multipart upload. Committing in
 order makes the size of the `.part` file the point to resume at, and lets every byte be hashed as it passes.
 A file gets its name (or an object becomes visible) once its hash matched; the marker is written last.
+`put` does the same from a complete artifact in a folder, which it only reads, to a bucket.
 
 Memory is workers x chunk and about 15 MiB, whatever the size of the model.
 
@@ -52,6 +53,7 @@ MARKER = '.artifact.json'
 STAGING = '.artifact.parts'
 
 MIB = 1 << 20
+SLICE = 256 * 1024  # handed to or taken from a socket at once; must move within --stall-seconds
 
 
 # ---------------------------------------------------------------------- what all programs of a pod share
@@ -279,7 +281,7 @@ class Http:
 
     def __init__(self):
         self.connections = {}
-        self.received = 0  # bytes of file bodies
+        self.received = 0  # bytes of files, read from the source
         self.stream = None  # (part, response, position) of a server that ignores Range
 
     def open(self, method, url, headers, body=None):
@@ -290,6 +292,10 @@ class Http:
             raise Failure(USAGE, 'not an http or https address: %s' % url)
         target = (parts.path or '/') + ('?' + parts.query if parts.query else '')
         headers = {'User-Agent': 'cdk8s-llm-artifact/1', 'Accept-Encoding': 'identity', **headers}
+        if body is not None:
+            # In slices, because the time limit of a socket is on all that is handed to it at once.
+            headers['Content-Length'] = str(len(body))
+            body = [body[first:first + SLICE] for first in range(0, len(body), SLICE)]
         while True:
             reused = server in self.connections
             connection = self.connections.get(server) or self._connect(server)
@@ -351,9 +357,12 @@ class Http:
 
 
 class Part:
-    """A repository file: where it comes from, and the hash it must have."""
+    """A file of the source: where it comes from, and the hash it must have."""
 
-    def __init__(self, name, size, sha256, blob):
+    def __init__(self, name, size, sha256, blob=None):
+        pattern = '[0-9a-f]{64}' if sha256 else '[0-9a-f]{40}'
+        if not isinstance(size, int) or not re.fullmatch(pattern, sha256 or blob or ''):
+            raise Failure(USAGE, 'the source gives no size or hash for %r' % name)
         self.name = name
         self.size = size
         self.sha256 = sha256  # of a large (LFS) file
@@ -443,7 +452,7 @@ def check_path(path):
     """Refuses a path that could leave the artifact's folder, or hide its marker."""
     names = path.split('/')
     if not path or '\0' in path or '\\' in path or any(name in ('', '.', '..') for name in names):
-        raise Failure(USAGE, 'unsafe path in the repository: %r' % path)
+        raise Failure(USAGE, 'unsafe path: %r' % path)
     if names[0].startswith((MARKER, STAGING)):
         raise Failure(USAGE, 'the path %r is reserved for the marker of the artifact' % path)
 
@@ -468,7 +477,7 @@ def shorten(names, most=40):
 
 
 def plan(entries, include, exclude, joins):
-    """The outputs, largest first, from the Hub's listing. `joins` is {target: [repository file, ...]}."""
+    """The outputs, from the Hub's listing. `joins` is {target: [repository file, ...]}."""
     files = {}
     for entry in entries:
         kind, name = entry.get('type'), entry.get('path')
@@ -481,10 +490,7 @@ def plan(entries, include, exclude, joins):
         files[name] = (large.get('size', entry.get('size')), large.get('oid'), entry.get('oid'))
 
     def part(name):
-        size, sha256, blob = files[name]
-        if not isinstance(size, int) or not re.fullmatch('[0-9a-f]{64}' if sha256 else '[0-9a-f]{40}', sha256 or blob or ''):
-            raise Failure(USAGE, 'the Hub gives no size or hash for %r' % name)
-        return Part(name, size, sha256, blob)
+        return Part(name, *files[name])
 
     missing = [name for names in joins.values() for name in names if name not in files]
     if missing:
@@ -506,7 +512,14 @@ def plan(entries, include, exclude, joins):
         for folder in parents(path):
             if folder in paths:
                 raise Failure(USAGE, '%r is both a file and a folder' % folder)
-    return sorted(outputs, key=lambda output: (-output.size, output.path))
+    return outputs
+
+
+# ---------------------------------------------------------------------------------- source: a Hugging Face Hub
+
+
+class RangesIgnored(Exception):
+    """The server sends the whole file whatever range is asked for."""
 
 
 class Hub:
@@ -516,6 +529,9 @@ class Hub:
         self.endpoint = endpoint.rstrip('/')
         self.origin = origin(self.endpoint)
         self.kind, self.repo, self.revision, self.token = kind, repo, revision, token
+
+    def __str__(self):
+        return '%s at %s' % (self.repo, self.revision)
 
     def api(self, suffix):
         return '%s/api/%ss/%s/%s/%s' % (self.endpoint, self.kind, self.repo, suffix, self.revision)
@@ -572,17 +588,16 @@ class Hub:
         told = response.headers.get('X-Error-Message') or response.reason
         response.read(MIB)
         token = 'a token was sent' if self.token else 'no token was set (HF_TOKEN)'
-        what = '%s at %s' % (self.repo, self.revision)
         if code == 'GatedRepo':
             raise Failure(NO_ACCESS, '%s is gated: accept its terms at %s/%s with the account of the token; %s (%s)'
                           % (self.repo, self.endpoint, self.repo, token, told))
         if response.status in (401, 403):
-            raise Failure(NO_ACCESS, '%s: not found or no access, HTTP %d; %s (%s)' % (what, response.status, token, told))
+            raise Failure(NO_ACCESS, '%s: not found or no access, HTTP %d; %s (%s)' % (self, response.status, token, told))
         if response.status == 404:
             missing = {'RepoNotFound': 'no such %s repository, or no access' % self.kind,
                        'RevisionNotFound': 'no such commit'}.get(code, 'not found')
-            raise Failure(NOT_FOUND, '%s: %s; %s (%s, %s)' % (what, missing, token, told, url.split('?')[0]))
-        raise Failure(USAGE, '%s: unexpected HTTP %d (%s, %s)' % (what, response.status, told, url.split('?')[0]))
+            raise Failure(NOT_FOUND, '%s: %s; %s (%s, %s)' % (self, missing, token, told, url.split('?')[0]))
+        raise Failure(USAGE, '%s: unexpected HTTP %d (%s, %s)' % (self, response.status, told, url.split('?')[0]))
 
     def address(self, part):
         kind = '' if self.kind == 'model' else self.kind + 's/'
@@ -619,41 +634,36 @@ class Hub:
             raise Again('wrong length: %d bytes, the Hub says %d' % (response.length, part.size), code=CHECKSUM)
         return response
 
-
-class RangesIgnored(Exception):
-    """The server sends the whole file whatever range is asked for."""
-
-
-def read_part(hub, http, part, start, view):
-    """Fills `view` with the bytes of `part` from `start` on, over as many connections as it takes."""
-    patience, done, slice_size = Patience(part.name), 0, 256 * 1024
-    while done < len(view):
-        try:
-            if http.stream and http.stream[0] is part and http.stream[2] == start + done:
-                response = http.stream[1]
-            else:
-                response = hub.open(http, part, start + done, start + len(view) - 1)
-                if response.status == 200:  # the whole part, whatever range was asked for
-                    if len(view) < part.size and part.output.streamer is not http:
-                        raise RangesIgnored
-                    skip(response, start + done, view[done:])
-            while done < len(view):
-                count = response.readinto(view[done:done + slice_size])
-                if not count:
-                    raise Again('the connection was cut')
-                done += count
-                http.received += count
-                patience.progress()
-            if part.output.streamer is http:
-                http.stream = (part, response, start + done)
-            else:
-                response.read(1)  # the end of a chunked answer, after which the connection can be used again
-        except RangesIgnored:
-            http.close()
-            raise
-        except RETRYABLE as error:
-            http.close()
-            patience.wait(error)
+    def read(self, http, part, start, view):
+        """Fills `view` with the bytes of `part` from `start` on, over as many connections as it takes."""
+        patience, done = Patience(part.name), 0
+        while done < len(view):
+            try:
+                if http.stream and http.stream[0] is part and http.stream[2] == start + done:
+                    response = http.stream[1]
+                else:
+                    response = self.open(http, part, start + done, start + len(view) - 1)
+                    if response.status == 200:  # the whole part, whatever range was asked for
+                        if len(view) < part.size and part.output.streamer is not http:
+                            raise RangesIgnored
+                        skip(response, start + done, view[done:])
+                while done < len(view):
+                    count = response.readinto(view[done:done + SLICE])
+                    if not count:
+                        raise Again('the connection was cut')
+                    done += count
+                    http.received += count
+                    patience.progress()
+                if part.output.streamer is http:
+                    http.stream = (part, response, start + done)
+                else:
+                    response.read(1)  # the end of a chunked answer, after which the connection can be used again
+            except RangesIgnored:
+                http.close()
+                raise
+            except RETRYABLE as error:
+                http.close()
+                patience.wait(error)
 
 
 def skip(response, count, scratch):
@@ -672,12 +682,13 @@ class Gone(Exception):
 
 
 class Transfer:
-    """Workers that carry chunks of the outputs from the Hub to a sink (a Directory or a Bucket)."""
+    """Workers that carry chunks of the outputs from a source (Hub, Directory) to a sink (Directory, Bucket)."""
 
-    def __init__(self, hub, sink, outputs, workers, chunk):
-        self.hub, self.sink, self.outputs, self.chunk = hub, sink, outputs, chunk
+    def __init__(self, source, sink, outputs, workers, chunk):
+        self.source, self.sink, self.outputs, self.chunk = source, sink, outputs, chunk
         self.changed = threading.Condition()  # guards all below; may be taken under an output's turn, not around it
-        self.waiting = collections.deque(outputs)  # not begun
+        # Not begun; the largest first, so that no worker is left alone with one at the end.
+        self.waiting = collections.deque(sorted(outputs, key=lambda output: (-output.size, output.path)))
         self.ready = collections.deque()  # begun, with chunks that nobody has taken
         self.unfinished = len(outputs)
         self.failure = None
@@ -753,12 +764,12 @@ class Transfer:
             self.changed.notify_all()
 
     def carry(self, http, output, generation, offset, buffer):
-        """Takes one chunk from the Hub to the sink; a whole output, chunk by chunk, if ranges are ignored."""
+        """Takes one chunk from the source to the sink; a whole output, chunk by chunk, if ranges are ignored."""
         while True:
             view = buffer[:min(self.chunk, output.size - offset)]
             try:
                 for part, start, piece in output.pieces(offset, view):
-                    read_part(self.hub, http, part, start, piece)
+                    self.source.read(http, part, start, piece)
                 self.commit(output, generation, offset, view)
             except RangesIgnored:
                 with output.turn:
@@ -816,7 +827,7 @@ class Transfer:
             self.changed.notify_all()
 
     def mismatch(self, output, mismatch):
-        """Drops a part whose hash is wrong and fetches it once more; the second time is the last."""
+        """Drops a part whose hash is wrong and reads it once more; the second time is the last."""
         if output.resumed:
             output.resumed = False  # the bytes may have been spoilt by the crash of a former run
         else:
@@ -824,7 +835,7 @@ class Transfer:
         if mismatch.part.mismatches > 1:
             raise Failure(CHECKSUM, '%s: the checksum is wrong twice; expected %s of %d bytes. The source or the way '
                           'to it spoils data' % (mismatch.part.name, mismatch.part.expected, mismatch.part.size))
-        log('%s; fetching it again' % mismatch)
+        log('%s; reading it again' % mismatch)
         self.sink.drop(output, mismatch.part)
         self.again(output, output.generation)
 
@@ -854,7 +865,7 @@ def readable(size):
     return '%.2f GiB' % size
 
 
-# ------------------------------------------------------------------------------------------- sink: a folder
+# --------------------------------------------------------------------------------- source and sink: a folder
 
 
 class Directory:
@@ -895,6 +906,20 @@ class Directory:
         for block in blocks(path):
             digest.update(block)
         return digest.hexdigest()
+
+    def read(self, http, part, start, view):
+        """Fills `view` with the bytes of `part` from `start` on."""
+        path = os.path.join(self.path, part.name)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            while len(view):
+                count = os.preadv(descriptor, [view], start)
+                if not count:
+                    raise Failure(CHECKSUM, '%s is shorter than its marker says' % path)
+                http.received += count
+                start, view = start + count, view[count:]
+        finally:
+            os.close(descriptor)
 
     def prepare(self):
         """Makes sure that this process may write, and writes alone where locks work; True if it had to wait."""
@@ -1086,7 +1111,7 @@ class Bucket:
         while True:
             try:
                 url, signed = self.sign(method, key, query or {}, payload, headers or {})
-                response = client.open(method, url, signed, body if len(body) else (b'' if method in ('PUT', 'POST') else None))
+                response = client.open(method, url, signed, body if method in ('PUT', 'POST') else None)
                 answer = response.read()
                 # CompleteMultipartUpload may answer 200 and say in the body that it failed.
                 failed_late = method == 'POST' and response.status == 200 and b'<Error>' in answer
@@ -1278,6 +1303,16 @@ def xml_text(body, tag):
 # -------------------------------------------------------------------------------------------------- commands
 
 
+def expect(place, key, code):
+    """The marker of the artifact that must be in a folder or bucket; ends with `code` if it is not."""
+    marker = place.marker()
+    if marker is None:
+        raise Failure(code, '%s holds no complete artifact (no %s)' % (place, MARKER))
+    if marker.get('key') != key:
+        raise Failure(code, '%s holds the artifact with key %s, not %s' % (place, marker.get('key'), key))
+    return marker
+
+
 def complete(sink, key):
     """The marker, if the artifact is there and whole. Another artifact in its place is refused."""
     marker = sink.marker()
@@ -1288,12 +1323,48 @@ def complete(sink, key):
                       % (sink, marker.get('key'), key))
     damage = sink.damage(marker, deep=False)
     if damage:
-        log('%s; fetching what is missing' % damage)
+        log('%s; storing what is missing' % damage)
         return None
     return marker
 
 
 def fetch(options, sink):
+    def look():
+        hub = Hub(options.endpoint, options.repo_type, options.repo, options.revision, secret('HF_TOKEN'))
+        info, entries = hub.listing(Http())
+        marker = {
+            'format': 1, 'key': options.key, 'licence': licence(info), 'parents': [],
+            'source': {'type': 'huggingface', 'endpoint': hub.endpoint, 'repo': options.repo,
+                       'repoType': options.repo_type, 'revision': options.revision},
+        }
+        return hub, plan(entries, options.include, options.exclude, options.join), marker
+
+    return {**store(options, sink, look), 'revision': options.revision}
+
+
+def put(options, bucket):
+    folder = Directory(options.dir)
+    marker = expect(folder, options.key, USAGE)  # a retry would not bring it: nothing else writes here
+
+    def look():
+        outputs = []
+        for file in marker['files']:
+            path, size, sha256 = file['path'], file.get('size'), file.get('sha256')
+            check_path(path)
+            outputs.append(Output(path, [Part(path, size, sha256)]))
+        damage = folder.damage(marker, deep=False)
+        if damage:
+            raise damage
+        return folder, outputs, marker
+
+    return store(options, bucket, look)
+
+
+def store(options, sink, look):
+    """Brings an artifact to the sink, or what is missing of it.
+
+    `look()` tells what it is made of: the source, the outputs, and the marker except for its files.
+    """
     started = time.monotonic()
     marker, fetched = complete(sink, options.key), 0
     if not marker and sink.prepare():
@@ -1302,27 +1373,20 @@ def fetch(options, sink):
         log('%s is complete already: %d files, %s' % (sink, len(marker['files']), readable(marker['bytes'])))
     else:
         sink.retract()  # what a marker says of damaged files must not be believed from here on
-        hub = Hub(options.endpoint, options.repo_type, options.repo, options.revision, secret('HF_TOKEN'))
-        info, entries = hub.listing(Http())
-        outputs = plan(entries, options.include, options.exclude, options.join)
+        source, outputs, marker = look()
         total = sum(output.size for output in outputs)
         present = sink.reserve(outputs)
-        log('%s at %s to %s: %d files, %s, of which %s are there to be checked'
-            % (options.repo, options.revision, sink, len(outputs), readable(total), readable(present)))
-        transfer = Transfer(hub, sink, outputs, *buffers(options, sink, outputs))
+        log('%s to %s: %d files, %s, of which %s are there to be checked'
+            % (source, sink, len(outputs), readable(total), readable(present)))
+        transfer = Transfer(source, sink, outputs, *buffers(options, sink, outputs))
         transfer.run(options.progress_seconds)
         files = [{'path': output.path, 'size': output.size, 'sha256': output.sha256} for output in outputs]
-        marker = {
-            'format': 1, 'key': options.key, 'bytes': total, 'licence': licence(info), 'parents': [],
-            'files': sorted(files, key=lambda file: file['path']),
-            'source': {'type': 'huggingface', 'endpoint': hub.endpoint, 'repo': options.repo,
-                       'repoType': options.repo_type, 'revision': options.revision},
-        }
+        marker = {**marker, 'bytes': total, 'files': sorted(files, key=lambda file: file['path'])}
         sink.publish(marker)
         fetched = transfer.fetched()
         log('complete: %d files, %s, verified; %s fetched' % (len(files), readable(total), readable(fetched)))
     return {'files': len(marker['files']), 'bytes': marker['bytes'], 'fetched': fetched, 'key': options.key,
-            'revision': marker['source']['revision'], 'seconds': round(time.monotonic() - started, 1)}
+            'seconds': round(time.monotonic() - started, 1)}
 
 
 def buffers(options, sink, outputs):
@@ -1341,11 +1405,7 @@ def licence(info):
 
 def verify(options, sink):
     started = time.monotonic()
-    marker = sink.marker()
-    if marker is None:
-        raise Failure(NOT_FOUND, '%s holds no complete artifact (no %s)' % (sink, MARKER))
-    if marker.get('key') != options.key:
-        raise Failure(NOT_FOUND, '%s holds the artifact with key %s, not %s' % (sink, marker.get('key'), options.key))
+    marker = expect(sink, options.key, NOT_FOUND)
     damage = sink.damage(marker, options.deep)
     if damage:
         raise damage
@@ -1437,7 +1497,12 @@ def parse(arguments):
     stored.add_argument('--stall-seconds', type=positive, default=60, help='a silence longer than this ends a request')
     stored.add_argument('--attempts', type=positive, default=8, help='tries without progress before giving up')
 
-    one = commands.add_parser('fetch', parents=[place, stored], help='from a Hugging Face Hub into a folder or bucket')
+    moving = Parser(add_help=False)
+    moving.add_argument('--workers', type=positive, default=8)
+    moving.add_argument('--chunk-mib', type=positive, default=8)
+    moving.add_argument('--progress-seconds', type=positive, default=10)
+
+    one = commands.add_parser('fetch', parents=[place, stored, moving], help='from a Hugging Face Hub into a folder or bucket')
     one.set_defaults(call=fetch)
     one.add_argument('--repo', required=True, type=matching(r'[\w.-]+(/[\w.-]+)?', 'ORG/NAME'))
     one.add_argument('--revision', required=True, type=matching('[0-9a-f]{40}', 'a full commit id (40 hex digits)'))
@@ -1446,21 +1511,24 @@ def parse(arguments):
     one.add_argument('--include', action='append', default=[], metavar='GLOB')
     one.add_argument('--exclude', action='append', default=[], metavar='GLOB')
     one.add_argument('--join', action='append', default=[], type=join, metavar='TARGET=PART1,PART2,...')
-    one.add_argument('--workers', type=positive, default=8)
-    one.add_argument('--chunk-mib', type=positive, default=8)
-    one.add_argument('--progress-seconds', type=positive, default=10)
 
-    two = commands.add_parser('verify', parents=[place, stored], help='sizes, or with --deep every sha256')
-    two.set_defaults(call=verify)
-    two.add_argument('--deep', action='store_true')
+    two = commands.add_parser('put', parents=[place, stored, moving], help='from a folder, which may be read-only, into a bucket')
+    two.set_defaults(call=put)
 
-    three = commands.add_parser('await', parents=[place], help='waits for the artifact, and for names to resolve')
-    three.set_defaults(call=await_, bucket=None)
-    three.add_argument('--resolve', action='append', default=[], metavar='HOST')
-    three.add_argument('--every', type=positive, default=5, help='seconds')
+    three = commands.add_parser('verify', parents=[place, stored], help='sizes, or with --deep every sha256')
+    three.set_defaults(call=verify)
+    three.add_argument('--deep', action='store_true')
+
+    four = commands.add_parser('await', parents=[place], help='waits for the artifact, and for names to resolve')
+    four.set_defaults(call=await_, bucket=None)
+    four.add_argument('--resolve', action='append', default=[], metavar='HOST')
+    four.add_argument('--every', type=positive, default=5, help='seconds')
 
     options = parser.parse_args(arguments)
-    if bool(options.dir) == bool(options.bucket):
+    if options.command == 'put':
+        if not (options.dir and options.bucket):
+            raise Failure(USAGE, 'put needs --dir and --bucket')
+    elif bool(options.dir) == bool(options.bucket):
         raise Failure(USAGE, 'give either --dir or --bucket')
     if options.bucket and not (options.s3_endpoint and (options.prefix or '').strip('/')):
         raise Failure(USAGE, '--bucket needs --s3-endpoint and a --prefix')
@@ -1475,14 +1543,14 @@ def main():
     options = parse(sys.argv[1:])
     if options.command != 'await':
         Http.stall, Patience.attempts = options.stall_seconds, options.attempts
-    if options.dir:
-        sink = Directory(options.dir)
+    if options.bucket:
+        place = Bucket(options.s3_endpoint, options.s3_region, options.bucket, options.prefix)
     else:
-        sink = Bucket(options.s3_endpoint, options.s3_region, options.bucket, options.prefix)
+        place = Directory(options.dir)
     try:
-        return interruptible(lambda: options.call(options, sink))
+        return interruptible(lambda: options.call(options, place))
     except BaseException:
-        sink.abandon()
+        place.abandon()
         raise
 
 

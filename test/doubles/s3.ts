@@ -33,6 +33,8 @@ export interface S3Fault {
   readonly loseAnswer?: boolean;
   /** Never answers. */
   readonly hang?: boolean;
+  /** Reads the body at so many bytes per second. */
+  readonly slow?: number;
 }
 
 const SMALLEST_PART = 5 * 1024 * 1024;
@@ -91,7 +93,7 @@ export class S3Double {
       setTimeout(() => request.socket.destroy(), 300);
       return;
     }
-    const body = await readBody(request).catch(() => undefined);
+    const body = await readBody(request, fault?.slow).catch(() => undefined);
     if (!body || fault?.hang) {
       return;
     }
@@ -346,10 +348,16 @@ function metadataOf(request: http.IncomingMessage): Record<string, string> {
   return Object.fromEntries(found.map(([name, value]) => [name.slice('x-amz-meta-'.length), String(value)]));
 }
 
-function readBody(request: http.IncomingMessage): Promise<Buffer> {
+function readBody(request: http.IncomingMessage, bytesPerSecond = Infinity): Promise<Buffer> {
   return new Promise((done, failed) => {
     const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      if (bytesPerSecond < Infinity) {
+        request.pause();
+        setTimeout(() => request.resume(), (1000 * chunk.length) / bytesPerSecond);
+      }
+    });
     request.on('end', () => done(Buffer.concat(chunks)));
     request.on('error', failed);
     request.on('aborted', () => failed(new Error('aborted')));

@@ -1,9 +1,11 @@
 import { HubDouble } from '../../doubles/hub';
 import { S3Double } from '../../doubles/s3';
+import { bucketArgs } from './bucket';
 import {
   MIB,
   PYTHON,
   REPO,
+  artifactFolder,
   expectComplete,
   fetchArgs,
   large,
@@ -54,16 +56,23 @@ describe('memory', () => {
   test('is bounded towards S3 too', async () => {
     const s3 = await S3Double.start('models');
     const most = await peak(
-      fetchArgs(
-        hub,
-        [`--s3-endpoint=${s3.endpoint}`, '--bucket=models', '--prefix=m'],
-        '--workers=2',
-        '--chunk-mib=8',
-      ),
+      fetchArgs(hub, bucketArgs(s3, 'm'), '--workers=2', '--chunk-mib=8'),
       s3.environment,
     );
     expect(s3.objects.get('m/model.bin')?.body.equals(huge.content)).toBe(true);
     await s3.stop();
     expect(most).toBeLessThan(48);
+  });
+
+  test('is bounded from a folder to S3, with the defaults and the memory that the upload of a conversion has', async () => {
+    const s3 = await S3Double.start('models');
+    const file = { path: 'model.m', content: Buffer.alloc(130 * MIB) };
+    const most = await peak(
+      ['put', '--key=k1', `--dir=${artifactFolder([file])}`, ...bucketArgs(s3, 'm')],
+      s3.environment,
+    );
+    expect(s3.objects.get('m/model.m')?.body.equals(file.content)).toBe(true);
+    await s3.stop();
+    expect(most).toBeLessThan(128); // of 256
   });
 });

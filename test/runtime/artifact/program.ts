@@ -138,6 +138,38 @@ export function bytes(size: number, seed = 1): Buffer {
   return Buffer.from(words.buffer, 0, size);
 }
 
+/** A complete artifact in a folder, as a program leaves it. */
+export function artifactFolder(files: HubFile[], changes: Record<string, unknown> = {}): string {
+  const folder = temporaryFolder();
+  for (const file of files) {
+    writeFile(folder, file.path, file.content);
+  }
+  const marker = {
+    format: 1,
+    key: 'k1',
+    source: { type: 'dllama-conversion', converter: 'any/1' },
+    licence: 'apache-2.0',
+    parents: ['k0'],
+    bytes: files.reduce((sum, file) => sum + file.content.length, 0),
+    files: files.map((file) => ({
+      path: file.path,
+      size: file.content.length,
+      sha256: sha256(file.content),
+    })),
+    ...changes,
+  };
+  fs.writeFileSync(path.join(folder, '.artifact.json'), JSON.stringify(marker));
+  return folder;
+}
+
+/** Writes a file that is older than any marker. */
+export function writeFile(folder: string, name: string, content: Buffer): void {
+  const file = path.join(folder, name);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, content);
+  fs.utimesSync(file, 1e9, 1e9);
+}
+
 export function large(name: string, size: number, seed?: number): HubFile {
   return { path: name, content: bytes(size, seed ?? size), lfs: true };
 }
