@@ -16,7 +16,8 @@ export function consumerAnnotations(artifact: Artifact): Record<string, string |
   return { ...provenanceAnnotations(artifact), [ANNOTATION.needsArtifact]: artifact.key };
 }
 
-function provenanceAnnotations(artifact: Artifact): Record<string, string | undefined> {
+/** What an object that serves an artifact says of where it comes from. */
+export function provenanceAnnotations(artifact: Artifact): Record<string, string | undefined> {
   const { source, repository, revision, licence } = artifact.provenance;
   return {
     [ANNOTATION.source]: source,

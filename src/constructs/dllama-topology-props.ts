@@ -124,7 +124,8 @@ export interface DllamaTopologyProps {
   readonly workerMemory?: Size;
 
   /**
-   * Where the root runs.
+   * Where the root runs. A store that one node alone can mount draws it to the node of the Jobs that filled the
+   * store: on node-local disks give them the same placement.
    *
    * @default - anywhere that the model's store can be mounted
    */

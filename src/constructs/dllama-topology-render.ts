@@ -1,5 +1,5 @@
 import { Size } from 'cdk8s';
-import { consumerAnnotations } from '../artifact/annotations';
+import { consumerAnnotations, provenanceAnnotations } from '../artifact/annotations';
 import { ARTIFACT_PROGRAM, guard, python } from '../pod/guard';
 import { LABEL } from '../pod/metadata';
 import { addNetworkPolicy, Peer } from '../pod/network';
@@ -37,11 +37,13 @@ const LOGS = Size.mebibytes(320);
 
 export function renderDllamaTopology(spec: DllamaTopologySpec): void {
   const rootPrograms = new Programs(spec.owner, [ARTIFACT_PROGRAM, FRONT_PROGRAM, SCRIPT]);
+  const workerPrograms = new Programs(spec.owner, [SCRIPT], 'worker');
   renderRoot(spec, rootPrograms);
   renderServices(spec);
-  if (spec.workers > 0) renderWorkers(spec, rootPrograms);
+  if (spec.workers > 0) renderWorkers(spec, workerPrograms);
   renderNetwork(spec);
   rootPrograms.add();
+  if (spec.workers > 0) workerPrograms.add();
 }
 
 function renderRoot(spec: DllamaTopologySpec, programs: Programs): void {
@@ -160,10 +162,9 @@ function renderServices(spec: DllamaTopologySpec): void {
     kind: 'Service',
     name: owner.name,
     component: 'root',
-    annotations: consumerAnnotations(spec.model),
+    annotations: provenanceAnnotations(spec.model),
     body: {
       spec: {
-        type: 'ClusterIP',
         selector: selectorLabels(owner, 'root'),
         ports: [{ name: 'http', port: spec.port, targetPort: 'http', protocol: 'TCP', appProtocol: 'http' }],
       },

@@ -45,7 +45,6 @@ export function renderContainer(c: ContainerSpec): Record<string, unknown> {
   return {
     name: c.name,
     image: c.image,
-    imagePullPolicy: 'IfNotPresent',
     command: c.command,
     ...(c.args?.length ? { args: c.args } : {}),
     ...(c.env?.length ? { env: c.env } : {}),

@@ -20,11 +20,16 @@ export class Programs {
   /** The ConfigMap's name. */
   public readonly name: string;
 
+  /**
+   * @param component the pods that run them, where a construct's components have programs of their own: a change
+   * of one component's programs then leaves the other's pods alone
+   */
   constructor(
     private readonly owner: Owner,
     private readonly files: readonly string[],
+    private readonly component?: string,
   ) {
-    this.name = `${owner.name}-programs-${hashOf(files)}`;
+    this.name = `${owner.name}-${component ?? 'programs'}-${hashOf(files)}`;
   }
 
   /** The pod's volume. */
@@ -39,10 +44,11 @@ export class Programs {
 
   /** Adds the ConfigMap. Called last, so that in the file the programs follow what a reviewer reads first. */
   public add(): void {
-    addObject(this.owner, 'Programs', {
+    addObject(this.owner, ['Programs', ...(this.component ? [this.component] : [])].join('-'), {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       name: this.name,
+      component: this.component,
       annotations: {
         [ANNOTATION.content]: this.files.join(', '),
         // Pruned in mirrored wave order otherwise: the old server's programs would go hours before the new

@@ -250,6 +250,15 @@ describe('threads', () => {
   });
 });
 
+test('workers have programs of their own, so that a change of the front leaves them running', () => {
+  const { objects } = made({ replicaPower: 1 });
+  const worker = the(objects, 'ConfigMap', /^models-chat-worker-/);
+  expect(Object.keys(worker.data)).toEqual(['dllama.sh']);
+  expect(the(objects, 'StatefulSet').spec.template.spec.volumes).toEqual([
+    { name: 'programs', configMap: { name: worker.metadata.name } },
+  ]);
+});
+
 describe('workers that are not like the others', () => {
   const slots = (...workerSlots: DllamaWorkerSlot[]) => made({ replicaPower: 2, workerSlots });
   const hosts = (root: { args: string[] }) =>
@@ -488,7 +497,6 @@ describe('the endpoint', () => {
     expect(serving.serviceName).toBe('models-chat');
     expect(serving.endpoint).toBe('http://models-chat.llm.svc:9000/v1');
     expect(the(objects, 'Service', 'models-chat').spec).toEqual({
-      type: 'ClusterIP',
       selector: {
         'app.kubernetes.io/name': 'dllama',
         'app.kubernetes.io/instance': 'models-chat',

@@ -284,6 +284,20 @@ describe('two objects of one identity', () => {
     expect(filesIn(folder)).toEqual([]);
   });
 
+  test('are told across namespaces where a kind belongs to none', () => {
+    const app = appIn(temporaryFolder());
+    for (const name of ['a', 'b']) {
+      new ApiObject(app.pipeline(name, { namespace: `llm-${name}` }).download, 'role', {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'ClusterRole',
+        metadata: { name: 'reader' },
+      });
+    }
+    expect(() => app.synth()).toThrow(
+      "b/download/role: ClusterRole 'reader' is also made by a/download/role",
+    );
+  });
+
   test('are told in another API version too', () => {
     const app = appIn(temporaryFolder());
     const { download } = app.pipeline('a', { namespace: 'llm' });

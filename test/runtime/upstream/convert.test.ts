@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { DllamaConverter } from '../../../src/constructs/dllama-converter';
+import { FloatType } from '../../../src/engines/dllama/float-type';
 import type { ModelFacts } from '../../../src/engines/model-facts';
 import { readJson } from '../convert/convert';
 import { GOOD_SCRIPTS, MODEL_SCRIPT, TOKENIZER_SCRIPT } from './scripts';
@@ -312,11 +313,12 @@ it('takes from the construct the mirror that the scripts are on', () => {
 });
 
 it('asks for memory by the largest matrix, and never for less than its program needs', () => {
-  const memory = (vocabSize: number, hiddenDim: number, dim: number): number =>
+  const memory = (vocabSize: number, hiddenDim: number, dim: number, weights = FloatType.Q40): number =>
     DllamaConverter.upstream()
-      ._spec.memory({ vocabSize, hiddenDim, dim } as ModelFacts)!
+      ._spec.memory({ vocabSize, hiddenDim, dim } as ModelFacts, weights)!
       .toMebibytes();
   expect(memory(128256, 14336, 4096)).toBe(Math.ceil(1.2 * (145 + (24.9 * 128256 * 4096) / 1024 ** 2)));
   expect(memory(1000, 14336, 4096)).toBe(Math.ceil(1.2 * (145 + (24.9 * 14336 * 4096) / 1024 ** 2)));
   expect(memory(300, 160, 64)).toBe(1024);
+  expect(memory(128256, 14336, 4096, FloatType.F32)).toBe(1024);
 });
