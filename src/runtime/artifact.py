@@ -489,9 +489,6 @@ def plan(entries, include, exclude, joins):
         large = entry.get('lfs') or {}
         files[name] = (large.get('size', entry.get('size')), large.get('oid'), entry.get('oid'))
 
-    def part(name):
-        return Part(name, *files[name])
-
     missing = [name for names in joins.values() for name in names if name not in files]
     if missing:
         raise Failure(NOT_FOUND, 'to be joined but not in the repository: %s; it has: %s'
@@ -501,12 +498,12 @@ def plan(entries, include, exclude, joins):
     if not chosen and (include or not joins):
         raise Failure(NOT_FOUND, 'no file matches include=%s exclude=%s; the repository has: %s'
                       % (include, exclude, shorten(files) or 'no file'))
-    outputs = [Output(name, [part(name)]) for name in chosen]
+    outputs = [Output(name, [Part(name, *files[name])]) for name in chosen]
     for target, names in joins.items():
         check_path(target)
         if target in chosen:
             raise Failure(USAGE, 'the file to join into, %r, is itself in the repository' % target)
-        outputs.append(Output(target, [part(name) for name in names]))
+        outputs.append(Output(target, [Part(name, *files[name]) for name in names]))
     paths = {output.path for output in outputs}
     for path in paths:
         for folder in parents(path):
@@ -1502,7 +1499,7 @@ def parse(arguments):
     moving.add_argument('--chunk-mib', type=positive, default=8)
     moving.add_argument('--progress-seconds', type=positive, default=10)
 
-    one = commands.add_parser('fetch', parents=[place, stored, moving], help='from a Hugging Face Hub into a folder or bucket')
+    one = commands.add_parser('fetch', parents=[place, stored, moving], help='from a Hub into a folder or bucket')
     one.set_defaults(call=fetch)
     one.add_argument('--repo', required=True, type=matching(r'[\w.-]+(/[\w.-]+)?', 'ORG/NAME'))
     one.add_argument('--revision', required=True, type=matching('[0-9a-f]{40}', 'a full commit id (40 hex digits)'))
@@ -1512,7 +1509,7 @@ def parse(arguments):
     one.add_argument('--exclude', action='append', default=[], metavar='GLOB')
     one.add_argument('--join', action='append', default=[], type=join, metavar='TARGET=PART1,PART2,...')
 
-    two = commands.add_parser('put', parents=[place, stored, moving], help='from a folder, which may be read-only, into a bucket')
+    two = commands.add_parser('put', parents=[place, stored, moving], help='from a folder into a bucket')
     two.set_defaults(call=put)
 
     three = commands.add_parser('verify', parents=[place, stored], help='sizes, or with --deep every sha256')

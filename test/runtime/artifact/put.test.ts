@@ -257,7 +257,7 @@ describe('put', () => {
   });
 
   test('a line that is slow is not a stall', async () => {
-    s3.faults.push({ match: /PUT .*partNumber=1/, slow: 4 * MIB, times: 100 }); // 3 s for a part
+    s3.faults.push({ match: /PUT .*partNumber=1/, slow: 3 * MIB, times: 100 }); // 4 s for a part
     const patience = ['--chunk-mib=11', '--stall-seconds=2', '--attempts=3'];
     const outcome = await put(s3, artifactFolder([MODEL]), ...patience);
     expect(outcome.log).not.toContain('FAILED');
