@@ -1,6 +1,8 @@
 import { FloatType } from '../engines/dllama/float-type';
 import { ModelFacts } from '../engines/model-facts';
-import { ModelStore } from './model-store';
+import { InputError } from '../pod/input-error';
+import { Owner } from '../pod/owner';
+import { ModelStore, StoreVolume } from './model-store';
 
 /** How the files of an artifact are to be read. */
 export enum ArtifactFormat {
@@ -32,6 +34,8 @@ export interface Provenance {
 /** @internal */
 export interface ArtifactProps {
   readonly store: ModelStore;
+  /** The namespace of the Job that makes it. */
+  readonly namespace: string;
   readonly name: string;
   readonly key: string;
   readonly format: ArtifactFormat;
@@ -78,6 +82,13 @@ export class Artifact {
   /** How distributed-llama's weights are stored, for artifacts of its format. */
   public readonly weights?: FloatType;
 
+  /**
+   * The namespace of the Job that makes it.
+   *
+   * @internal
+   */
+  public readonly _namespace: string;
+
   /** @internal */
   public static _of(props: ArtifactProps): Artifact {
     return new Artifact(props);
@@ -85,6 +96,7 @@ export class Artifact {
 
   private constructor(props: ArtifactProps) {
     this.store = props.store;
+    this._namespace = props.namespace;
     this.key = props.key;
     this.path = `${props.name}-${props.key}`;
     this.format = props.format;
@@ -94,5 +106,23 @@ export class Artifact {
     this.modelFile = props.modelFile;
     this.tokenizerFile = props.tokenizerFile;
     this.weights = props.weights;
+  }
+
+  /**
+   * The volume by which a consumer's pods read it.
+   *
+   * @throws when it is in a claim of another namespace: the consumer would wait for it for ever
+   * @internal
+   */
+  public _volume(user: Owner): StoreVolume {
+    if (this.store._spec.kind === 'claim' && user.namespace !== this._namespace) {
+      throw new InputError(user.scope, 'model', `${this.path} in a claim of namespace ${this._namespace}`, {
+        allowed: `an artifact in namespace ${user.namespace}, or one in S3`,
+        advice:
+          'A claim cannot be mounted from another namespace: make the artifact in this one too, or keep it ' +
+          'in ModelStore.s3.',
+      });
+    }
+    return this.store._volume(user);
   }
 }

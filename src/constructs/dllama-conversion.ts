@@ -190,6 +190,7 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
   const bytes = model.facts && modelFileBytes(model.facts, weights);
   const artifact = Artifact._of({
     store,
+    namespace: owner.namespace,
     name: `${name.toLowerCase()}-${weights}`,
     key: derivedKey(model.key, converter.id, { weights, name }),
     format: ArtifactFormat.DLLAMA,
@@ -200,7 +201,7 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
     tokenizerFile: `dllama_tokenizer_${name}.t`,
     weights,
   });
-  const input = model.store._volume(owner);
+  const input = model._volume(owner);
   return {
     owner,
     model,

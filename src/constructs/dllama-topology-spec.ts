@@ -123,7 +123,7 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
   return {
     owner,
     model,
-    volume: model.store._volume(owner),
+    volume: model._volume(owner),
     image,
     workers,
     workerSets,

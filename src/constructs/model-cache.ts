@@ -144,6 +144,7 @@ function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCache
     owner,
     artifact: Artifact._of({
       store: props.store,
+      namespace: owner.namespace,
       name: source.repo.toLowerCase().replace('/', '--'),
       key: sourceKey(source),
       format: published ? ArtifactFormat.DLLAMA : ArtifactFormat.HUGGING_FACE,

@@ -108,6 +108,20 @@ describe('a claim that exists', () => {
     cache(app.pipeline('b', { namespace: 'team-b' }).download, { store });
   });
 
+  test('filled in one namespace is not read from another, where the same name is another claim', () => {
+    const app = new PhasedApp();
+    const [a, b] = ['a', 'b'].map((name) => app.pipeline(name, { namespace: `team-${name}` }));
+    const weights = cache(a.download, { store: ModelStore.existingClaim('models') }).artifact;
+    const refusal = (construct: string, path: string) =>
+      `${construct}: 'model' is '${path} in a claim of namespace team-a'; allowed: an artifact in namespace ` +
+      'team-b, or one in S3. A claim cannot be mounted from another namespace: make the artifact in this one ' +
+      'too, or keep it in ModelStore.s3.';
+    expect(() => conversion(b.convert, { model: weights })).toThrow(refusal('b/convert/q40', weights.path));
+    const converted = conversion(a.convert, { model: weights }).artifact;
+    expect(() => topology(b.serve, { model: converted })).toThrow(refusal('b/serve/chat', converted.path));
+    topology(a.serve, { model: converted });
+  });
+
   test.each(['Models', ''])('cannot be named %j', (name) => {
     expect(() => ModelStore.existingClaim(name)).toThrow(`ModelStore.existingClaim: 'name' is '${name}'`);
   });
