@@ -133,7 +133,7 @@ function frontContainer(spec: DllamaTopologySpec): ContainerSpec {
       `--queue=${front.queueLength}`,
       `--queue-seconds=${front.queueSeconds}`,
       `--max-body-mib=${front.maxBodyMib}`,
-      `--max-prompt-kib=${front.maxPromptKib}`,
+      `--max-seq-len=${front.maxSeqLen}`,
       `--stall-seconds=${front.stallSeconds}`,
       `--drain-seconds=${spec.drainSeconds}`,
       `--state-dir=${STATE_FOLDER}`,

@@ -81,7 +81,8 @@ export interface FrontSpec {
   readonly queueLength: number;
   readonly queueSeconds: number;
   readonly maxBodyMib: number;
-  readonly maxPromptKib: number;
+  /** Bounds the prompts that are handed over. */
+  readonly maxSeqLen: number;
   readonly stallSeconds: number;
   readonly modelId: string;
 }
@@ -364,18 +365,10 @@ function resolveFront(
       bytesOf(front.maxBody ?? Size.mebibytes(8)) / MIB,
     ),
     stallSeconds: seconds(scope, 'front.stallTimeout', front.stallTimeout ?? Duration.minutes(5)),
-    maxPromptKib: maxPromptKib(maxSeqLen),
+    maxSeqLen,
     // What dllama-api itself reports as the model's id.
     modelId: modelFile.split('/').at(-1)!,
   };
-}
-
-/**
- * No prompt that fits the context is longer: a token is rarely over six bytes. Capped, because dllama-api's
- * tokenizer takes quadratic time (16 KiB took 19 s) and cannot be stopped.
- */
-function maxPromptKib(maxSeqLen: number): number {
-  return Math.min(64, Math.ceil((6 * maxSeqLen) / 1024));
 }
 
 function seconds(scope: Construct, field: string, duration: Duration): number {

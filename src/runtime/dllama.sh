@@ -3,7 +3,7 @@
 # to a dllama process, if only to look, ends it. Needs sh, grep, sleep and getent.
 #
 #   dllama.sh worker COMMAND...       runs a worker again and again: to exit is normal for it when a root goes
-#   dllama.sh root COMMAND...         runs the root, and at TERM lets the answer in flight end first
+#   dllama.sh root COMMAND...         runs the root, again if it served, and at TERM lets the answer in flight end
 #   dllama.sh worker-ready            the worker waits for a root, or has one
 #   dllama.sh worker-live ROOT_HOST   ... and is not held by a root that is no more (its node vanished)
 #   dllama.sh root-started            the root has loaded the model on all nodes
@@ -16,8 +16,10 @@ set -u
 
 table=${DLLAMA_PROC_NET_TCP:-/proc/net/tcp}
 state_dir=${STATE_DIR:-/run/dllama}
+look_seconds=${DLLAMA_LOOK_SECONDS:-2}
 # Ports as the table writes them. Its columns: number, local address, remote address, state (0A LISTEN, 01
-# ESTABLISHED). Addresses are in the byte order of the machine; all that dllama runs on are little-endian.
+# ESTABLISHED, 08 CLOSE_WAIT), queues, timer, retransmits. Addresses are in the byte order of the machine; all that
+# dllama runs on are little-endian.
 root_port=$(printf '%04X' "${DLLAMA_ROOT_PORT:-9990}")
 worker_port=$(printf '%04X' "${DLLAMA_WORKER_PORT:-9999}")
 any='[0-9A-F]{8}:[0-9A-F]{4}'
@@ -37,6 +39,13 @@ root_answers() { grep -qE ": 0100007F:$root_port $any 01 " "$table"; }
 connected_workers() { grep -cE ": $any [0-9A-F]{8}:$worker_port 01 " "$table"; }
 has_workers() { [ "$(connected_workers)" -ge "$1" ] || fail "connected to $(connected_workers) workers of $1"; }
 
+# A node that vanished: seven times in a row, over 25 s, what was sent to it was not acknowledged. The kernel counts
+# from 0 again when anything is, so that a slow or lossy network does not come so far.
+peer_is_lost() {
+  worker="[0-9A-F]{8}:$worker_port"
+  grep -qE ": ($any $worker|$worker $any) 01 [0-9A-F:]+ [0-9A-F:]+ 0000000[7-9A-F] " "$table"
+}
+
 # 10.1.2.3 -> 0302010A; to be called in $(...), for it changes IFS
 address_in_table() {
   IFS=.
@@ -45,34 +54,48 @@ address_in_table() {
   printf '%02X%02X%02X%02X' "$4" "$3" "$2" "$1"
 }
 
+# Sleeps, but lets a signal's trap run at once.
+rest() {
+  sleep "$1" &
+  wait "$!"
+}
+
 run_worker() {
-  trap 'kill -TERM "${!:-}" 2>/dev/null; exit 0' TERM INT
+  child=
+  trap '[ ! "$child" ] || kill -TERM "$child" 2>/dev/null; exit 0' TERM INT
   while :; do
     "$@" &
-    wait "$!" && code=0 || code=$?
+    child=$!
+    watch 5 worker_attached
+    wait "$child" && code=0 || code=$?
     case $code in
       126 | 127) exit "$code" ;; # no such program, which no restart cures
     esac
     say "the worker exited with code $code, starting it again"
-    sleep 1 & # in the background, for the trap to interrupt it
-    wait "$!"
   done
 }
 
 run_root() {
   workers=$(count_workers "$@")
   rm -f "$state_dir/draining"
+  child=
   stopping=
+  pause=0
   trap 'stopping=1' TERM INT
   while :; do
     rm -f "$state_dir/restart-root"
+    [ "$pause" -eq 0 ] || rest "$pause"
+    [ ! "$stopping" ] || break
     "$@" &
     child=$!
-    watch_root
+    watch 2 root_live "$workers"
     [ ! "$stopping" ] || break
     wait "$child" && code=0 || code=$?
-    [ "$served" ] || exit "$code" # one that never got so far is the kubelet's to start again, with a back-off
-    say "the root exited with code $code, starting it again"
+    [ "$served" ] || exit "$code" # one that never got so far is the kubelet's to start again
+    # At once after a long life; after one that was shorter than a minute twice as late as the last time.
+    [ "$looks" -ge 30 ] && pause=0 || pause=$((pause * 2 + 1))
+    [ "$pause" -le 60 ] || pause=60
+    say "the root exited with code $code, starting it again in $pause s"
   done
 
   echo 'the root is being stopped' >"$state_dir/draining" # the front hands over nothing more
@@ -81,31 +104,31 @@ run_root() {
     sleep 1
     left=$((left - 1))
   done
-  kill -TERM "$child" 2>/dev/null
-  wait "$child"
+  if [ "$child" ]; then
+    kill -TERM "$child" 2>/dev/null
+    wait "$child"
+  fi
   exit 0
 }
 
-# Returns when the root has ended, or when this script is being stopped. Ends a root that is of no use: one that
-# listens with a worker too few (it would notice with the next request alone), or that the front gave up.
-watch_root() {
+# watch TIMES CHECK...: returns when the child has ended or this script is being stopped. A child that fails the check
+# so many times in a row, at two seconds' distance, is of no use and is killed: that takes seconds where probes take a
+# minute, and a container that starts again keeps others waiting. Leaves $looks, and $served if the root listened.
+watch() {
+  times=$1
+  shift
   served=
-  useless=0
-  while [ ! "$stopping" ] && kill -0 "$child" 2>/dev/null; do
-    sleep 2 &
-    wait "$!"
-    if [ -e "$state_dir/restart-root" ]; then
-      useless=2
-    elif root_listens && [ "$(connected_workers)" -lt "$workers" ]; then
-      useless=$((useless + 1))
-    else
-      useless=0
-    fi
+  looks=0
+  failures=0
+  # The shell collects an ended child while it waits for sleep, so that kill sees no zombie.
+  while [ ! "${stopping:-}" ] && kill -0 "$child" 2>/dev/null; do
+    rest "$look_seconds"
+    looks=$((looks + 1))
     ! root_listens || served=1
-    if [ "$useless" -ge 2 ] && [ ! "$stopping" ]; then
-      say "ending the root, which is of no use: connected to $(connected_workers) workers of $workers"
+    reason=$("$@" 2>&1) && failures=0 || failures=$((failures + 1))
+    if [ "$failures" -ge "$times" ] && [ ! "${stopping:-}" ]; then
+      say "of no use any more, killed: $reason"
       kill -KILL "$child" 2>/dev/null
-      wait "$child"
       return
     fi
   done
@@ -129,15 +152,20 @@ worker_ready() {
   grep -qE ": [0-9A-F]{8}:$worker_port $any (0A|01) " "$table" || fail 'the worker has neither a port nor a root'
 }
 
-# Other workers connect to the same port, so it is not enough that somebody is connected. A worker that listens
-# waits for its root and is well, and so is one whose root has no name right now. One that does neither hangs on
-# another worker that vanished: its root has given it up.
+# A worker that waits for data of another one that vanished does not see that its root (or another worker) has
+# closed its connection (08, CLOSE_WAIT). All others close it as well, within the time of a layer.
+worker_attached() {
+  worker_ready
+  ! grep -qE ": [0-9A-F]{8}:$worker_port $any 08 " "$table" || fail 'the root has left, and the worker hangs'
+  ! peer_is_lost || fail 'the root or another worker does not answer any more'
+}
+
+# Other workers connect to the same port, so it is not enough that somebody is connected. A worker without
+# connections waits for its root and is well, and so is one whose root has no name right now.
 # A root that is going and the one that follows it may both be listed: either will do.
 worker_live() {
-  if ! grep -qE ": [0-9A-F]{8}:$worker_port $any 01 " "$table"; then
-    grep -qE ": [0-9A-F]{8}:$worker_port $any 0A " "$table" || fail 'the worker has neither a port nor a root'
-    exit 0
-  fi
+  worker_attached
+  grep -qE ": [0-9A-F]{8}:$worker_port $any 01 " "$table" || exit 0
   getent ahostsv4 "$1" | {
     known=
     while read -r address _; do
@@ -164,6 +192,7 @@ root_live() {
 
 not_given_up() {
   [ ! -e "$state_dir/restart-root" ] || fail "the front asks for a restart: $(grep . "$state_dir/restart-root")"
+  ! peer_is_lost || fail 'a worker does not answer any more'
 }
 
 [ $# -gt 0 ] || usage

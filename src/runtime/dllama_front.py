@@ -15,11 +15,16 @@ What the front knows of the root it reads in /proc/net/tcp (the containers of a 
 opened to look would end the root. Every connection that it does open carries one whole valid request.
 
 Files in --state-dir, shared with dllama.sh in the root's container:
-  restart-root   written here when the root is alive but useless; fails its liveness probe, removed at its start
-  draining       written by dllama.sh while the root is being shut down: nothing more may be handed over
+  restart-root   written here when the root is alive but useless; dllama.sh kills it and starts another one
+  draining       written by dllama.sh while the root is being shut down: nothing more may be handed over. The front
+                 cannot know whether it is for good, and keeps the queue; at the end of the pod it gets its own SIGTERM
 
-What it cannot cure: generated text that is not valid UTF-8 ends dllama-api (its JSON writer throws); the answer
-then fails with 502, the root restarts, and the queue waits for it.
+What it cannot cure:
+- Generated text that is not valid UTF-8 ends dllama-api (its JSON writer throws); the answer then fails with 502, the
+  root restarts, and the queue waits for it. images/dllama builds one that does not.
+- dllama-api streams pieces of text, not tokens, and no counts. usage.completion_tokens counts pieces and so is a
+  lower bound (a character may take several tokens, the end is one without text); finish_reason is `length` when the
+  pieces reach max_tokens, and otherwise `stop`, even where tokens without text or the end of the context ended it.
 """
 import argparse
 import asyncio
@@ -44,12 +49,15 @@ MAX_HEADERS = 100
 MAX_EXTRA = 1 * MIB  # what a client may send behind its request before it counts as gone
 MAX_UNSENT = 1 * MIB  # how far a client may lag behind its answer before it counts as gone
 FLUSH_SECONDS = 30  # for a client to take the rest of its answer, when the root is already free again
-LINGER_SECONDS = 2  # for a client to read an answer that came before it had sent everything
+LINGER_SECONDS = 2  # of silence, from a client that was answered before it had sent everything
 BODIES_IN_MEMORY = 4  # times --max-body-mib
 
 # JSON
 MAX_STOPS, MAX_STOP_LENGTH = 16, 256
-TEMPLATE_BYTES = 32  # what the chat template adds to a message, roughly
+# What the chat template adds to a message: more bytes, but not more tokens, for its markers are one each.
+TEMPLATE_BYTES = 32
+BYTES_PER_TOKEN = 6  # rarely more: what is longer than so many for each token of the context does not fit it
+MAX_PROMPT = 64 * KIB  # dllama-api's tokenizer takes quadratic time (16 KiB took 19 s) and cannot be stopped
 MAX_TOKENS = 2**30  # dllama-api reads an int
 
 # The root
@@ -239,13 +247,13 @@ class Connection:
                 return bytes(body)
         raise HttpError(400, 'The chunked body is malformed.')
 
-    async def departure(self, tolerated=MAX_EXTRA):
+    async def departure(self):
         """Returns when the client has left, or has sent much that nobody asked for; all of it is thrown away."""
         extra = 0
         try:
             while data := await self.reader.read(64 * KIB):
                 extra += len(data)
-                if extra > tolerated:
+                if extra > MAX_EXTRA:
                     return
         except OSError:
             return
@@ -283,19 +291,30 @@ class Connection:
         if self.chunked:
             self.writer.write(b'0\r\n\r\n')
 
-    async def close(self):
-        """Lets the client read all of its answer: a close with unread input would reset the connection."""
+    async def close(self, most):
+        """Lets the client read all of its answer: a close with unread input would reset the connection.
+
+        A client that was refused may still be sending, up to `most` bytes: they are read and thrown away.
+        """
         try:
             async with asyncio.timeout(FLUSH_SECONDS):
                 self.writer.transport.set_write_buffer_limits(high=0)
                 await self.writer.drain()
             if self.writer.can_write_eof():
                 self.writer.write_eof()
-            async with asyncio.timeout(LINGER_SECONDS):
-                await self.departure(math.inf)
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._discard(most)
         except (OSError, RuntimeError, TimeoutError):
             pass
         self.writer.transport.abort()
+
+    async def _discard(self, most):
+        while most > 0:
+            async with asyncio.timeout(LINGER_SECONDS):
+                data = await self.reader.read(64 * KIB)
+            if not data:
+                return
+            most -= len(data)
 
 
 def too_large(limit):
@@ -316,7 +335,7 @@ def keep_alive(sock):
 class Chat:
     """A checked chat request; `payload` is the HTTP request that the root gets."""
 
-    def __init__(self, fields, max_prompt):
+    def __init__(self, fields, max_seq_len):
         self.stream = optional(fields, 'stream', bool, 'true or false') or False
         options = optional(fields, 'stream_options', dict, 'an object') or {}
         self.include_usage = options.get('include_usage') is True
@@ -325,12 +344,9 @@ class Chat:
         refuse_what_the_engine_lacks(fields)
         messages = read_messages(fields)
         self.prompt_bytes = sum(len(m['content'].encode()) + TEMPLATE_BYTES for m in messages)
-        if self.prompt_bytes > max_prompt:
-            raise HttpError(
-                400,
-                'The messages take %d bytes and this server takes at most %d.' % (self.prompt_bytes, max_prompt),
-                'context_length_exceeded',
-            )
+        self.max_seq_len = max_seq_len
+        if self.prompt_bytes > max_prompt(max_seq_len):
+            raise self.context_exceeded('this server takes at most %d.' % max_prompt(max_seq_len))
         root = {'messages': messages, 'stream': True, 'seed': read_seed(fields)}
         for name, largest in (('temperature', 2), ('top_p', 1)):
             value = optional(fields, name, (int, float), 'a number')
@@ -350,14 +366,27 @@ class Chat:
             b'Content-Length: %d\r\n\r\n' % len(body)
         ) + body
 
+    def surely_fits(self):
+        """A token is at least one byte. Whether a longer prompt fits is known to the root alone."""
+        return self.prompt_bytes <= self.max_seq_len
 
-def parse_chat(body, max_prompt):
+    def context_exceeded(self, why):
+        message = 'The messages take about %d bytes; %s' % (self.prompt_bytes, why)
+        return HttpError(400, message, 'context_length_exceeded')
+
+
+def max_prompt(max_seq_len):
+    """Bytes that the messages may take."""
+    return min(MAX_PROMPT, BYTES_PER_TOKEN * max_seq_len)
+
+
+def parse_chat(body, max_seq_len):
     """Checks `body` against what dllama-api survives and understands; HttpError 400 says what is wrong."""
     if not body:
         raise HttpError(400, 'The request has no body.')
     # Bounds what the parsed JSON can take in memory: an empty list of three bytes costs seventy.
-    if body.count(b'[') + body.count(b'{') + body.count(b',') > max_prompt + 64 * KIB:
-        raise too_large(max_prompt)
+    if body.count(b'[') + body.count(b'{') + body.count(b',') > MAX_PROMPT + 64 * KIB:
+        raise HttpError(413, 'The JSON holds too many values.', 'body_too_large')
     try:
         fields = json.loads(body.decode('utf-8'), object_pairs_hook=without_duplicates, parse_constant=no_constant)
     except UnicodeDecodeError:
@@ -368,7 +397,7 @@ def parse_chat(body, max_prompt):
         raise HttpError(400, 'The body is not valid JSON: %s' % str(error)[:200]) from None
     if not isinstance(fields, dict):
         raise HttpError(400, 'The body must be a JSON object.')
-    return Chat(fields, max_prompt)
+    return Chat(fields, max_seq_len)
 
 
 def without_duplicates(pairs):
@@ -585,7 +614,7 @@ class RootWatch:
         return inode, workers
 
     def request_restart(self, reason):
-        """Makes the root's liveness probe fail."""
+        """Makes dllama.sh kill the root and start another one; its liveness probe fails meanwhile."""
         log('root: asking for a restart: %s' % reason)
         try:
             with open(self.restart_file, 'w') as f:
@@ -638,6 +667,7 @@ class Generation:
         self.arrived = time.monotonic()
         self.handed_over = None
         self.first_token = None
+        self.public_prompt = ''
         self.pieces = 0
         self.tokens = 0
         self.size = 0
@@ -653,11 +683,12 @@ class Generation:
         """A piece of text from the root. It is one token, or several that only together are valid text."""
         self.pieces += 1
         if self.pieces == 1 and piece == PUBLIC_PROMPT:
-            self.tell('text', piece)
+            self.public_prompt = piece
             return
         self.tokens += 1
         if self.first_token is None:
             self.first_token = time.monotonic()
+            self.begin()
         self.size += len(piece)
         shown, stopped = self.filter.feed(piece)
         if shown:
@@ -667,7 +698,23 @@ class Generation:
         elif self.size > MAX_ANSWER:
             self.tell('end', 'length')
 
+    def begin(self):
+        """Not earlier than the first token: until then the answer may have to be a refusal."""
+        self.tell('begin')
+        if self.public_prompt:
+            self.tell('text', self.public_prompt)
+
     def complete(self):
+        if self.tokens == 0 and not self.chat.surely_fits():
+            # The root does not say that a prompt is too long, it says nothing at all. A model that chose to say
+            # nothing looks the same; of prompts so long it is far less likely.
+            self.tell('error', self.chat.context_exceeded(
+                'the model gave no answer, most likely because they do not fit its context of %d tokens.'
+                % self.chat.max_seq_len
+            ))
+            return
+        if self.tokens == 0:
+            self.begin()
         if rest := self.filter.rest():
             self.tell('text', rest)
         limit = self.chat.max_tokens
@@ -809,7 +856,7 @@ class Front:
         self.connections[task] = self.reading[task] = None
         try:
             await self.answer(connection)
-            await connection.close()
+            await connection.close(self.most_unread())
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
@@ -824,9 +871,13 @@ class Front:
         try:
             refusal = HttpError(503, 'Too many connections.', 'too_many_connections', retry_after=5)
             connection.respond(refusal.status, refusal.body(), headers=refusal.headers)
-            await connection.close()
+            await connection.close(self.most_unread())
         finally:
             self.refusing -= 1
+
+    def most_unread(self):
+        """Bytes that a client may still be sending when it is refused."""
+        return self.options.max_body_mib * MIB + MAX_EXTRA
 
     def forget(self, task):
         self.connections.pop(task, None)
@@ -941,7 +992,7 @@ class Front:
                 connection.account = account
                 account(len(connection.buffer))
                 body = await connection.read_body(self.options.max_body_mib * MIB)
-            chat = parse_chat(body, self.options.max_prompt_kib * KIB)
+            chat = parse_chat(body, self.options.max_seq_len)
         finally:
             connection.account = None
             self.body_bytes -= held
@@ -953,7 +1004,7 @@ class Front:
         return generation
 
     def check_room(self):
-        if self.stopping.is_set() or self.root.state == 'draining':
+        if self.stopping.is_set():
             raise self.refusal_of_shutdown()
         if len(self.waiting) + (self.active is not None) > self.options.queue:
             raise HttpError(
@@ -1062,8 +1113,6 @@ class Front:
             state = self.root.look()
             if state == 'serving':
                 self.changed.set()
-            elif state == 'draining':
-                self.refuse_waiting(self.refusal_of_shutdown())
             now = time.monotonic()
             for generation in list(self.waiting):
                 if now - generation.arrived > self.options.queue_seconds:
@@ -1147,7 +1196,6 @@ class Front:
         """Passes the answer on as it comes. Never waits for the client: the root would wait with it."""
         async with asyncio.timeout(self.silence(generation)):
             await reply.read_head()
-        generation.tell('begin')
         while True:
             async with asyncio.timeout(self.silence(generation)):
                 piece = await reply.next_piece()
@@ -1229,8 +1277,7 @@ def parse_options(arguments):
     add('--queue-seconds', type=seconds, default=600, help='how long a request waits for its turn')
     add('--root-wait-seconds', type=seconds, default=30, help='how long requests wait for a root that is not up')
     add('--max-body-mib', type=number(int, 1), default=8)
-    add('--max-prompt-kib', type=number(int, 1), default=32,
-        help="size of all messages; dllama-api's tokenizer is quadratic, and cannot be stopped")
+    add('--max-seq-len', type=number(int, 1), required=True, help="the root's context, which bounds prompts")
     add('--stall-seconds', type=seconds, default=300,
         help='silence after which the root is restarted; 0.1 s a byte of prompt is added before the first token')
     add('--header-seconds', type=seconds, default=15, help='for a client to send its request line and headers')

@@ -452,7 +452,7 @@ describe('the front', () => {
       '--queue=32',
       '--queue-seconds=600',
       '--max-body-mib=8',
-      '--max-prompt-kib=24',
+      '--max-seq-len=4096',
       '--stall-seconds=300',
       '--drain-seconds=120',
       '--state-dir=/run/cdk8s-llm',
@@ -460,7 +460,8 @@ describe('the front', () => {
   });
 
   test('takes all of it from the user', () => {
-    const { front } = made({
+    const { front, root } = made({
+      maxSeqLen: 1024,
       port: 80,
       drainTimeout: Duration.seconds(30),
       front: {
@@ -478,6 +479,8 @@ describe('the front', () => {
     expect(value('queue-seconds')).toBe('60');
     expect(value('max-body-mib')).toBe('1');
     expect(value('stall-seconds')).toBe('1200');
+    expect(value('max-seq-len')).toBe('1024');
+    expect(flagValues(root.args, '--max-seq-len')).toEqual(['1024']);
     expect(front.image).toBe('registry.example.com/python:3.12');
   });
 

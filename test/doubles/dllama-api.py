@@ -231,6 +231,8 @@ class Root:
         if messages and delta[-1][0] != 'user':
             die('token was never set')
         order = dict(re.findall(r'(\w+)=(\S+)', messages[-1][1])) if messages else {'tokens': '1000000', 'delay': '0.05'}
+        # A token is a word. A prompt that does not fit is cut, and leaves no room for an answer.
+        fits = sum(len(content.split()) for _, content in messages) <= self.options.seq_len
         mark = len(self.cache)
         self.cache += [(role, content, False) for role, content in delta]
         if stream:
@@ -246,7 +248,7 @@ class Root:
         time.sleep(float(order.get('think', 0)))
         self.cache = self.cache[:mark] + [(role, content, True) for role, content, _ in self.cache[mark:]]
         written = ''
-        for piece in self.pieces(order, max_tokens, sound):
+        for piece in self.pieces(order, max_tokens, sound) if fits else ():
             written += piece
             if stream:
                 self.chunk(client, piece)
@@ -292,6 +294,7 @@ def parse_options():
     parser.add_argument('--port', type=int, default=9990)
     parser.add_argument('--workers', nargs='*', default=[])
     parser.add_argument('--template', default='chatml')
+    parser.add_argument('--seq-len', type=int, default=100_000)
     parser.add_argument('--load-seconds', type=float, default=0)
     parser.add_argument('--reload-seconds', type=float, default=0.5)
     parser.add_argument('--log', required=True, help='the bodies it was sent, one JSON a line')

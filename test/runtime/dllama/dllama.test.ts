@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { order, Program, Stand, until } from '../front/stand';
+import { order, Program, sleep, Stand, until } from '../front/stand';
 
 const SCRIPT = path.join(__dirname, '../../../src/runtime/dllama.sh');
 
@@ -82,7 +82,11 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell]))('dllama.sh in %s'
 
   const [command, ...first] = shell as [string, ...string[]];
   const run = (args: string[], env: NodeJS.ProcessEnv = {}) => {
-    const program = new Program(command, [...first, SCRIPT, ...args], { STATE_DIR: stateDir, ...env });
+    const program = new Program(command, [...first, SCRIPT, ...args], {
+      STATE_DIR: stateDir,
+      DLLAMA_LOOK_SECONDS: '0.2',
+      ...env,
+    });
     programs.push(program);
     return program;
   };
@@ -128,6 +132,13 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell]))('dllama.sh in %s'
       expect(await run(['worker', marked('nothing')]).ended()).toBe(127);
       fs.writeFileSync(marked('text'), 'x', { mode: 0o644 });
       expect(await run(['worker', marked('text')]).ended()).toBe(126);
+    });
+    it('kills a worker that goes on without a port and without a root, and starts it again', async () => {
+      const env = { DLLAMA_WORKER_PORT: String(await sockets.freePort()) };
+      const worker = run(counting('exec sleep 1000'), env);
+      await worker.says('of no use any more, killed: dllama.sh: the worker has neither a port nor a root');
+      await worker.says('the worker exited with code 137, starting it again');
+      await until('a second start', () => count() === 2);
     });
     it('passes arguments as they are', async () => {
       const odd = ['a b', '$HOME', '*', '"', "'", '`id`', '', '--port', '9999'];
@@ -175,6 +186,86 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell]))('dllama.sh in %s'
       fs.writeFileSync(marked('draining'), '');
       run(['root', 'sleep', '1000']);
       await until('no marks', () => fs.readdirSync(stateDir).length === 0);
+    });
+    describe('that served', () => {
+      const starts = () => (fs.existsSync(marked('starts')) ? read('starts').length : 0);
+      /** A root that counts its starts; the test listens on its port, and holds its connections, in its stead. */
+      const serve = async (then: string, ...more: string[]) => {
+        const env = {
+          DLLAMA_ROOT_PORT: String(await sockets.listen()),
+          DLLAMA_WORKER_PORT: String(await sockets.listen()),
+        };
+        return {
+          env,
+          root: run(['root', 'sh', '-c', `printf x >>"$0"; ${then}`, marked('starts'), ...more], env),
+        };
+      };
+      const wait = 'exec sleep 1000';
+
+      it('is started again in place, later and later', async () => {
+        const { root } = await serve('sleep 1; exit 5');
+        await root.says('the root exited with code 5, starting it again in 1 s');
+        await root.says('starting it again in 3 s');
+        await until('a third start', () => starts() === 3);
+        expect(root.alive).toBe(true);
+      });
+      it('is killed and started again when the front asks for it', async () => {
+        const { root } = await serve(wait);
+        await until('a start', () => starts() === 1);
+        fs.writeFileSync(marked('restart-root'), 'no byte for 300 s\n');
+        await root.says(
+          'of no use any more, killed: dllama.sh: the front asks for a restart: no byte for 300 s',
+        );
+        await until('a second start', () => starts() === 2);
+        expect(fs.existsSync(marked('restart-root'))).toBe(false);
+      });
+      it('is killed and started again when it has less workers than --workers names', async () => {
+        const args = ['--model', 'm', '--workers', 'a:1', 'b:2', '--port', '1'];
+        const { root, env } = await serve(wait, ...args);
+        const links = [1, 2].map(() => sockets.connect(Number(env.DLLAMA_WORKER_PORT)));
+        const [first] = await Promise.all(links);
+        await sleep(1000); // many looks
+        expect(starts()).toBe(1);
+        first.destroy();
+        await root.says('of no use any more, killed: dllama.sh: connected to 1 workers of 2');
+        await until('a second start', () => starts() === 2);
+      });
+      it.each(['SIGTERM', 'SIGINT'] as const)('is not started again after %s', async (name) => {
+        const { root } = await serve('sleep 1; exit 5');
+        await root.says('starting it again in 3 s'); // in that pause
+        root.signal(name);
+        expect(await root.ended()).toBe(0);
+        expect(starts()).toBe(2);
+        expect(fs.existsSync(marked('draining'))).toBe(true);
+      });
+      it('is stopped by SIGTERM in its second life too', async () => {
+        const { root } = await serve(wait);
+        await until('a start', () => starts() === 1);
+        fs.writeFileSync(marked('restart-root'), 'x\n');
+        await until('a second start', () => starts() === 2);
+        root.signal('SIGTERM');
+        expect(await root.ended()).toBe(0);
+      });
+      it('is not killed while it is drained, useless or not', async () => {
+        const { root, env } = await serve(wait);
+        await until('a start', () => starts() === 1);
+        const answer = await sockets.connect(Number(env.DLLAMA_ROOT_PORT));
+        root.signal('SIGTERM');
+        await until('draining', () => fs.existsSync(marked('draining')));
+        fs.writeFileSync(marked('restart-root'), 'x\n');
+        await sleep(1000); // many looks
+        expect(root.alive).toBe(true);
+        answer.destroy();
+        expect(await root.ended()).toBe(0);
+        expect(root.output).not.toContain('of no use');
+      });
+    });
+    it('is killed before it ever served when the front asks for it, and left to the kubelet', async () => {
+      const env = { DLLAMA_ROOT_PORT: String(await sockets.freePort()) };
+      const root = run(['root', 'sh', '-c', 'echo up; exec sleep 1000'], env);
+      await root.says('up');
+      fs.writeFileSync(marked('restart-root'), 'x\n');
+      expect(await root.ended()).toBe(137);
     });
     it('waits at SIGTERM until the answer in flight is over', async () => {
       const port = await sockets.listen();
@@ -249,6 +340,71 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell]))('dllama.sh in %s'
       expect(probe(['worker-live', '127.0.0.10'], env).status).toBe(1);
       await sockets.connect(port, '127.0.0.10');
       expect(probe(['worker-live', '127.0.0.10'], env).status).toBe(0);
+    });
+    it('worker-live: fails without a port and without a root', async () => {
+      const env = { DLLAMA_WORKER_PORT: String(await sockets.freePort()) };
+      expect(probe(['worker-live', 'localhost'], env)).toMatchObject({
+        status: 1,
+        says: expect.stringContaining('neither a port nor a root'),
+      });
+    });
+    describe('with the table of', () => {
+      /** Rows as the kernel writes them: local and remote address, state, retransmits. */
+      const table = (...rows: [string, string, string, number?][]) => {
+        const lines = rows.map(([local, remote, state, retransmits = 0], i) => {
+          const count = retransmits.toString(16).toUpperCase().padStart(8, '0');
+          const timer = retransmits ? '01:00000A3C' : '00:00000000';
+          return `${String(i).padStart(4)}: ${local} ${remote} ${state} 00000040:00000000 ${timer} ${count}     0        0 123 2 00000000ea23f82f 20 4 30 10 -1`;
+        });
+        const file = marked('tcp');
+        const head =
+          '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
+        fs.writeFileSync(file, [head, ...lines, ''].join('\n'));
+        return { DLLAMA_PROC_NET_TCP: file };
+      };
+      const [root, worker, other] = ['0A00000A:9C40', '0B00000A:270F', '0C00000A:270F'];
+      const listens: [string, string, string] = ['0100007F:2706', '00000000:0000', '0A'];
+
+      it('a root: fails when a worker has acknowledged nothing for 7 retransmits', () => {
+        const look = (retransmits: number, name: string) =>
+          probe([name, '2'], table(listens, [root, worker, '01'], [root, other, '01', retransmits]));
+        for (const name of ['root-live', 'root-ready']) {
+          for (const few of [0, 1, 6]) expect(look(few, name)).toEqual({ status: 0, says: '' });
+          for (const many of [7, 10, 15]) {
+            const says = expect.stringContaining('does not answer any more');
+            expect(look(many, name)).toMatchObject({ status: 1, says });
+          }
+        }
+      });
+      it('a root that loads: fails likewise', () => {
+        expect(probe(['root-live', '2'], table([root, worker, '01', 6])).status).toBe(0);
+        expect(probe(['root-live', '2'], table([root, worker, '01', 7])).status).toBe(1);
+      });
+      it('a root: does not mind a slow client, or a worker that is still being dialled', () => {
+        const client: [string, string, string, number] = ['0A00000A:1F90', '6300000A:C350', '01', 9];
+        const env = table(
+          listens,
+          client,
+          [root, worker, '02', 9],
+          [root, worker, '01'],
+          [root, other, '01'],
+        );
+        expect(probe(['root-live', '2'], env)).toEqual({ status: 0, says: '' });
+      });
+      it('a worker: fails when the root or another worker is lost, whoever had called', () => {
+        const waits: [string, string, string] = [worker, root, '01'];
+        const host = ['worker-live', '10.0.0.10'];
+        const link = (retransmits: number) => table(waits, ['0B00000A:9C41', other, '01', retransmits]);
+        expect(probe(host, link(6))).toEqual({ status: 0, says: '' });
+        expect(probe(host, link(7)).says).toContain('does not answer any more');
+        expect(probe(host, table([worker, root, '01', 7])).status).toBe(1);
+      });
+      it('a worker: fails when it hangs on another one, and so does not see that its root has left it', () => {
+        const hangs = table([worker, root, '08'], ['0B00000A:9C41', other, '01']);
+        expect(probe(['worker-live', '10.0.0.10'], hangs).status).toBe(1);
+        const both = table([worker, root, '08'], [worker, '0C00000A:9C42', '01']);
+        expect(probe(['worker-live', '10.0.0.10'], both).says).toContain('the root has left');
+      });
     });
     it('worker-live: passes when the name does not resolve', async () => {
       const port = await sockets.listen();
@@ -348,22 +504,41 @@ describe('dllama.sh, the front and dllama-api in one pod', () => {
   let stand: Stand;
   afterEach(() => stand.stop());
 
-  it('heal a root that fell silent', async () => {
-    stand = await Stand.start({ front: ['--stall-seconds', '1'], underScript: SCRIPT });
+  const live = () => {
     const env = { ...process.env, STATE_DIR: stand.stateDir, DLLAMA_ROOT_PORT: String(stand.rootPort) };
-    const live = () => spawnSync('sh', [SCRIPT, 'root-live', '0'], { env }).status;
+    return spawnSync('sh', [SCRIPT, 'root-live', '0'], { env }).status;
+  };
+
+  it('heal a root that fell silent, without the kubelet', async () => {
+    stand = await Stand.start({ front: ['--stall-seconds', '1'], underScript: SCRIPT });
     const stalled = stand.connect(order('tokens=9 stall=3'));
     await until('the root was given it', () => stand.given.length === 1);
     expect(live()).toBe(0); // busy is not dead
     const next = stand.connect(order('tokens=2'));
     expect((await stalled.answer()).status).toBe(504);
     expect(live()).toBe(1);
-    // The kubelet: SIGTERM, and a new container.
-    stand.root.signal('SIGTERM');
-    expect(await stand.root.ended()).toBe(0);
-    stand.startRoot();
     expect((await next.answer()).status).toBe(200);
     expect(live()).toBe(0);
+    expect(stand.root.output).toContain('of no use any more, killed');
+    expect((await stand.metrics()).root_restarts_total).toBe(1);
+  });
+
+  it('heal a root that lost a worker while idle, without a request that fails', async () => {
+    stand = await Stand.start({ workers: 2, underScript: SCRIPT });
+    stand.workerSockets[0].destroy();
+    await until('degraded', async () => (await stand.rootState()) === 'degraded');
+    expect((await stand.ask(order('tokens=2'))).status).toBe(200);
+    expect(stand.root.output).toContain('connected to 1 workers of 2');
+    expect(stand.root.alive).toBe(true);
+  });
+
+  it('heal a root that died in an answer', async () => {
+    stand = await Stand.start({ underScript: SCRIPT });
+    await stand.root.says('Listening');
+    await sleep(1000); // for dllama.sh to have seen it listen
+    expect((await stand.ask(order('tokens=5 die=2'))).status).toBe(502);
+    expect((await stand.ask(order('tokens=2'))).status).toBe(200);
+    expect(stand.root.output).toContain('the root exited with code 134, starting it again in 1 s');
   });
 
   it('let an answer end before the root is stopped, and take nothing new', async () => {
@@ -372,9 +547,13 @@ describe('dllama.sh, the front and dllama-api in one pod', () => {
     await busy.sees('t1 ');
     stand.root.signal('SIGTERM');
     await until('draining', async () => (await stand.rootState()) === 'draining');
-    expect((await stand.ask(order('tokens=1'))).status).toBe(503);
+    const late = stand.connect(order('tokens=1'));
+    await until('it waits', async () => (await stand.queueLength()) === 1);
     expect((await busy.answer()).events.at(-1)).toBe('[DONE]');
     expect(await stand.root.ended()).toBe(0);
+    expect(stand.given).toHaveLength(1);
+    stand.startRoot(); // only its container was restarted
+    expect((await late.answer()).status).toBe(200);
   });
 });
 

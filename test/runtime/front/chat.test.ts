@@ -1,4 +1,4 @@
-import { order, post, Stand } from './stand';
+import { order, post, Stand, until } from './stand';
 
 describe('chat through the front', () => {
   let stand: Stand;
@@ -200,10 +200,15 @@ describe('chat through the front with the DeepSeek template', () => {
     });
   });
 
+  it('says nothing of an answer that the template alone began', async () => {
+    const { json } = await stand.ask(order('tokens=0'));
+    expect(json.choices[0].message.content).toBe('<think>\n');
+  });
+
   it('lets the root evaluate the prompt of a client that left, for it would remember it as evaluated', async () => {
     const first = { role: 'user', content: 'think=0.5 tokens=50 delay=0.05' };
     const client = stand.connect(post({ messages: [first], stream: true }));
-    await client.sees('<think>');
+    await until('the template has said its piece', () => stand.given.length === 2);
     client.close();
     const messages = [first, { role: 'assistant', content: 'x' }, { role: 'user', content: 'tokens=1' }];
     const { json } = await stand.ask(post({ messages }));

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import * as net from 'node:net';
 import { FRONT, order, post, Program, sleep, Stand, StandOptions, until } from './stand';
 
 describe('the life of the front', () => {
@@ -60,6 +61,45 @@ describe('the life of the front', () => {
       expect(refused.json.error.code).toBe('too_many_connections');
       busy.close();
       for (const client of [first, second]) expect((await client.answer()).status).toBe(200);
+    });
+  });
+
+  describe('a client that is refused while it still sends', () => {
+    let client: net.Socket;
+    afterEach(() => client.destroy());
+    /** One that goes on sending after the front has ended its side, as most clients do until they look. */
+    const refused = async () => {
+      await start({ front: ['--queue', '0', '--max-body-mib', '1'] });
+      const busy = stand.connect(order('tokens=10000 delay=0.05', { stream: true }));
+      await busy.sees('t1 ');
+      client = net.connect({ port: stand.port, host: '127.0.0.1', allowHalfOpen: true });
+      const seen = { answer: '', reset: false };
+      client.on('data', (data) => (seen.answer += data.toString()));
+      client.on('error', () => (seen.reset = true));
+      client.write('POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n');
+      await until('the refusal', () => seen.answer.includes('queue_full'));
+      return seen;
+    };
+
+    it('is not reset, however long it takes to see the answer', async () => {
+      const seen = await refused();
+      for (let i = 0; i < 30; i++) {
+        await sleep(100); // 3 s in all
+        client.write('x');
+      }
+      client.end();
+      await until('closed', () => client.closed);
+      expect(seen.reset).toBe(false);
+    });
+    it('is let go when it goes silent', async () => {
+      await refused();
+      await until('let go', async () => (await stand.metrics()).connections === 2); // the busy one, and this look
+    });
+    it('is let go when it sends more than a body may have', async () => {
+      const seen = await refused();
+      const sending = setInterval(() => client.write(Buffer.alloc(512 * 1024)), 50);
+      await until('a reset', () => seen.reset);
+      clearInterval(sending);
     });
   });
 

@@ -167,17 +167,35 @@ describe('the front and the life of its root', () => {
     expect(fs.existsSync(restartFile())).toBe(false);
   });
 
-  it('hands nothing over while dllama.sh drains the root', async () => {
+  it('hands nothing over while dllama.sh drains the root, and keeps the queue for the next one', async () => {
     await start({});
+    const draining = path.join(stand.stateDir, 'draining');
     const busy = stand.connect(order('tokens=30 delay=0.1', { stream: true }));
     await busy.sees('t1 ');
     const queued = stand.connect(order('tokens=1'));
     await until('a place in the queue', async () => (await stand.queueLength()) === 1);
-    fs.writeFileSync(path.join(stand.stateDir, 'draining'), '');
-    expect(await queued.answer()).toMatchObject({ status: 503, json: { error: { code: 'draining' } } });
-    expect((await stand.ask(order('tokens=1'))).status).toBe(503);
-    expect(await stand.get('/health')).toMatchObject({ status: 503, json: { root: 'draining' } });
+    fs.writeFileSync(draining, '');
+    await state('draining');
+    const late = stand.connect(order('tokens=2'));
     expect((await busy.answer()).events.at(-1)).toBe('[DONE]');
+    await until('both wait', async () => (await stand.queueLength()) === 2);
+    expect((await stand.get('/health')).status).toBe(503);
     expect(stand.given).toHaveLength(1);
+    // What dllama.sh and the kubelet do when the liveness probe had failed.
+    await stand.root.kill();
+    fs.rmSync(draining);
+    stand.startRoot();
+    for (const client of [queued, late]) expect((await client.answer()).status).toBe(200);
+  });
+
+  it('lets nobody wait longer than --root-wait-seconds for a root that drains', async () => {
+    await start({ front: ['--root-wait-seconds', '1'] });
+    fs.writeFileSync(path.join(stand.stateDir, 'draining'), '');
+    const { status, json } = await stand.ask(order('tokens=1'));
+    expect(status).toBe(503);
+    expect(json.error).toMatchObject({
+      code: 'root_unavailable',
+      message: expect.stringContaining('draining'),
+    });
   });
 });

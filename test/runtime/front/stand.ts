@@ -217,7 +217,12 @@ export class Stand {
     const double = ['python3', DOUBLE, ...args, ...(workers.length ? ['--workers', ...workers] : [])];
     const script = this.options.underScript;
     const [command, ...rest] = script ? ['sh', script, 'root', ...double] : double;
-    const env = { STATE_DIR: this.stateDir, DLLAMA_ROOT_PORT: String(this.rootPort) };
+    const env = {
+      STATE_DIR: this.stateDir,
+      DLLAMA_ROOT_PORT: String(this.rootPort),
+      DLLAMA_WORKER_PORT: String(this.workerPort),
+      DLLAMA_LOOK_SECONDS: '0.2',
+    };
     this.root = new Program(command, rest, env);
   }
 
@@ -229,6 +234,7 @@ export class Stand {
       '--workers': String(this.options.workers ?? 0),
       '--worker-port': String(this.workerPort),
       '--model-id': 'tiny',
+      '--max-seq-len': '8192',
       '--state-dir': this.stateDir,
     };
     const args = [...Object.entries(values).flat(), ...(this.options.front ?? []), ...more];
