@@ -1,5 +1,7 @@
 import { FloatType } from '../engines/dllama/float-type';
 import { ModelFacts } from '../engines/model-facts';
+import type { IConstruct } from 'constructs';
+import { checkKind } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { Owner } from '../pod/owner';
 import { ModelStore, StoreVolume } from './model-store';
@@ -125,4 +127,12 @@ export class Artifact {
     }
     return this.store._volume(user);
   }
+}
+
+/** @throws when it is none but, for instance, the construct that makes one. @internal */
+export function checkArtifact(scope: IConstruct, model: Artifact): Artifact {
+  return checkKind(scope, 'model', model, (given) => given.store !== undefined && given.key !== undefined, {
+    allowed: 'an artifact',
+    advice: 'Give the .artifact of a ModelCache or DllamaConversion.',
+  });
 }

@@ -1,6 +1,9 @@
 import type { ISecret } from 'cdk8s-plus-28';
 import { PublishedDllamaModel } from '../engines/dllama/published-models';
+import type { IConstruct } from 'constructs';
+import { checkKind } from '../pod/checks';
 import { InputError, withoutCredentials } from '../pod/input-error';
+import { checkSecret } from '../pod/secret-env';
 
 /** The public hub. */
 export const HUGGING_FACE = 'https://huggingface.co';
@@ -135,8 +138,10 @@ export class ModelSource {
    */
   public readonly _published?: PublishedDllamaModel;
 
-  private constructor(repo: string, props: HuggingFaceSourceProps) {
+  private constructor(repo: string, given: HuggingFaceSourceProps) {
     const where = 'ModelSource';
+    const props = given ?? {};
+    if (props.tokenSecret !== undefined) checkSecret(where, 'tokenSecret', props.tokenSecret);
     if (!/^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/.test(repo)) {
       throw new InputError(where, 'repo', repo, {
         allowed: "'organization/name', as in the repository's web address",
@@ -189,6 +194,14 @@ export class ModelSource {
         (published && published.parts.length > 1 ? { [published.modelFile]: published.parts } : {}),
     };
   }
+}
+
+/** @throws when it is none. @internal */
+export function checkSource(scope: IConstruct, source: ModelSource): ModelSource {
+  return checkKind(scope, 'source', source, (given) => typeof given._spec?.repo === 'string', {
+    allowed: 'a ModelSource',
+    advice: "Make one: ModelSource.parse('hf://org/name@<commit>').",
+  });
 }
 
 function readAddress(address: string): { repo: string; revision?: string; endpoint?: string } {

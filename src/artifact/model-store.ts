@@ -1,9 +1,11 @@
 import type { Size } from 'cdk8s';
 import type { ISecret, PersistentVolumeAccessMode, PersistentVolumeReclaimPolicy } from 'cdk8s-plus-28';
 import type { IConstruct } from 'constructs';
+import { checkKind } from '../pod/checks';
 import { InputError, withoutCredentials } from '../pod/input-error';
 import { Owner } from '../pod/owner';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
+import { checkSecret } from '../pod/secret-env';
 import { claimVolume } from './claim-volume';
 import { s3Volume } from './s3-volume';
 
@@ -196,6 +198,7 @@ export class ModelStore {
         allowed: "folder names joined by '/', none at the ends",
       });
     }
+    checkSecret(where, 'credentialsSecret', props.credentialsSecret);
     for (const name of ['bucket', 'prefix'] as const) {
       if (props.csi?.volumeAttributes?.[name] !== undefined) {
         throw new InputError(where, `csi.volumeAttributes.${name}`, props.csi.volumeAttributes[name], {
@@ -242,6 +245,14 @@ export class ModelStore {
     volumes.set(user.namespace, volume);
     return volume;
   }
+}
+
+/** @throws when it is none. @internal */
+export function checkStore(scope: IConstruct, store: ModelStore): ModelStore {
+  return checkKind(scope, 'store', store, (given) => typeof given._spec?.kind === 'string', {
+    allowed: 'a ModelStore',
+    advice: 'Make one: ModelStore.claim({ size: Size.gibibytes(20) }).',
+  });
 }
 
 function checkClaimName(where: string, name: string): void {

@@ -1,9 +1,9 @@
 import { Size } from 'cdk8s';
 import { Construct } from 'constructs';
 import { artifactAnnotations, consumerAnnotations } from '../artifact/annotations';
-import { Artifact, ArtifactFormat } from '../artifact/artifact';
+import { Artifact, ArtifactFormat, checkArtifact } from '../artifact/artifact';
 import { derivedKey } from '../artifact/key';
-import { isSingleNode, ModelStore, S3StoreProps, StoreVolume } from '../artifact/model-store';
+import { checkStore, isSingleNode, ModelStore, S3StoreProps, StoreVolume } from '../artifact/model-store';
 import { s3Args, s3Env, s3SecretPurpose } from '../artifact/s3-access';
 import { FloatType } from '../engines/dllama/float-type';
 import { modelFileBytes } from '../engines/dllama/memory';
@@ -125,7 +125,7 @@ export class DllamaConversion extends Construct {
    */
   constructor(scope: Construct, id: string, props: DllamaConversionProps) {
     super(scope, id);
-    const spec = resolveDllamaConversion(this, props);
+    const spec = resolveDllamaConversion(this, props ?? {});
     renderDllamaConversion(spec);
     this.artifact = spec.artifact;
   }
@@ -166,7 +166,7 @@ const PACKAGES_FOLDER = '/packages';
 
 function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps): DllamaConversionSpec {
   const owner = ownerOf(scope, 'dllama-conversion', Phase.CONVERT, [Phase.CONVERT, Phase.TUNE]);
-  const { model } = props;
+  const model = checkArtifact(scope, props.model);
   if (model.format !== ArtifactFormat.HUGGING_FACE) {
     throw new InputError(scope, 'model', `an artifact of format '${model.format}'`, {
       allowed: `an artifact of format '${ArtifactFormat.HUGGING_FACE}'`,
@@ -186,7 +186,7 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
     throw new InputError(scope, 'name', name, { allowed: "letters, digits, '.', '_' and '-', at most 63" });
   }
   const converter = (props.converter ?? DllamaConverter.streaming())._spec;
-  const store = props.store ?? model.store;
+  const store = checkStore(scope, props.store ?? model.store);
   const bytes = model.facts && modelFileBytes(model.facts, weights);
   const artifact = Artifact._of({
     store,

@@ -1,6 +1,6 @@
 import { Duration, Size } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { Artifact } from '../artifact/artifact';
+import { Artifact, checkArtifact } from '../artifact/artifact';
 import { StoreVolume } from '../artifact/model-store';
 import { rootCommand, workerCommand } from '../engines/dllama/command';
 import { FloatType } from '../engines/dllama/float-type';
@@ -89,7 +89,7 @@ export interface FrontSpec {
 
 export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyProps): DllamaTopologySpec {
   const owner = ownerOf(scope, 'dllama', Phase.SERVE, [Phase.SERVE]);
-  const { model } = props;
+  const model = checkArtifact(scope, props.model);
   const files = resolveFiles(scope, props);
   const workers = resolveWorkers(scope, props, files.weights);
   const threads = checkPositiveInteger(scope, 'threads', props.threads ?? 4);

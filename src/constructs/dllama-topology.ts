@@ -34,7 +34,7 @@ export class DllamaTopology extends Construct {
    */
   constructor(scope: Construct, id: string, props: DllamaTopologyProps) {
     super(scope, id);
-    const spec = resolveDllamaTopology(this, props);
+    const spec = resolveDllamaTopology(this, props ?? {});
     renderDllamaTopology(spec);
     this.workers = spec.workers;
     this.serviceName = spec.owner.name;

@@ -3,8 +3,8 @@ import { Construct } from 'constructs';
 import { artifactAnnotations } from '../artifact/annotations';
 import { Artifact, ArtifactFormat } from '../artifact/artifact';
 import { sourceKey } from '../artifact/key';
-import { HuggingFaceSpec, ModelSource, TOKEN_KEY } from '../artifact/model-source';
-import { ModelStore, S3StoreProps, StoreVolume } from '../artifact/model-store';
+import { checkSource, HuggingFaceSpec, ModelSource, TOKEN_KEY } from '../artifact/model-source';
+import { checkStore, ModelStore, S3StoreProps, StoreVolume } from '../artifact/model-store';
 import { s3Args, s3Env, s3SecretPurpose } from '../artifact/s3-access';
 import { knownFacts } from '../engines/known-models';
 import { ModelFacts } from '../engines/model-facts';
@@ -100,7 +100,7 @@ export class ModelCache extends Construct {
    */
   constructor(scope: Construct, id: string, props: ModelCacheProps) {
     super(scope, id);
-    const spec = resolveModelCache(this, props);
+    const spec = resolveModelCache(this, props ?? {});
     renderModelCache(spec);
     this.artifact = spec.artifact;
   }
@@ -134,12 +134,12 @@ interface ModelCacheSpec {
 
 function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCacheSpec {
   const owner = ownerOf(scope, 'model-cache', Phase.DOWNLOAD, [Phase.DOWNLOAD, Phase.TUNE, Phase.CONVERT]);
-  const source = props.source._spec;
+  const source = checkSource(scope, props.source)._spec;
   const published = props.source._published;
   const facts = props.facts ?? published?.facts ?? knownFacts(source.repo);
   const concurrency = checkPositiveInteger(scope, 'concurrency', props.concurrency ?? 8);
   const { memory, chunk } = memoryAndChunk(scope, props, concurrency);
-  const store = props.store._spec;
+  const store = checkStore(scope, props.store)._spec;
   return {
     owner,
     artifact: Artifact._of({

@@ -48,8 +48,9 @@ export class Pipeline extends Construct {
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
     this.name = id;
-    this.namespace = props.namespace;
-    this.labels = props.labels;
+    const { namespace, labels } = props ?? {};
+    this.namespace = namespace;
+    this.labels = labels;
     if (id.length > 40 || !DNS_SUBDOMAIN.test(id) || id === GITOPS_FOLDER) {
       throw new InputError(this, 'name', id, {
         allowed:
@@ -58,8 +59,8 @@ export class Pipeline extends Construct {
         advice: 'It names a folder, an Argo CD Application and Flux Kustomizations.',
       });
     }
-    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(props.namespace ?? '')) {
-      throw new InputError(this, 'namespace', props.namespace, {
+    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(namespace ?? '')) {
+      throw new InputError(this, 'namespace', namespace, {
         allowed: "at most 63 lower-case letters, digits and '-', with a letter or digit at both ends",
         advice: "Name the namespace in which the model lives, for instance { namespace: 'llm' }.",
       });

@@ -1,4 +1,15 @@
+import type { ISecret } from 'cdk8s-plus-28';
+import { checkKind } from './checks';
+
 /** An environment variable whose value is in a Secret, and never in the YAML. */
 export function secretEnv(name: string, secret: string, key: string): Record<string, unknown> {
   return { name, valueFrom: { secretKeyRef: { name: secret, key } } };
+}
+
+/** @throws when it is no Secret but, for instance, the name of one */
+export function checkSecret(where: string, field: string, secret: ISecret): ISecret {
+  return checkKind(where, field, secret, ({ name }) => typeof name === 'string' && name !== '', {
+    allowed: 'a Secret of cdk8s-plus',
+    advice: "Name one that exists: Secret.fromSecretName(scope, 'id', 'its-name').",
+  });
 }

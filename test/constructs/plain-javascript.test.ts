@@ -1,0 +1,94 @@
+import { PhasedApp, DllamaConversion, DllamaTopology, ModelCache, ModelSource } from '../../src';
+import { plainChart } from '../support/objects';
+import { cache, claim, COMMIT, conversion, DLLAMA_IMAGE, s3, source } from '../support/models';
+
+// What a type checker would stop, a program without one may do. `never` is taken for any type.
+const nothing = undefined as never;
+
+describe('what a construct cannot do without', () => {
+  const ARTIFACT = 'allowed: an artifact. Give the .artifact of a ModelCache or DllamaConversion.';
+  const SOURCE = "allowed: a ModelSource. Make one: ModelSource.parse('hf://org/name@<commit>').";
+  const STORE = 'allowed: a ModelStore. Make one: ModelStore.claim({ size: Size.gibibytes(20) }).';
+
+  test.each<[string, unknown, string]>([
+    ['no props', undefined, `'source' is nothing; ${SOURCE}`],
+    ['no source', { store: claim() }, `'source' is nothing; ${SOURCE}`],
+    ['the text of a source', { source: 'hf://a/b', store: claim() }, `'source' is 'a string'; ${SOURCE}`],
+    ['a store as the source', { source: claim() }, `'source' is 'an object of class ModelStore'; ${SOURCE}`],
+    ['no store', { source: source() }, `'store' is nothing; ${STORE}`],
+    ['the name of a store', { source: source(), store: 'models' }, `'store' is 'a string'; ${STORE}`],
+    ['a null store', { source: source(), store: null }, `'store' is null; ${STORE}`],
+  ])('is asked for by a ModelCache with %s', (_, props, message) => {
+    expect(() => new ModelCache(plainChart(), 'weights', props as never)).toThrow(
+      `models/weights: ${message}`,
+    );
+  });
+
+  test.each([
+    ['DllamaConversion', DllamaConversion, {}],
+    ['DllamaTopology', DllamaTopology, { image: DLLAMA_IMAGE, workers: 1 }],
+  ])('is asked for by a %s without a model', (_, Made, others) => {
+    const make = (props: unknown) => () => new Made(plainChart(), 'it', props as never);
+    const path = { ...others, model: '/models' };
+    expect(make(undefined)).toThrow(`models/it: 'model' is nothing; ${ARTIFACT}`);
+    expect(make(others)).toThrow(`models/it: 'model' is nothing; ${ARTIFACT}`);
+    expect(make(path)).toThrow(`models/it: 'model' is 'a string'; ${ARTIFACT}`);
+    const construct = { ...others, model: cache(plainChart()) };
+    expect(make(construct)).toThrow(`models/it: 'model' is 'an object of class ModelCache'; ${ARTIFACT}`);
+  });
+
+  test('is asked for by a DllamaConversion whose store is only a name', () => {
+    expect(() => conversion(plainChart(), { store: 'models' as never })).toThrow(
+      `'store' is 'a string'; ${STORE}`,
+    );
+  });
+
+  test('is asked for by a DllamaTopology without an image', () => {
+    const model = conversion(plainChart()).artifact;
+    const make = () => new DllamaTopology(plainChart(), 'chat', { model, workers: 1, image: nothing });
+    expect(make).toThrow("models/chat: 'image' is nothing; allowed: an image pinned by a tag");
+  });
+
+  test('is asked for by a pipeline', () => {
+    expect(() => new PhasedApp().pipeline('qwen', nothing)).toThrow(
+      "qwen: 'namespace' is nothing; allowed: at most 63 lower-case letters",
+    );
+  });
+
+  test('is asked for by a source', () => {
+    expect(() => ModelSource.huggingFace('a/b', nothing)).toThrow(
+      "ModelSource: 'revision' is nothing; allowed: a full commit id",
+    );
+  });
+});
+
+describe('a Secret', () => {
+  const secrets: [string, unknown, string][] = [
+    ['a name', 'my-hf', "'a string'"],
+    ['an object without a name', {}, "'an object of class Object'"],
+    ['an empty name', { name: '' }, "'an object of class Object'"],
+    ['null', null, 'null'],
+  ];
+  const allowed = 'allowed: a Secret of cdk8s-plus. Name one that exists: Secret.fromSecretName(';
+
+  test.each(secrets)('with the token is not %s', (_, tokenSecret, given) => {
+    expect(() =>
+      ModelSource.huggingFace('a/b', { revision: COMMIT, tokenSecret: tokenSecret as never }),
+    ).toThrow(`ModelSource: 'tokenSecret' is ${given}; ${allowed}`);
+  });
+
+  test.each([...secrets, ['nothing', undefined, 'nothing'] as [string, unknown, string]])(
+    'with the credentials of a bucket is not %s',
+    (_, credentialsSecret, given) => {
+      expect(() => s3(plainChart(), { credentialsSecret: credentialsSecret as never })).toThrow(
+        `ModelStore.s3: 'credentialsSecret' is ${given}; ${allowed}`,
+      );
+    },
+  );
+
+  test('that was given as its text is not repeated by the error', () => {
+    expect(() =>
+      ModelSource.huggingFace('a/b', { revision: COMMIT, tokenSecret: 'hf_geheim' as never }),
+    ).toThrow(/^(?!.*geheim)/);
+  });
+});
