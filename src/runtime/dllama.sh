@@ -92,9 +92,12 @@ run_root() {
     [ ! "$stopping" ] || break
     wait "$child" && code=0 || code=$?
     [ "$served" ] || exit "$code" # one that never got so far is the kubelet's to start again
-    # At once after a long life; after one that was shorter than a minute twice as late as the last time.
-    [ "$looks" -ge 30 ] && pause=0 || pause=$((pause * 2 + 1))
-    [ "$pause" -le 60 ] || pause=60
+    # One that dies by itself soon may do so again and again: twice as late each time.
+    if [ "$killed" ] || [ "$looks" -ge 30 ]; then
+      pause=0
+    else
+      pause=$((pause < 15 ? pause * 2 + 1 : 30))
+    fi
     say "the root exited with code $code, starting it again in $pause s"
   done
 
@@ -113,11 +116,12 @@ run_root() {
 
 # watch TIMES CHECK...: returns when the child has ended or this script is being stopped. A child that fails the check
 # so many times in a row, at two seconds' distance, is of no use and is killed: that takes seconds where probes take a
-# minute, and a container that starts again keeps others waiting. Leaves $looks, and $served if the root listened.
+# minute, and a container that starts again keeps others waiting. Leaves $looks, $killed, and $served (it listened).
 watch() {
   times=$1
   shift
   served=
+  killed=
   looks=0
   failures=0
   # The shell collects an ended child while it waits for sleep, so that kill sees no zombie.
@@ -128,6 +132,7 @@ watch() {
     reason=$("$@" 2>&1) && failures=0 || failures=$((failures + 1))
     if [ "$failures" -ge "$times" ] && [ ! "${stopping:-}" ]; then
       say "of no use any more, killed: $reason"
+      killed=1
       kill -KILL "$child" 2>/dev/null
       return
     fi

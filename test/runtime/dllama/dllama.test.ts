@@ -217,6 +217,7 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell]))('dllama.sh in %s'
           'of no use any more, killed: dllama.sh: the front asks for a restart: no byte for 300 s',
         );
         await until('a second start', () => starts() === 2);
+        expect(root.output).toContain('the root exited with code 137, starting it again in 0 s');
         expect(fs.existsSync(marked('restart-root'))).toBe(false);
       });
       it('is killed and started again when it has less workers than --workers names', async () => {

@@ -56,7 +56,7 @@ describe('the life of the front', () => {
       await sleep(200); // for it to be read: until then it is the one that makes room
       const refused = await until('a refusal', async () => {
         const answer = await stand.get('/livez');
-        return answer.status === 503 && answer;
+        return answer.status === 503 ? answer : undefined;
       });
       expect(refused.json.error.code).toBe('too_many_connections');
       busy.close();
