@@ -6,12 +6,17 @@ import { InputError, withoutCredentials } from '../pod/input-error';
 import { Owner } from '../pod/owner';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
 import { checkSecret } from '../pod/secret-env';
+import { Artifact } from './artifact';
+import { checkCapacity } from './capacity';
 import { claimVolume } from './claim-volume';
 import { s3Volume } from './s3-volume';
 
 /** A new claim. */
 export interface ClaimStoreProps {
-  /** How much it holds: all artifacts in it together. */
+  /**
+   * How much it holds: all artifacts in it together. Refused where it is less than what is known of them at
+   * synth, and 5 % for the file system.
+   */
   readonly size: Size;
 
   /**
@@ -216,6 +221,9 @@ export class ModelStore {
   /** By app and namespace: a store may serve several pipelines, and a test may build several apps. */
   private readonly volumes = new WeakMap<IConstruct, Map<string, StoreVolume>>();
 
+  /** By app: the sizes in bytes of what is put into a new claim, by path. */
+  private readonly contents = new WeakMap<IConstruct, Map<string, number | undefined>>();
+
   private constructor(
     /** @internal */
     public readonly _spec: StoreSpec,
@@ -244,6 +252,21 @@ export class ModelStore {
       this._spec.kind === 'claim' ? claimVolume(user, this._spec) : s3Volume(user, this._spec.s3);
     volumes.set(user.namespace, volume);
     return volume;
+  }
+
+  /**
+   * Counts an artifact among those that the user's Jobs put into the store.
+   *
+   * @throws when a new claim cannot hold them all
+   * @internal
+   */
+  public _admit(user: Owner, artifact: Artifact): void {
+    if (this._spec.kind !== 'claim' || !this._spec.create) return;
+    const { root } = user.scope.node;
+    const contents = this.contents.get(root) ?? new Map<string, number | undefined>();
+    this.contents.set(root, contents);
+    contents.set(artifact.path, artifact.bytes);
+    checkCapacity(user.scope, this._spec.create.size, contents);
   }
 }
 

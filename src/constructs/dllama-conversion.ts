@@ -126,6 +126,7 @@ export class DllamaConversion extends Construct {
   constructor(scope: Construct, id: string, props: DllamaConversionProps) {
     super(scope, id);
     const spec = resolveDllamaConversion(this, props ?? {});
+    spec.artifact.store._admit(spec.owner, spec.artifact);
     renderDllamaConversion(spec);
     this.artifact = spec.artifact;
   }

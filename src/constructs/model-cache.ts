@@ -101,6 +101,7 @@ export class ModelCache extends Construct {
   constructor(scope: Construct, id: string, props: ModelCacheProps) {
     super(scope, id);
     const spec = resolveModelCache(this, props ?? {});
+    props.store._admit(spec.owner, spec.artifact);
     renderModelCache(spec);
     this.artifact = spec.artifact;
   }
@@ -155,7 +156,7 @@ function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCache
         licence: props.licence,
       },
       facts,
-      bytes: published ? published.modelBytes : facts?.sourceBytes,
+      bytes: published ? published.modelBytes : takesWeights(source) ? facts?.sourceBytes : undefined,
       modelFile: published?.modelFile,
       tokenizerFile: published?.tokenizerFile,
       weights: published?.weights,
@@ -172,6 +173,15 @@ function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCache
     backoffLimit: checkPositiveInteger(scope, 'backoffLimit', props.backoffLimit ?? 10, 0),
     attempt: checkPositiveInteger(scope, 'attempt', props.attempt ?? 1),
   };
+}
+
+/** Whether all weights are among the files, as far as the patterns tell: the size known is that of all. */
+function takesWeights({ include, exclude }: HuggingFaceSpec): boolean {
+  const names = (pattern: string) => pattern.includes('safetensors');
+  return (
+    (include.length === 0 || include.some((pattern) => pattern === '*' || names(pattern))) &&
+    !exclude.some(names)
+  );
 }
 
 /** Koldun's rule: as large a range as an eighth of the memory gives each worker, between 8 MiB and the cap. */

@@ -1,8 +1,19 @@
 import { Size } from 'cdk8s';
 import { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
-import { DllamaConversion, ModelStore, PhasedApp } from '../../src';
+import { DllamaConversion, HuggingFaceSourceProps, ModelSource, ModelStore, PhasedApp } from '../../src';
 import { objectsOf, ofKind, plainChart, podSpec, the } from '../support/objects';
-import { cache, claim, conversion, source, topology } from '../support/models';
+import {
+  cache,
+  claim,
+  COMMIT,
+  conversion,
+  QWEN,
+  sharedClaim,
+  source,
+  tinyFacts,
+  topology,
+  UNKNOWN,
+} from '../support/models';
 
 const { READ_WRITE_MANY, READ_ONLY_MANY, READ_WRITE_ONCE_POD } = PersistentVolumeAccessMode;
 
@@ -29,7 +40,7 @@ describe('a new claim', () => {
   test('takes class, modes and name from the user', () => {
     const chart = plainChart();
     const store = claim({
-      size: Size.mebibytes(1536),
+      size: Size.mebibytes(6656),
       storageClassName: 'fast',
       accessModes: [READ_WRITE_MANY, READ_ONLY_MANY],
       name: 'all-models',
@@ -41,7 +52,7 @@ describe('a new claim', () => {
     expect(made.spec).toEqual({
       accessModes: ['ReadWriteMany', 'ReadOnlyMany'],
       storageClassName: 'fast',
-      resources: { requests: { storage: '1536Mi' } },
+      resources: { requests: { storage: '6656Mi' } },
     });
     expect(mounted(the(objects, 'Job'))).toEqual(['all-models']);
   });
@@ -76,6 +87,77 @@ describe('a new claim', () => {
 
   test.each(['Models', 'models_1', '-models', 'a'.repeat(254), ''])('cannot be named %j', (name) => {
     expect(() => claim({ name })).toThrow(`ModelStore.claim: 'name' is '${name}'`);
+  });
+});
+
+describe('the size of a new claim', () => {
+  const sized = (gibibytes: number) => claim({ size: Size.gibibytes(gibibytes) });
+
+  test('is refused where the model alone does not fit', () => {
+    const chart = plainChart();
+    expect(() => cache(chart, { store: sized(1) })).toThrow(
+      /^models\/weights: 'store' is 'a new claim of 1Gi'; allowed: 4Gi or more: 3\.78 GiB \(qwen--qwen3-1\.7b-[0-9a-f]{12}\), with 5 % for the file system and small files 3\.97 GiB\. Make the store with ModelStore\.claim\(\{ size: Size\.gibibytes\(4\) \}\)\.$/,
+    );
+    cache(plainChart(), { store: sized(4) });
+  });
+
+  test('is refused by the construct whose files no longer fit, with the sum of all', () => {
+    const chart = plainChart();
+    const model = cache(chart, { store: sized(5) }).artifact;
+    expect(() => conversion(chart, { model })).toThrow(
+      /^models\/q40: 'store' is 'a new claim of 5Gi'; allowed: 7Gi or more: 3\.78 GiB \(qwen--\S+\) \+ 2\.06 GiB \(qwen3-1\.7b-q40-[0-9a-f]{12}\) = 5\.85 GiB, with 5 % /,
+    );
+  });
+
+  test('is enough at what the error says', () => {
+    const chart = plainChart();
+    topology(chart, {
+      model: conversion(chart, { model: cache(chart, { store: sized(7) }).artifact }).artifact,
+    });
+  });
+
+  test('counts what the same files take once, and anew in each app', () => {
+    const store = sized(5);
+    for (const chart of [plainChart(), plainChart()]) {
+      cache(chart, { store }, 'first');
+      cache(chart, { store }, 'again');
+    }
+  });
+
+  test('counts what a conversion puts into a claim of its own', () => {
+    const chart = plainChart();
+    const model = cache(chart, { store: sized(4) }).artifact;
+    const store = (gibibytes: number) => sharedClaim({ size: Size.gibibytes(gibibytes) });
+    expect(() => conversion(chart, { model, store: store(1) }, 'small')).toThrow("'a new claim of 1Gi'");
+    conversion(chart, { model, store: store(3) }, 'enough');
+  });
+
+  test('is taken as it is where nothing is known of the files', () => {
+    cache(plainChart(), { store: sized(1), source: source(UNKNOWN) });
+    cache(plainChart(), { store: sized(1), facts: tinyFacts() });
+  });
+
+  test('is taken as it is where patterns may leave out the weights', () => {
+    const some = (options: Partial<HuggingFaceSourceProps>) => () =>
+      cache(plainChart(), {
+        store: sized(1),
+        source: ModelSource.huggingFace(QWEN, { revision: COMMIT, ...options }),
+      });
+    some({ include: ['*.json'] })();
+    some({ exclude: ['*.safetensors'] })();
+    expect(some({ include: ['*.json', '*.safetensors'] })).toThrow("'a new claim of 1Gi'");
+    expect(some({ exclude: ['original/'] })).toThrow("'a new claim of 1Gi'");
+  });
+
+  test('names how many artifacts of unknown size come on top', () => {
+    const chart = plainChart();
+    const store = sized(1);
+    cache(chart, { store, source: source(UNKNOWN) }, 'unknown');
+    expect(() => cache(chart, { store })).toThrow('files 3.97 GiB, and 1 more of unknown size.');
+  });
+
+  test('of a claim that exists is not known', () => {
+    cache(plainChart(), { store: ModelStore.existingClaim('models') });
   });
 });
 

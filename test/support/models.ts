@@ -51,8 +51,9 @@ export function source(repository = QWEN, revision = COMMIT): ModelSource {
   return ModelSource.huggingFace(repository, { revision });
 }
 
+/** A new claim that holds any model. */
 export function claim(props: Partial<ClaimStoreProps> = {}): ModelStore {
-  return ModelStore.claim({ size: Size.gibibytes(20), ...props });
+  return ModelStore.claim({ size: Size.tebibytes(2), ...props });
 }
 
 /** A claim that all nodes can mount. */
