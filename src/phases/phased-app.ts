@@ -119,7 +119,7 @@ export class PhasedApp extends App {
         set.flatMap(({ objects }) =>
           objects.map((o) => ({ object: o.manifest as KubeObject, where: o.apiObject.node.path })),
         ),
-        { kubernetesVersion: this.kubernetesVersion },
+        { kubernetesVersion: this.kubernetesVersion, foreignRules: 'essential' },
       ),
     );
     if (violations.length) throw new Error(formatViolations(violations));

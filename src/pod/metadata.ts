@@ -39,6 +39,8 @@ export const ANNOTATION = {
   artifactBytes: 'cdk8s-llm/artifact-bytes',
   /** A named departure from Pod Security `restricted`, with the reason. */
   podSecurityOptOut: 'cdk8s-llm/pod-security-opt-out',
+  /** Rules that the object is excused from: `<rule>: <reason>`, one a line. */
+  skipChecks: 'cdk8s-llm/skip-checks',
   /** What a Secret is for: `<secret>/<key>[,<key>]=<purpose>`, one a line. */
   secrets: 'cdk8s-llm/secrets',
 } as const;

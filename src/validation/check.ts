@@ -9,6 +9,7 @@ import { Report, Rule } from './rule';
 import { RULES } from './rules';
 import { checkSchema } from './schema';
 import { quote } from './suggest';
+import { SCHEMA, WAIVER_ADVICE, waivers } from './waivers';
 
 export type { CheckedObject, KubeObject, Violation } from './kube-object';
 
@@ -16,7 +17,22 @@ export type { CheckedObject, KubeObject, Violation } from './kube-object';
 export interface CheckOptions {
   /** The target version, whose fields and API versions may be used: `1.31`. */
   readonly kubernetesVersion: string;
+  /**
+   * Which rules hold for objects that this library did not make: `all`, or the `essential` ones alone, without
+   * its house style.
+   *
+   * @default all
+   */
+  readonly foreignRules?: ForeignRules;
 }
+
+/** @internal */
+export type ForeignRules = (typeof FOREIGN_RULES)[number];
+/** @internal */
+export const FOREIGN_RULES = ['all', 'essential'] as const;
+
+/** The house style, which only objects of ours are always bound by. */
+const STYLE = new Set(RULES.filter((rule) => rule.style).map((rule) => rule.id));
 
 /** The rules that look at objects of a kind. */
 const OBJECT_RULES = new Map<string, readonly Rule[]>();
@@ -43,8 +59,11 @@ function objectRules(kind: string): readonly Rule[] {
 export function checkObjects(objects: readonly CheckedObject[], options: CheckOptions): Violation[] {
   const violations: Violation[] = [];
   const minor = Number(options.kubernetesVersion.split('.')[1]);
+  const onlyEssential = options.foreignRules === 'essential';
   let rule = SCHEMA;
   const report: Report = (entry, field, message) => {
+    if (onlyEssential && !entry.ours && STYLE.has(rule)) return;
+    if (rule !== SCHEMA && waivers(entry).has(rule)) return;
     const place = { where: entry.where, object: entry.toString(), ...(field ? { field } : {}) };
     violations.push({ rule, severity: 'error', ...place, message });
   };
@@ -52,7 +71,13 @@ export function checkObjects(objects: readonly CheckedObject[], options: CheckOp
   const entries = objects
     .filter((checked) => isObject(checked, violations))
     .map((checked) => new Entry(checked))
-    .filter((entry) => checkSchema(entry, minor, report) === 'readable');
+    .filter((entry) => {
+      const before = violations.length;
+      const isReadable = checkSchema(entry, minor, report) === 'readable';
+      // A field that is not known may be waived; a type that rules cannot read may not.
+      if (isReadable && waivers(entry).has(SCHEMA)) violations.length = before;
+      return isReadable;
+    });
   const set = new ObjectSet(entries, minor);
   for (const entry of set.entries) {
     for (const { id, object } of objectRules(entry.kind)) {
@@ -74,9 +99,6 @@ export function checkObjects(objects: readonly CheckedObject[], options: CheckOp
   return violations;
 }
 
-/** What stands for a rule where a schema is broken. */
-const SCHEMA = 'schema';
-
 /** The violations as text for a person, those of one place together. @internal */
 export function formatViolations(violations: readonly Violation[]): string {
   const places = new Map<string, Violation[]>();
@@ -90,6 +112,7 @@ export function formatViolations(violations: readonly Violation[]): string {
     );
     return [place, ...lines].join('\n');
   });
+  if (violations.some(({ rule }) => rule !== SCHEMA)) blocks.push(WAIVER_ADVICE);
   return blocks.join('\n');
 }
 

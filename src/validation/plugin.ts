@@ -1,6 +1,6 @@
 import { InputError } from '../pod/input-error';
 import { checkKubernetesVersion, DEFAULT_KUBERNETES_VERSION } from '../pod/kubernetes-version';
-import { CheckedObject, checkObjects, KubeObject, Violation } from './check';
+import { CheckedObject, checkObjects, FOREIGN_RULES, ForeignRules, KubeObject, Violation } from './check';
 import { RULES } from './rules';
 
 /** What `properties:` in cdk8s.yaml may hold. */
@@ -11,7 +11,18 @@ export interface LlmValidationProps {
    * @default 1.31
    */
   readonly kubernetesVersion?: string;
+
+  /**
+   * Which rules hold for objects that this library did not make, by their label `app.kubernetes.io/managed-by`:
+   * `all`, or `essential`, as in `PhasedApp`: those of Kubernetes, of Pod Security `restricted` and of GitOps,
+   * without the house style of this library.
+   *
+   * @default all
+   */
+  readonly foreignRules?: string;
 }
+
+const PROPERTIES = ['kubernetesVersion', 'foreignRules'];
 
 /** What the cdk8s command line gives to a plugin, as far as it is used here. */
 interface Context {
@@ -34,22 +45,34 @@ interface Context {
  *         version: 0.1.0
  *         class: LlmValidation
  *         properties: { kubernetesVersion: '1.31' }
+ *
+ * An object is excused from a rule by the annotation `cdk8s-llm/skip-checks: "<rule>: <reason>"`, one rule a line.
  */
 export class LlmValidation {
   private readonly kubernetesVersion: string;
+  private readonly foreignRules: ForeignRules;
 
   /**
-   * @throws when a property is unknown, or when there are no schemas for the version
+   * @throws when a property is unknown or has a value that it cannot have, or when there are no schemas for
+   * the version
    */
   constructor(props: LlmValidationProps = {}) {
-    const unknown = Object.keys(props).filter((name) => name !== 'kubernetesVersion');
+    const unknown = Object.keys(props).filter((name) => !PROPERTIES.includes(name));
     if (unknown.length > 0) {
-      throw new InputError('LlmValidation', 'properties', unknown, { allowed: 'kubernetesVersion' });
+      throw new InputError('LlmValidation', 'properties', unknown, { allowed: PROPERTIES.join(', ') });
     }
     // Without quotes, 1.30 in YAML is the number 1.3, which is refused here.
     const version: unknown = props.kubernetesVersion ?? DEFAULT_KUBERNETES_VERSION;
     checkKubernetesVersion('LlmValidation', version);
     this.kubernetesVersion = version;
+    const { foreignRules = 'all' } = props;
+    const known = FOREIGN_RULES.find((name) => name === foreignRules);
+    if (known === undefined) {
+      throw new InputError('LlmValidation', 'foreignRules', foreignRules, {
+        allowed: FOREIGN_RULES.join(', '),
+      });
+    }
+    this.foreignRules = known;
   }
 
   /**
@@ -61,7 +84,10 @@ export class LlmValidation {
   public async validate(context: any): Promise<void> {
     const { manifests, report } = context as Context;
     const objects = manifests.flatMap((manifest) => objectsOf(context as Context, manifest));
-    const violations = checkObjects(objects, { kubernetesVersion: this.kubernetesVersion });
+    const violations = checkObjects(objects, {
+      kubernetesVersion: this.kubernetesVersion,
+      foreignRules: this.foreignRules,
+    });
     for (const violation of violations) report.addViolation(reportOf(violation));
     report.submit(violations.length > 0 ? 'failure' : 'success', {
       kubernetesVersion: this.kubernetesVersion,

@@ -20,6 +20,11 @@ export interface Rule {
   readonly id: string;
   /** The rule of the project's design that it enforces, by number, or whose demand it is otherwise. */
   readonly of: number | 'Kubernetes' | 'distributed-llama';
+  /**
+   * The house style of this library: Kubernetes and Pod Security `restricted` do not demand it, and nothing
+   * breaks without it. What others wrote may be excused from it as a whole.
+   */
+  readonly style?: true;
   /** One sentence: what goes wrong without it. */
   readonly why: string;
   /** Looks at each object: of these kinds, or of all. */

@@ -17,6 +17,13 @@ export interface Probe {
 export interface EnvVar {
   name: string;
   value?: string;
+  valueFrom?: { secretKeyRef?: { name?: string }; configMapKeyRef?: { name?: string } };
+}
+
+/** @internal */
+export interface EnvFromSource {
+  secretRef?: { name?: string };
+  configMapRef?: { name?: string };
 }
 
 /** @internal */
@@ -59,6 +66,7 @@ export interface Container {
   command?: string[];
   args?: string[];
   env?: EnvVar[];
+  envFrom?: EnvFromSource[];
   ports?: ContainerPort[];
   resources?: { requests?: Record<string, string | number>; limits?: Record<string, string | number> };
   volumeMounts?: VolumeMount[];
@@ -77,6 +85,7 @@ export interface Volume {
   name: string;
   persistentVolumeClaim?: { claimName: string; readOnly?: boolean };
   configMap?: { name?: string };
+  secret?: { secretName?: string };
   image?: { reference?: string };
   [source: string]: unknown;
 }

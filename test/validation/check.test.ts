@@ -18,6 +18,7 @@ test('violations are said per object, with rule, field and advice', () => {
     expect.stringMatching(
       /^ {2}\[server-probes\] spec\.template\.spec\.containers\[0\]\.startupProbe is missing/,
     ),
+    expect.stringContaining('by the annotation cdk8s-llm/skip-checks: "<rule>: <reason>"'),
   ]);
 });
 

@@ -43,7 +43,7 @@ const PROVENANCE = {
   'cdk8s-llm/revision': COMMIT,
 };
 const NO_MESH = {
-  labels: { 'sidecar.istio.io/inject': 'false' },
+  labels: { 'sidecar.istio.io/inject': 'false', 'istio.io/dataplane-mode': 'none' },
   annotations: { 'linkerd.io/inject': 'disabled' },
 };
 
@@ -127,7 +127,10 @@ function job(name: string, wave: number, component: string, annotations: Record<
         ],
       },
       template: {
-        metadata: { labels: { ...labels(component), ...CLAIM_LABEL } },
+        metadata: {
+          labels: { ...labels(component), ...CLAIM_LABEL, ...NO_MESH.labels },
+          annotations: { ...NO_MESH.annotations },
+        },
         spec: {
           restartPolicy: 'Never',
           ...securePod(),

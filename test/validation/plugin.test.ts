@@ -83,6 +83,16 @@ test('cdk8s synth fails on YAML that breaks rules, and says what to do', () => {
   expect(output).toContain(path.join('nested', 'all.yaml'));
 });
 
+test('cdk8s synth asks the house style of others, unless it is told otherwise', () => {
+  const good = goodObjects();
+  delete good.foreign.spec.template.spec.containers[0].startupProbe;
+  const strict = synth(good, { foreignRules: 'all' });
+  expect(strict.status).toBe(2);
+  expect(strict.output).toContain('server-probes');
+  expect(synth(good, {}).status).toBe(2);
+  expect(synth(good, { foreignRules: 'essential' }).status).toBe(0);
+});
+
 test('it is what cdk8s-cli calls a validation', async () => {
   const plugin: Validation = new LlmValidation({ kubernetesVersion: '1.34' });
   const submitted: unknown[] = [];
@@ -99,9 +109,13 @@ test('it is what cdk8s-cli calls a validation', async () => {
 });
 
 test.each<[object, RegExp]>([
-  [{ kubernetesversion: '1.31' }, /'properties' is \["kubernetesversion"\]; allowed: kubernetesVersion/],
+  [
+    { kubernetesversion: '1.31' },
+    /'properties' is \["kubernetesversion"\]; allowed: kubernetesVersion, foreignRules/,
+  ],
   [{ kubernetesVersion: 1.3 }, /LlmValidation: 'kubernetesVersion' is 1\.3; allowed: '1\.29' to '1\.34'/],
   [{ kubernetesVersion: '1.28' }, /'kubernetesVersion' is '1\.28'/],
+  [{ foreignRules: 'none' }, /LlmValidation: 'foreignRules' is 'none'; allowed: all, essential/],
 ])('properties %j are refused', (properties, message) => {
   expect(() => new LlmValidation(properties)).toThrow(message);
 });

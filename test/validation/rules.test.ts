@@ -16,6 +16,7 @@ interface Case {
 const ATTEMPT = 'cdk8s-llm/attempt';
 const WAVE = 'argocd.argoproj.io/sync-wave';
 const OPTIONS = 'argocd.argoproj.io/sync-options';
+const SKIP = 'cdk8s-llm/skip-checks';
 
 function annotations(object: KubeObject): Record<string, string> {
   return (object.metadata.annotations ??= {});
@@ -32,6 +33,11 @@ function container(object: KubeObject) {
 function replaceArgument(object: KubeObject, given: string, by: string[]): void {
   const args = container(object).args as string[];
   args.splice(args.indexOf(given), 1, ...by);
+}
+
+function removeFlag(object: KubeObject, flag: string): void {
+  const args = container(object).args as string[];
+  args.splice(args.indexOf(flag), 2);
 }
 
 function setValue(object: KubeObject, flag: string, value: string): void {
@@ -273,6 +279,18 @@ const CASES: Case[] = [
     object: 'foreign',
     says: /without a reason/,
   },
+  {
+    rule: 'skip-checks',
+    edit: ({ foreign }) => (annotations(foreign)[SKIP] = 'server-prob: it answers at once'),
+    object: 'foreign',
+    says: /names "server-prob", which is no rule; did you mean server-probes\?/,
+  },
+  {
+    rule: 'skip-checks',
+    edit: ({ download }) => (annotations(download)[SKIP] = 'job-stays: no\nresources'),
+    object: 'download',
+    says: /waives resources without a reason; write "resources: <reason>"/,
+  },
   // Rule 8
   {
     rule: 'pinned-image',
@@ -337,7 +355,7 @@ const CASES: Case[] = [
     says: /limits\["ephemeral-storage"\] is missing/,
   },
   {
-    rule: 'resources',
+    rule: 'requests-within-limits',
     edit: ({ foreign }) => (container(foreign).resources.requests.memory = '2Gi'),
     object: 'foreign',
     says: /is "2Gi", more than its limit "1Gi"/,
@@ -609,9 +627,42 @@ const CASES: Case[] = [
   },
   {
     rule: 'service-ports',
-    edit: ({ service }) => delete service.spec.ports[0].name,
+    edit: ({ service }) => {
+      delete service.spec.ports[0].name;
+      service.spec.ports.push({ name: 'other', port: 81, targetPort: 'http' });
+    },
     object: 'service',
-    says: /ports\[0\]\.name is missing/,
+    says: /ports\[0\]\.name is missing; of several ports each has a name/,
+  },
+  {
+    rule: 'service-ports',
+    edit: ({ service }) => (service.spec.ports[0].name = 'x'.repeat(64)),
+    object: 'service',
+    says: /it must be up to 63/,
+  },
+  {
+    rule: 'service-ports',
+    edit: ({ service }) => service.spec.ports.push({ name: 'other', port: 80, targetPort: 'http' }),
+    object: 'service',
+    says: /ports\[1\] is TCP 80, as another port is/,
+  },
+  {
+    rule: 'declared-ports',
+    edit: ({ service }) => (service.spec.ports[0].targetPort = 8088),
+    object: 'service',
+    says: /leads to 8088; the pods of Deployment llm\/qwen-root have http 8080/,
+  },
+  {
+    rule: 'declared-ports',
+    edit: ({ foreign }) => container(foreign).ports.push({ containerPort: 8081 }),
+    object: 'foreign',
+    says: /ports\[1\]\.name is missing/,
+  },
+  {
+    rule: 'pod-ports',
+    edit: ({ foreign }) => (container(foreign).ports[0].name = 'a-name-too-longx'),
+    object: 'foreign',
+    says: /is "a-name-too-longx"; it must be up to 15/,
   },
   {
     rule: 'pod-ports',
@@ -627,16 +678,26 @@ const CASES: Case[] = [
   },
   {
     rule: 'volumes-exist',
-    edit: ({ workers }) => (container(workers).volumeMounts[0].name = 'program'),
+    edit: ({ workers }) => container(workers).volumeMounts.push({ name: 'program', mountPath: '/more' }),
     object: 'workers',
     says: /did you mean "programs"/,
   },
   {
     rule: 'volumes-exist',
+    edit: ({ foreign }) => {
+      podSpec(foreign).volumes = [0, 1].map(() => ({ name: 'twice', emptyDir: {} }));
+      container(foreign).volumeMounts = [{ name: 'twice', mountPath: '/x' }];
+    },
+    object: 'foreign',
+    says: /volumes\[1\] is named "twice", as another volume is/,
+  },
+  {
+    rule: 'volumes-used',
     edit: ({ foreign }) => (podSpec(foreign).volumes = [{ name: 'unused', emptyDir: {} }]),
     object: 'foreign',
     says: /mounted by no container/,
   },
+  ...referenceCases(),
   {
     rule: 'unique-containers',
     edit: ({ foreign }) => {
@@ -677,7 +738,13 @@ const CASES: Case[] = [
   },
   {
     rule: 'dllama-arguments',
-    edit: ({ root }) => replaceArgument(root, '--buffer-float-type', ['--seed']),
+    edit: ({ root }) => removeFlag(root, '--tokenizer'),
+    object: 'root',
+    says: /has no --tokenizer with a value; without it the process ends at once/,
+  },
+  {
+    rule: 'dllama-defaults',
+    edit: ({ root }) => removeFlag(root, '--buffer-float-type'),
     object: 'root',
     says: /has no --buffer-float-type/,
   },
@@ -781,16 +848,37 @@ const CASES: Case[] = [
     says: /leads to the root of Deployment llm\/qwen-root itself/,
   },
   {
-    rule: 'dllama-mesh',
+    rule: 'no-mesh',
     edit: ({ workers }) => delete workers.spec.template.metadata.labels['sidecar.istio.io/inject'],
     object: 'workers',
     says: /sidecar\.istio\.io\/inject"\] is nothing; it must be "false"/,
   },
   {
-    rule: 'dllama-mesh',
+    rule: 'no-mesh',
     edit: ({ root }) => (root.spec.template.metadata.annotations['linkerd.io/inject'] = 'enabled'),
     object: 'root',
     says: /is "enabled"; it must be "disabled"/,
+  },
+  {
+    rule: 'no-mesh',
+    edit: ({ download }) => delete download.spec.template.metadata.labels['istio.io/dataplane-mode'],
+    object: 'download',
+    says: /istio\.io\/dataplane-mode"\] is nothing; it must be "none"/,
+  },
+  {
+    rule: 'no-mesh',
+    edit: ({ convert }) => delete convert.spec.template.metadata.annotations,
+    object: 'convert',
+    says: /spec\.template\.metadata\.annotations\["linkerd\.io\/inject"\] is nothing/,
+  },
+  {
+    rule: 'dllama-mesh',
+    edit: ({ workers }) => {
+      workers.metadata.labels = {};
+      delete workers.spec.template.metadata.annotations;
+    },
+    object: 'workers',
+    says: /linkerd\.io\/inject"\] is nothing; it must be "disabled", so that no proxy stands between/,
   },
   {
     rule: 'dllama-workers',
@@ -833,24 +921,51 @@ const CASES: Case[] = [
   },
 ];
 
-/** Each departure from Pod Security, with what the message calls it. */
+/** Each way in which a reference can lack the name that its schema does not demand. */
+function referenceCases(): Case[] {
+  const edits: [(c: ReturnType<typeof container>, pod: ReturnType<typeof podSpec>) => void, RegExp][] = [
+    [
+      (c) => (c.env = [{ name: 'A', valueFrom: { secretKeyRef: { key: 'a' } } }]),
+      /env\[0\]\.valueFrom\.secretKeyRef\.name is missing; name the object/,
+    ],
+    [
+      (c) => (c.env = [{ name: 'A', valueFrom: { configMapKeyRef: { name: '', key: 'a' } } }]),
+      /env\[0\]\.valueFrom\.configMapKeyRef\.name is empty/,
+    ],
+    [(c) => (c.envFrom = [{ secretRef: {} }]), /envFrom\[0\]\.secretRef\.name is missing/],
+    [(c) => (c.envFrom = [{ configMapRef: { name: '' } }]), /envFrom\[0\]\.configMapRef\.name is empty/],
+    [
+      (c, pod) => {
+        pod.volumes = [{ name: 'a', secret: {} }];
+        c.volumeMounts = [{ name: 'a', mountPath: '/a' }];
+      },
+      /volumes\[0\]\.secret\.secretName is missing/,
+    ],
+    [
+      (c, pod) => {
+        pod.volumes = [{ name: 'a', configMap: { name: '' } }];
+        c.volumeMounts = [{ name: 'a', mountPath: '/a' }];
+      },
+      /volumes\[0\]\.configMap\.name is empty/,
+    ],
+  ];
+  return edits.map(([edit, says]) => ({
+    rule: 'reference-names',
+    edit: ({ foreign }) => edit(container(foreign), podSpec(foreign)),
+    object: 'foreign',
+    says,
+  }));
+}
+
+/** Each departure from Pod Security, or from what we ask beyond it, with what the message calls it. */
 function securityCases(): Case[] {
   type Edit = (pod: ReturnType<typeof podSpec>, c: ReturnType<typeof container>) => void;
   const edits: [Edit, RegExp][] = [
     [(pod) => (pod.hostNetwork = true), /hostNetwork is true/],
     [(pod) => (pod.hostPID = true), /hostPID is true/],
     [(pod) => (pod.hostIPC = true), /hostIPC is true/],
-    [
-      (pod) => delete pod.automountServiceAccountToken,
-      /automountServiceAccountToken is nothing; it must be false/,
-    ],
-    [(pod) => delete pod.enableServiceLinks, /enableServiceLinks is nothing/],
     [(pod) => delete pod.securityContext.runAsNonRoot, /runAsNonRoot is nothing, here and for the pod/],
-    [
-      (pod) => (pod.securityContext.runAsUser = 0),
-      /runAsUser is 0, here and for the pod; it must be a fixed number above 0/,
-    ],
-    [(pod) => delete pod.securityContext.runAsGroup, /runAsGroup is nothing/],
+    [(pod) => (pod.securityContext.runAsUser = 0), /runAsUser is 0, here or for the pod; it must be above 0/],
     [(pod) => (pod.securityContext.seccompProfile.type = 'Unconfined'), /must be "RuntimeDefault"/],
     [(pod) => (pod.securityContext.sysctls = [{ name: 'kernel.msgmax', value: '1' }]), /kernel\.msgmax/],
     [(pod) => (pod.securityContext.appArmorProfile = { type: 'Unconfined' }), /appArmorProfile/],
@@ -861,7 +976,6 @@ function securityCases(): Case[] {
       (_, c) => delete c.securityContext.allowPrivilegeEscalation,
       /allowPrivilegeEscalation is nothing; it must be false/,
     ],
-    [(_, c) => delete c.securityContext.readOnlyRootFilesystem, /mount an emptyDir/],
     [(_, c) => (c.securityContext.capabilities.drop = ['NET_RAW']), /is \["NET_RAW"\]; it must be \["ALL"\]/],
     [(_, c) => (c.securityContext.capabilities.add = ['SYS_ADMIN']), /capabilities\.add is \["SYS_ADMIN"\]/],
     [(_, c) => (c.securityContext.procMount = 'Unmasked'), /procMount is "Unmasked"/],
@@ -882,12 +996,25 @@ function securityCases(): Case[] {
       /volumes\[0\]\.nfs is not allowed/,
     ],
   ];
-  return edits.map(([edit, says]) => ({
-    rule: 'pod-security',
-    edit: ({ foreign }) => edit(podSpec(foreign), container(foreign)),
-    object: 'foreign',
-    says,
-  }));
+  const beyond: [Edit, RegExp][] = [
+    [
+      (pod) => delete pod.automountServiceAccountToken,
+      /automountServiceAccountToken is nothing; it must be false/,
+    ],
+    [(pod) => delete pod.enableServiceLinks, /enableServiceLinks is nothing/],
+    [(pod) => delete pod.securityContext.runAsUser, /runAsUser is nothing, here and for the pod/],
+    [(pod) => delete pod.securityContext.runAsGroup, /runAsGroup is nothing/],
+    [(_, c) => delete c.securityContext.readOnlyRootFilesystem, /mount an emptyDir/],
+    [(_, c) => (c.securityContext.capabilities.add = ['NET_BIND_SERVICE']), /listen at a port above 1023/],
+  ];
+  const cases = (rule: string, those: [Edit, RegExp][]): Case[] =>
+    those.map(([edit, says]) => ({
+      rule,
+      edit: ({ foreign }) => edit(podSpec(foreign), container(foreign)),
+      object: 'foreign',
+      says,
+    }));
+  return [...cases('pod-security', edits), ...cases('pod-hardening', beyond)];
 }
 
 function scalerOf(name: string, namespace: string): KubeObject {
@@ -989,6 +1116,31 @@ test('distributed-llama is known by its flags under another path, and in a text 
     delete container(good.workers).tty;
     expect(check(good).map((v) => v.rule)).toEqual(['dllama-tty']);
   }
+});
+
+test("a folder in another program's option is no distributed-llama", () => {
+  const good = goodObjects();
+  container(good.foreign).args = ['--state-dir=/run/dllama', '-c/opt/dllama-api'];
+  container(good.foreign).livenessProbe = { tcpSocket: { port: 8080 } };
+  expect(check(good)).toEqual([]);
+
+  container(good.foreign).command = ['sh', '-c', 'serve --state-dir=/run/dllama --port 8080'];
+  expect(check(good)).toEqual([]);
+});
+
+test('one port of a Service or a container needs no name', () => {
+  const good = goodObjects();
+  delete good.service.spec.ports[0].name;
+  delete container(good.foreign).ports[0].name;
+  for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'])
+    container(good.foreign)[probe].httpGet.port = 8080;
+  expect(check(good)).toEqual([]);
+});
+
+test('a Service may give its ports longer names than a container', () => {
+  const good = goodObjects();
+  good.service.spec.ports[0].name = 'openai-compatible--api';
+  expect(check(good)).toEqual([]);
 });
 
 test('all workers as one item are refused', () => {

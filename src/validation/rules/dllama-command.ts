@@ -16,24 +16,39 @@ const dllamaArguments: Rule = {
   pod: (pod, report) => {
     for (const process of dllamaProcesses(pod)) {
       checkItems(process, report);
-      const demand = (flag: string, why: string) => {
-        if (flagValues(process.args, flag)?.length) return;
-        report(pod.entry, process.field, `has no ${flag} with a value; ${why}`);
-      };
-      demand('--port', 'the default, 9990, is the same for root and workers: name it');
-      demand('--nthreads', 'name the threads, as many as the container has CPUs');
-      if (process.role === 'root') {
-        demand('--model', 'without it the process ends at once');
-        demand('--tokenizer', 'without it the process ends at once');
-        demand('--buffer-float-type', 'the default, f32, cannot run q40 weights; name q80');
-        demand(
-          '--max-seq-len',
-          "the default is the model's full context: 40 GiB for 8B parameters instead of 7",
-        );
-      }
+      if (process.role === 'worker') continue;
+      for (const flag of ['--model', '--tokenizer'])
+        demandFlag(process, flag, 'without it the process ends at once', report);
     }
   },
 };
+
+const dllamaDefaults: Rule = {
+  id: 'dllama-defaults',
+  of: 'distributed-llama',
+  style: true,
+  why: 'What it does by itself is seldom what was meant: the full context, f32, one port for all.',
+  pod: (pod, report) => {
+    for (const process of dllamaProcesses(pod)) {
+      const demand = (flag: string, why: string) => demandFlag(process, flag, why, report);
+      demand('--port', 'the default, 9990, is the same for root and workers: name it');
+      demand('--nthreads', 'name the threads, as many as the container has CPUs');
+      if (process.role === 'worker') continue;
+      demand('--buffer-float-type', 'the default, f32, cannot run q40 weights; name q80');
+      demand(
+        '--max-seq-len',
+        "the default is the model's full context: 40 GiB for 8B parameters instead of 7",
+      );
+    }
+  },
+};
+
+function demandFlag(process: DllamaProcess, flag: string, why: string, report: Report): void {
+  // Of --flag=value it is said already that it is not understood.
+  if (flagValues(process.args, flag)?.length || process.args.some((arg) => arg.startsWith(`${flag}=`)))
+    return;
+  report(process.pod.entry, process.field, `has no ${flag} with a value; ${why}`);
+}
 
 function checkItems(process: DllamaProcess, report: Report): void {
   const { pod, field, args } = process;
@@ -84,6 +99,7 @@ function checkWorkerList({ pod, field, args }: DllamaProcess, report: Report): v
 const dllamaThreads: Rule = {
   id: 'dllama-threads',
   of: 'distributed-llama',
+  style: true,
   why: 'Its threads spin: with fewer CPUs than threads it is 60 times slower.',
   pod: (pod, report) => {
     for (const { args, field, at } of dllamaProcesses(pod)) {
@@ -109,6 +125,7 @@ const dllamaThreads: Rule = {
 const dllamaMemory: Rule = {
   id: 'dllama-memory',
   of: 'distributed-llama',
+  style: true,
   why: 'What it needs is known, and all of it is used from the start.',
   pod: (pod, report) => {
     for (const { at } of dllamaProcesses(pod)) {
@@ -127,6 +144,7 @@ const dllamaMemory: Rule = {
 const dllamaImage: Rule = {
   id: 'dllama-image',
   of: 'distributed-llama',
+  style: true,
   why: 'Older versions hang for ever when a worker is lost, and cannot listen on 127.0.0.1.',
   pod: (pod, report) => {
     for (const { at } of dllamaProcesses(pod)) {
@@ -139,6 +157,7 @@ const dllamaImage: Rule = {
 const dllamaTerminal: Rule = {
   id: 'dllama-tty',
   of: 'distributed-llama',
+  style: true,
   why: 'Without a terminal its output stays in a buffer that is lost with the process.',
   pod: (pod, report) => {
     for (const { at } of dllamaProcesses(pod)) {
@@ -155,6 +174,7 @@ const dllamaTerminal: Rule = {
 const dllamaFirstProcess: Rule = {
   id: 'dllama-process-1',
   of: 'distributed-llama',
+  style: true,
   why:
     'As process 1 it ignores SIGTERM; and a worker ends whenever its root goes while ' +
     'loading, which must not count as a crash.',
@@ -181,6 +201,7 @@ const dllamaFirstProcess: Rule = {
 
 export const DLLAMA_COMMAND_RULES: readonly Rule[] = [
   dllamaArguments,
+  dllamaDefaults,
   dllamaThreads,
   dllamaMemory,
   dllamaImage,

@@ -63,6 +63,7 @@ function touches(probe: Probe, field: string, processes: readonly DllamaProcess[
 const dllamaFront: Rule = {
   id: 'dllama-front',
   of: 'distributed-llama',
+  style: true,
   why:
     'A stray connection, a chunked or malformed request or a long answer ends or blocks a ' +
     'bare dllama-api.',
@@ -110,6 +111,7 @@ function checkServiceTarget(service: Entry, pod: Pod, report: Report): void {
 const dllamaClosed: Rule = {
   id: 'dllama-closed',
   of: 9,
+  style: true,
   why: "A worker obeys whoever connects to it, and ends by any byte that is not the root's.",
   kinds: ['NetworkPolicy'],
   object: (entry, report, set) => {
@@ -139,30 +141,4 @@ const dllamaClosed: Rule = {
   },
 };
 
-/** How the meshes that people use are told to leave a pod alone: Istio by a label, Linkerd by an annotation. */
-const MESHES = [
-  { name: 'sidecar.istio.io/inject', value: 'false', place: 'labels' },
-  { name: 'linkerd.io/inject', value: 'disabled', place: 'annotations' },
-] as const;
-
-const dllamaMesh: Rule = {
-  id: 'dllama-mesh',
-  of: 'distributed-llama',
-  why: "A mesh's proxy resets idle connections and writes headers in lower case: the process ends or hangs.",
-  pod: (pod, report) => {
-    if (dllamaProcesses(pod).length === 0) return;
-    const metadata = pod.template.metadata ?? {};
-    for (const { name, value, place } of MESHES) {
-      if (metadata[place]?.[name] === value) continue;
-      const field = `${pod.field === '' ? '' : `${pod.field}.`}metadata.${place}["${name}"]`;
-      report(
-        pod.entry,
-        field,
-        `is ${quote(metadata[place]?.[name])}; it must be "${value}", so that no proxy ` +
-          'stands between root and workers',
-      );
-    }
-  },
-};
-
-export const DLLAMA_NETWORK_RULES: readonly Rule[] = [dllamaProbes, dllamaFront, dllamaClosed, dllamaMesh];
+export const DLLAMA_NETWORK_RULES: readonly Rule[] = [dllamaProbes, dllamaFront, dllamaClosed];

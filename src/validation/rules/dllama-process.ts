@@ -14,8 +14,9 @@ export interface DllamaProcess {
   readonly isFirst: boolean;
 }
 
-/** The program's name, where a word names distributed-llama. */
+/** The program's name, where a word names distributed-llama; `--state-dir=/run/dllama` names a folder. */
 function programOf(word: string): 'dllama' | 'dllama-api' | undefined {
+  if (word.startsWith('-')) return undefined;
   for (const name of ['dllama', 'dllama-api'] as const) {
     if (word === name || word.endsWith(`/${name}`)) return name;
   }

@@ -9,6 +9,7 @@ import { allDllamaProcesses, dllamaPort, dllamaProcesses, flagValues } from './d
 const dllamaWorkers: Rule = {
   id: 'dllama-workers',
   of: 'distributed-llama',
+  style: true,
   why:
     'The root dials each worker by a name of its own, whichever is up first, and no worker ' +
     'is of use without the others.',

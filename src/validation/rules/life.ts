@@ -23,6 +23,7 @@ const oneOwnerOfReplicas: Rule = {
 const gracefulShutdown: Rule = {
   id: 'graceful-shutdown',
   of: 13,
+  style: true,
   why:
     'The preStop hook runs within the grace period; what is left after it is all that the ' +
     'server has to finish.',
@@ -53,6 +54,7 @@ const FINAL_CODES = [64, 65, 66, 73, 77];
 const jobFailures: Rule = {
   id: 'job-failures',
   of: 14,
+  style: true,
   why: 'A drained node is no failure, and a wrong checksum is not cured by fetching hours of data again.',
   kinds: ['Job'],
   object: (entry, report) => {
@@ -99,6 +101,7 @@ const jobFailures: Rule = {
 const disruptionBudget: Rule = {
   id: 'disruption-budget',
   of: 14,
+  style: true,
   why: 'Without a PodDisruptionBudget a drain takes all replicas at once.',
   set: (set, report) => {
     for (const pod of set.pods) {
@@ -116,6 +119,7 @@ const disruptionBudget: Rule = {
 const spread: Rule = {
   id: 'spread',
   of: 14,
+  style: true,
   why: 'Replicas on one node go with it.',
   pod: (pod, report) => {
     if (!isReplicated(pod.entry.kind, pod.replicas)) return;

@@ -7,6 +7,7 @@ import { NetworkPolicySpec } from '../shapes';
 const closedPods: Rule = {
   id: 'closed-pods',
   of: 9,
+  style: true,
   why: 'A pod that no NetworkPolicy selects talks to all, and all to it.',
   set: (set, report) => {
     for (const pod of set.pods) {

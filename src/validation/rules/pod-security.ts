@@ -1,19 +1,12 @@
 import { ANNOTATION } from '../../pod/metadata';
 import { Pod, PodContainer, podField } from '../object-set';
-import { Rule } from '../rule';
+import { Report, Rule } from '../rule';
 import { SecurityContext } from '../shapes';
 import { nearest, quote } from '../suggest';
 
-/** Rule 7: Pod Security `restricted`, and stricter: fixed ids, a read-only root, no token, no service links. */
+/** Rule 7: Pod Security `restricted`. What we ask for beyond it is in pod-hardening.ts. */
 
-/** What a pod departs from, where, and what is wrong there. */
-interface Finding {
-  readonly departure: Departure;
-  readonly field: string;
-  readonly message: string;
-}
-
-/** Names by which a pod can opt out of one demand. */
+/** Names by which a pod can opt out of one demand, of `restricted` or of ours. */
 const DEPARTURES = [
   'allowPrivilegeEscalation',
   'appArmorProfile',
@@ -66,6 +59,9 @@ const SAFE_SYSCTLS = new Set([
   'net.ipv4.tcp_syncookies',
 ]);
 
+/** The one that `restricted` lets a container add, to listen at a port below 1024. @internal */
+export const HARMLESS_CAPABILITY = 'NET_BIND_SERVICE';
+
 const SAFE_SELINUX_TYPES = new Set([
   undefined,
   '',
@@ -80,17 +76,27 @@ const podSecurity: Rule = {
   of: 7,
   why: 'A program that is broken into gets no further than its own files.',
   pod: (pod, report) => {
-    const optOuts = podSecurityOptOuts(pod);
-    for (const { departure, field, message } of findings(pod)) {
-      if (optOuts.has(departure)) continue;
-      report(
-        pod.entry,
-        field,
-        `${message} (or opt out by the annotation ${ANNOTATION.podSecurityOptOut}: "${departure}: <reason>")`,
-      );
-    }
+    const add = unlessOptedOut(pod, report);
+    checkPod(pod, add);
+    for (const container of pod.containers) checkContainer(container, pod.spec.securityContext ?? {}, add);
   },
 };
+
+/** Says what a pod departs from, where, and what is wrong there. @internal */
+export type Add = (departure: Departure, field: string, message: string) => void;
+
+/** Reports what the pod does not opt out of. @internal */
+export function unlessOptedOut(pod: Pod, report: Report): Add {
+  const optOuts = podSecurityOptOuts(pod);
+  return (departure, field, message) => {
+    if (optOuts.has(departure)) return;
+    report(
+      pod.entry,
+      field,
+      `${message} (or opt out by the annotation ${ANNOTATION.podSecurityOptOut}: "${departure}: <reason>")`,
+    );
+  };
+}
 
 const podSecurityOptOut: Rule = {
   id: 'pod-security-opt-out',
@@ -127,36 +133,10 @@ export function podSecurityOptOuts(pod: Pod): Map<string, string> {
   return optOuts;
 }
 
-function findings(pod: Pod): Finding[] {
-  const found: Finding[] = [];
-  const add = (departure: Departure, field: string, message: string) =>
-    found.push({ departure, field, message });
-  checkPod(pod, add);
-  for (const container of pod.containers) checkContainer(container, pod.spec.securityContext ?? {}, add);
-  return found;
-}
-
-type Add = (departure: Departure, field: string, message: string) => void;
-
 function checkPod(pod: Pod, add: Add): void {
   const { spec } = pod;
   for (const name of ['hostNetwork', 'hostPID', 'hostIPC'] as const) {
     if (spec[name]) add(name, podField(pod, name), 'is true; leave it out: it opens the node to the pod');
-  }
-  if (spec.automountServiceAccountToken !== false) {
-    const field = podField(pod, 'automountServiceAccountToken');
-    add(
-      'automountServiceAccountToken',
-      field,
-      `is ${quote(spec.automountServiceAccountToken)}; it must be false: the pod does not ` +
-        'talk to the API server',
-    );
-  }
-  if (spec.enableServiceLinks !== false) {
-    const message =
-      `is ${quote(spec.enableServiceLinks)}; it must be false: variables of other Services ` +
-      'change what programs do';
-    add('enableServiceLinks', podField(pod, 'enableServiceLinks'), message);
   }
   spec.volumes?.forEach((volume, index) => {
     const source = Object.keys(volume).find((key) => key !== 'name' && !VOLUME_SOURCES.has(key));
@@ -185,17 +165,11 @@ function checkContainer({ container, field }: PodContainer, pod: SecurityContext
       `is ${quote(own.allowPrivilegeEscalation)}; it must be false`,
     );
   }
-  if (own.readOnlyRootFilesystem !== true) {
-    const message =
-      `is ${quote(own.readOnlyRootFilesystem)}; it must be true: mount an emptyDir where the ` +
-      'program writes';
-    add('readOnlyRootFilesystem', at('readOnlyRootFilesystem'), message);
-  }
   if (!own.capabilities?.drop?.includes('ALL')) {
     add('capabilities', at('capabilities.drop'), `is ${quote(own.capabilities?.drop)}; it must be ["ALL"]`);
   }
   const added = own.capabilities?.add ?? [];
-  if (added.length > 0)
+  if (added.some((capability) => capability !== HARMLESS_CAPABILITY))
     add(
       'capabilities',
       at('capabilities.add'),
@@ -211,13 +185,8 @@ function checkContainer({ container, field }: PodContainer, pod: SecurityContext
       `is ${quote(own.runAsNonRoot ?? pod.runAsNonRoot)}, here and for the pod; it must be true`,
     );
   }
-  for (const id of ['runAsUser', 'runAsGroup'] as const) {
-    const value = own[id] ?? pod[id];
-    // Group 0 gives nothing that a file does not give it; user 0 is root.
-    if (value !== undefined && (id === 'runAsGroup' || value > 0)) continue;
-    const rule = id === 'runAsUser' ? 'a fixed number above 0' : 'a fixed number';
-    add(id, at(id), `is ${quote(value)}, here and for the pod; it must be ${rule}, the same in every phase`);
-  }
+  if ((own.runAsUser ?? pod.runAsUser) === 0)
+    add('runAsUser', at('runAsUser'), 'is 0, here or for the pod; it must be above 0: 0 is root');
   const profile = own.seccompProfile ?? pod.seccompProfile;
   if (profile?.type !== 'RuntimeDefault' && profile?.type !== 'Localhost') {
     add(

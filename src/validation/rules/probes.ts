@@ -20,6 +20,7 @@ export function serversOf(pod: Pod): readonly PodContainer[] {
 const serverProbes: Rule = {
   id: 'server-probes',
   of: 12,
+  style: true,
   why:
     'Without a startup probe a slow load is killed or a failed one is not noticed; without ' +
     'the others traffic goes to what cannot answer.',
@@ -44,6 +45,7 @@ const FASTEST = 2 ** 30;
 const startupBudget: Rule = {
   id: 'startup-budget',
   of: 12,
+  style: true,
   why: 'A startup probe that gives up while the model is being read restarts the read for ever.',
   pod: (pod, report) => {
     const deadline = (pod.entry.spec as ReplicatedSpec).progressDeadlineSeconds ?? 600;
@@ -76,6 +78,7 @@ const startupBudget: Rule = {
 const patientLiveness: Rule = {
   id: 'patient-liveness',
   of: 12,
+  style: true,
   why: 'A liveness probe that fails once or for a moment is a busy server, not a dead one.',
   pod: (pod, report) => {
     for (const { container, field } of serversOf(pod)) {

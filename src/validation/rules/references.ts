@@ -1,5 +1,5 @@
-import { Entry, includesLabels, Pod, podField, selects } from '../object-set';
-import { Rule } from '../rule';
+import { Entry, includesLabels, ObjectSet, Pod, podField, selects } from '../object-set';
+import { Report, Rule } from '../rule';
 import { ContainerPort, ReplicatedSpec, ServiceSpec } from '../shapes';
 import { nearest, quote } from '../suggest';
 
@@ -40,51 +40,101 @@ const servicePorts: Rule = {
   kinds: ['Service'],
   object: (entry, report, set) => {
     const { ports = [] } = entry.spec as ServiceSpec;
-    checkPortNames(entry, 'spec.ports', ports, (port) => `${port.protocol ?? 'TCP'} ${port.port}`, report);
-    const pods = set.selected(entry);
-    if (pods.length === 0) return;
-    ports.forEach((port, index) => {
-      const target = port.targetPort ?? port.port;
-      const known = pods.flatMap(portsOf);
-      if (known.some((p) => (typeof target === 'string' ? p.name === target : p.containerPort === target)))
-        return;
-      const names =
-        known.map((p) => `${p.name ?? '(no name)'} ${p.containerPort}`).join(', ') || 'no port at all';
-      const message = `leads to ${quote(target)}; the pods of ${pods[0].entry.toString()} have ${names}`;
-      report(entry, `spec.ports[${index}].targetPort`, message);
-    });
+    checkPorts(entry, 'spec.ports', ports, SERVICE_PORT_NAME, ({ port }) => port, report);
+    demandPortNames(entry, 'spec.ports', ports, report);
+    checkTargets(entry, set, (target) => typeof target === 'string', report);
   },
 };
+
+const declaredPorts: Rule = {
+  id: 'declared-ports',
+  of: 'Kubernetes',
+  style: true,
+  why: 'A port that a pod does not declare, or that has no name beside others, is known to nobody but its program.',
+  kinds: ['Service'],
+  object: (entry, report, set) => {
+    checkTargets(entry, set, (target) => typeof target === 'number', report);
+  },
+  pod: (pod, report) => {
+    for (const { container, field } of pod.containers)
+      demandPortNames(pod.entry, `${field}.ports`, container.ports ?? [], report);
+  },
+};
+
+/** Each target port of a Service, of those that matter, is a port of the pods that it selects. */
+function checkTargets(
+  entry: Entry,
+  set: ObjectSet,
+  matters: (target: number | string) => boolean,
+  report: Report,
+): void {
+  const pods = set.selected(entry);
+  if (pods.length === 0) return;
+  (entry.spec as ServiceSpec).ports?.forEach((port, index) => {
+    const target = port.targetPort ?? port.port;
+    if (!matters(target)) return;
+    const known = pods.flatMap(portsOf);
+    if (known.some(({ name, containerPort }) => target === name || target === containerPort)) return;
+    const names =
+      known.map((p) => `${p.name ?? '(no name)'} ${p.containerPort}`).join(', ') || 'no port at all';
+    const message = `leads to ${quote(target)}; the pods of ${pods[0].entry.toString()} have ${names}`;
+    report(entry, `spec.ports[${index}].targetPort`, message);
+  });
+}
 
 function portsOf(pod: Pod): ContainerPort[] {
   return pod.containers.flatMap(({ container }) => container.ports ?? []);
 }
 
-const PORT_NAME = /^(?=.*[a-z])[a-z0-9](-?[a-z0-9]){0,14}$/;
+interface PortName {
+  readonly pattern: RegExp;
+  readonly words: string;
+}
 
-/** Ports have names, and neither name nor number twice. */
-function checkPortNames<T extends { name?: string }>(
+const SERVICE_PORT_NAME: PortName = {
+  pattern: /^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+  words: 'up to 63 lower case letters, digits and -',
+};
+const CONTAINER_PORT_NAME: PortName = {
+  pattern: /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9](-?[a-z0-9])*$/,
+  words: 'up to 15 lower case letters, digits and single -',
+};
+
+/** Of several ports, each has a name. */
+function demandPortNames(
+  entry: Entry,
+  field: string,
+  ports: readonly { name?: string }[],
+  report: Report,
+): void {
+  if (ports.length < 2) return;
+  ports.forEach(({ name }, index) => {
+    if (!name) report(entry, `${field}[${index}].name`, 'is missing; of several ports each has a name');
+  });
+}
+
+/** Names are names, and neither name nor number is there twice. */
+function checkPorts<T extends { name?: string; protocol?: string }>(
   entry: Entry,
   field: string,
   ports: readonly T[],
-  number: (port: T) => string,
-  report: Parameters<NonNullable<Rule['object']>>[1],
+  { pattern, words }: PortName,
+  numberOf: (port: T) => number,
+  report: Report,
 ): void {
   const seen = new Set<string>();
   ports.forEach((port, index) => {
     const at = `${field}[${index}]`;
-    if (!port.name)
-      report(entry, `${at}.name`, 'is missing; a port has a name, so that others need not know its number');
-    else if (!PORT_NAME.test(port.name)) {
-      report(
-        entry,
-        `${at}.name`,
-        `is ${quote(port.name)}; it must be up to 15 lower case letters, digits and single -`,
-      );
-    } else if (seen.has(port.name))
-      report(entry, `${at}.name`, `is ${quote(port.name)}, as another port's; name each its own`);
-    if (seen.has(number(port))) report(entry, at, `is ${number(port)}, as another port is`);
-    seen.add(port.name ?? '').add(number(port));
+    const number = `${port.protocol ?? 'TCP'} ${numberOf(port)}`;
+    if (port.name) {
+      if (!pattern.test(port.name))
+        report(entry, `${at}.name`, `is ${quote(port.name)}; it must be ${words}`);
+      else if (seen.has(port.name))
+        report(entry, `${at}.name`, `is ${quote(port.name)}, as another port's; name each its own`);
+      seen.add(port.name);
+    }
+    if (seen.has(number)) report(entry, at, `is ${number}, as another port is`);
+    seen.add(number);
   });
 }
 
@@ -96,11 +146,12 @@ const podPorts: Rule = {
     const seen = new Map<string, string>();
     for (const { container, field } of pod.containers) {
       if (!container.ports) continue;
-      checkPortNames(
+      checkPorts(
         pod.entry,
         `${field}.ports`,
         container.ports,
-        (p) => `${p.protocol ?? 'TCP'} ${p.containerPort}`,
+        CONTAINER_PORT_NAME,
+        ({ containerPort }) => containerPort,
         report,
       );
       for (const { name, containerPort, protocol } of container.ports) {
@@ -119,16 +170,14 @@ const podPorts: Rule = {
 const volumesExist: Rule = {
   id: 'volumes-exist',
   of: 'Kubernetes',
-  why: 'A pod that mounts what it does not have is refused; a volume that nobody mounts does nothing.',
+  why: 'The API server refuses a pod that mounts what it does not have.',
   pod: (pod, report) => {
     const templates = (pod.entry.spec as ReplicatedSpec).volumeClaimTemplates ?? [];
     const volumes = (pod.spec.volumes ?? []).map((volume) => volume.name);
     const names = [...volumes, ...templates.flatMap((template) => template.metadata?.name ?? [])];
-    const used = new Set<string>();
     for (const { container, field } of pod.containers) {
       const paths = new Set<string>();
       container.volumeMounts?.forEach((mount, index) => {
-        used.add(mount.name);
         if (!names.includes(mount.name)) {
           const meant = nearest(mount.name, names);
           const hint =
@@ -150,14 +199,59 @@ const volumesExist: Rule = {
         }
         paths.add(mount.mountPath);
       });
-      container.volumeDevices?.forEach((device) => used.add(device.name));
     }
     volumes.forEach((name, index) => {
+      if (volumes.indexOf(name) === index) return;
+      report(pod.entry, podField(pod, `volumes[${index}]`), `is named ${quote(name)}, as another volume is`);
+    });
+  },
+};
+
+const volumesUsed: Rule = {
+  id: 'volumes-used',
+  of: 'Kubernetes',
+  style: true,
+  why: 'A volume that nobody mounts does nothing, but for holding the pod up where it is not there.',
+  pod: (pod, report) => {
+    const mounts = pod.containers.flatMap(({ container }) => [
+      ...(container.volumeMounts ?? []),
+      ...(container.volumeDevices ?? []),
+    ]);
+    const used = new Set(mounts.map(({ name }) => name));
+    pod.spec.volumes?.forEach(({ name }, index) => {
+      if (used.has(name)) return;
+      const message = `${quote(name)} is mounted by no container; leave it out, or mount it`;
+      report(pod.entry, podField(pod, `volumes[${index}]`), message);
+    });
+  },
+};
+
+/** The names that a pod refers to Secrets and ConfigMaps by: their schemas let them be left out. */
+const referenceNames: Rule = {
+  id: 'reference-names',
+  of: 'Kubernetes',
+  why: 'A reference without a name is to nothing, and the pod never starts.',
+  pod: (pod, report) => {
+    const check = (reference: object | undefined, key: string, field: string) => {
+      const name = (reference as Record<string, unknown> | undefined)?.[key];
+      if (reference === undefined || (name !== undefined && name !== '')) return;
+      const given = name === undefined ? 'is missing' : 'is empty';
+      report(pod.entry, `${field}.${key}`, `${given}; name the object that is meant`);
+    };
+    for (const { container, field } of pod.containers) {
+      container.env?.forEach(({ valueFrom }, index) => {
+        for (const source of ['secretKeyRef', 'configMapKeyRef'] as const)
+          check(valueFrom?.[source], 'name', `${field}.env[${index}].valueFrom.${source}`);
+      });
+      container.envFrom?.forEach((from, index) => {
+        for (const source of ['secretRef', 'configMapRef'] as const)
+          check(from[source], 'name', `${field}.envFrom[${index}].${source}`);
+      });
+    }
+    pod.spec.volumes?.forEach(({ secret, configMap }, index) => {
       const field = podField(pod, `volumes[${index}]`);
-      if (volumes.indexOf(name) !== index)
-        report(pod.entry, field, `is named ${quote(name)}, as another volume is`);
-      else if (!used.has(name))
-        report(pod.entry, field, `${quote(name)} is mounted by no container; leave it out, or mount it`);
+      check(secret, 'secretName', `${field}.secret`);
+      check(configMap, 'name', `${field}.configMap`);
     });
   },
 };
@@ -213,8 +307,11 @@ const headlessService: Rule = {
 export const REFERENCE_RULES: readonly Rule[] = [
   selectorMatches,
   servicePorts,
+  declaredPorts,
   podPorts,
   volumesExist,
+  volumesUsed,
+  referenceNames,
   uniqueContainers,
   headlessService,
 ];

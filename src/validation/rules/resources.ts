@@ -9,6 +9,7 @@ const NAMES = ['cpu', 'memory', 'ephemeral-storage'] as const;
 const resources: Rule = {
   id: 'resources',
   of: 10,
+  style: true,
   why: 'What asks for nothing is put anywhere and killed first; what has no limit kills others.',
   pod: (pod, report) => {
     for (const { container, field } of pod.containers) {
@@ -27,8 +28,20 @@ const resources: Rule = {
               'memory and ephemeral-storage',
           );
         }
-        if (requests[name] === undefined || limits[name] === undefined) continue;
-        if (quantity(requests[name]) <= quantity(limits[name])) continue;
+      }
+    }
+  },
+};
+
+const requestsWithinLimits: Rule = {
+  id: 'requests-within-limits',
+  of: 'Kubernetes',
+  why: 'The API server refuses the pod.',
+  pod: (pod, report) => {
+    for (const { container, field } of pod.containers) {
+      const { requests = {}, limits = {} } = container.resources ?? {};
+      for (const name in requests) {
+        if (limits[name] === undefined || quantity(requests[name]) <= quantity(limits[name])) continue;
         report(
           pod.entry,
           `${field}.resources.requests["${name}"]`,
@@ -39,4 +52,4 @@ const resources: Rule = {
   },
 };
 
-export const RESOURCE_RULES: readonly Rule[] = [resources];
+export const RESOURCE_RULES: readonly Rule[] = [resources, requestsWithinLimits];

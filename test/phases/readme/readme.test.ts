@@ -210,6 +210,35 @@ describe('opt-outs from restricted', () => {
     ]);
   });
 
+  test('that stand at the template of the pods', () => {
+    const [root, ...others] = serveObjects();
+    root.spec.template.metadata.annotations = { 'cdk8s-llm/pod-security-opt-out': 'hostPath: why' };
+    const text = readme([qwen({ [Phase.SERVE]: [root, ...others] })]);
+    expect(rows(section(text, '## Opt-outs from Pod Security `restricted`'))).toEqual([
+      expect.objectContaining({ 'what and why': 'hostPath: why' }),
+    ]);
+  });
+
+  test('checks that objects are excused from, each with its reason', () => {
+    const [root, ...others] = serveObjects();
+    root.metadata.annotations!['cdk8s-llm/skip-checks'] =
+      'server-probes: it answers at once\n\nresources: a|b';
+    const text = readme([qwen({ [Phase.SERVE]: [root, ...others] })]);
+    const said = section(text, '## Opt-outs from Pod Security `restricted`');
+    expect(said).toMatch(/\nNone\.\n\nChecks that objects are excused from .*`cdk8s-llm\/skip-checks`:\n/);
+    expect(rows(said)).toEqual(
+      [
+        ['server-probes', 'it answers at once'],
+        ['resources', 'a\\|b'],
+      ].map(([check, why]) => ({
+        pipeline: '`qwen3-1.7b`',
+        object: 'Deployment `qwen-chat-root`',
+        check: `\`${check}\``,
+        why,
+      })),
+    );
+  });
+
   test('none is said', () => {
     expect(section(ONE, '## Opt-outs from Pod Security `restricted`')).toMatch(/\nNone\.\n/);
   });
