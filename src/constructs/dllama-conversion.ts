@@ -14,18 +14,12 @@ import { ARTIFACT_PROGRAM, artifactFolder, guard, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError, withoutCredentials } from '../pod/input-error';
 import { addJob } from '../pod/job';
-import { JobOptions } from '../pod/job-options';
+import { JobOptions, ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
 import { ANNOTATION } from '../pod/metadata';
 import { addNetworkPolicy, portOf } from '../pod/network';
+import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
 import { Owner, ownerOf } from '../pod/owner';
-import {
-  ContainerSpec,
-  Placement,
-  renderPod,
-  storeLabels,
-  storeMount,
-  storePodVolume,
-} from '../pod/pod-spec';
+import { ContainerSpec, renderPod, storeLabels, storeMount, storePodVolume } from '../pod/pod-spec';
 import { programPath, Programs } from '../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
 import { ConverterSpec, DllamaConverter } from './dllama-converter';
@@ -146,9 +140,7 @@ interface DllamaConversionSpec {
   readonly memory: Size;
   readonly image: string;
   readonly packages?: Packages;
-  readonly placement: Placement;
-  readonly backoffLimit: number;
-  readonly attempt: number;
+  readonly options: ResolvedJobOptions;
 }
 
 /** Where the converter writes: to the input's own volume, to another one, or to a disk from which S3 is filled. */
@@ -216,9 +208,7 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
     memory: resolveMemory(scope, props, converter, model, weights),
     image: checkImage(scope, 'image', props.image ?? PYTHON_IMAGE),
     packages: resolvePackages(scope, props),
-    placement: props.placement ?? {},
-    backoffLimit: checkPositiveInteger(scope, 'backoffLimit', props.backoffLimit ?? 5, 0),
-    attempt: checkPositiveInteger(scope, 'attempt', props.attempt ?? 1),
+    options: resolveJobOptions(scope, props, { backoffLimit: 5 }),
   };
 }
 
@@ -308,14 +298,13 @@ function resolvePackages(scope: Construct, props: DllamaConversionProps): Packag
 }
 
 function renderDllamaConversion(spec: DllamaConversionSpec): void {
-  const { owner, artifact, model, input, output, converter } = spec;
+  const { owner, artifact, model, input, output, converter, options } = spec;
   const programs = new Programs(owner, [ARTIFACT_PROGRAM, ...converter.programs]);
   const convert = convertContainer(spec);
   const stores = output.kind === 'claim' ? [input, output.volume] : [input];
   addJob(owner, {
     component: 'convert',
-    attempt: spec.attempt,
-    backoffLimit: spec.backoffLimit,
+    options,
     annotations: {
       ...consumerAnnotations(model),
       ...artifactAnnotations(artifact),
@@ -323,7 +312,8 @@ function renderDllamaConversion(spec: DllamaConversionSpec): void {
     },
     podLabels: storeLabels(stores),
     pod: renderPod({
-      placement: spec.placement,
+      placement: options.placement,
+      imagePullSecrets: options.imagePullSecrets,
       stores,
       initContainers: [
         guard(model, spec.image),
@@ -337,6 +327,7 @@ function renderDllamaConversion(spec: DllamaConversionSpec): void {
         ...(spec.packages
           ? [{ name: 'packages', emptyDir: { sizeLimit: bytesQuantity(converter.packagesSize) } }]
           : []),
+        ...outsideVolumes(options),
         programs.volume(),
       ],
     }),
@@ -345,6 +336,7 @@ function renderDllamaConversion(spec: DllamaConversionSpec): void {
     ...(spec.packages ? [portOf(spec.packages.proxy ?? spec.packages.indexUrl ?? 'https://index')] : []),
     ...(converter.fetchesScripts ? [443] : []),
     ...(output.kind === 's3' ? [portOf(output.s3.endpoint)] : []),
+    ...options.ports,
   ];
   addNetworkPolicy(owner, {
     component: 'convert',
@@ -387,8 +379,9 @@ function packagesContainer(spec: DllamaConversionSpec, packages: Packages): Cont
     env: [
       { name: 'HOME', value: PACKAGES_FOLDER },
       { name: 'TMPDIR', value: PACKAGES_FOLDER },
+      ...outsideEnv(spec.options),
     ],
-    mounts: [{ name: 'packages', mountPath: PACKAGES_FOLDER }],
+    mounts: [{ name: 'packages', mountPath: PACKAGES_FOLDER }, ...outsideMounts(spec.options)],
     resources: {
       cpu: '500m',
       cpuLimit: '1',
@@ -414,11 +407,15 @@ function convertContainer(spec: DllamaConversionSpec): ContainerSpec {
       `--threads=${spec.threads}`,
       ...converter.args,
     ],
-    env: spec.packages ? [{ name: 'PYTHONPATH', value: PACKAGES_FOLDER }] : [],
+    env: [
+      ...(spec.packages ? [{ name: 'PYTHONPATH', value: PACKAGES_FOLDER }] : []),
+      ...(converter.fetchesScripts ? outsideEnv(spec.options) : []),
+    ],
     mounts: [
       storeMount(output.kind === 'same' ? 'write' : 'read'),
       ...(output.kind === 'same' ? [] : [{ name: 'output', mountPath: OUTPUT_FOLDER }]),
       ...(spec.packages ? [{ name: 'packages', mountPath: PACKAGES_FOLDER, readOnly: true }] : []),
+      ...(converter.fetchesScripts ? outsideMounts(spec.options) : []),
     ],
     resources: {
       cpu: String(spec.threads),
@@ -446,8 +443,8 @@ function uploadContainer(spec: DllamaConversionSpec, s3: S3StoreProps): Containe
     image: spec.image,
     command: [...python(ARTIFACT_PROGRAM), 'put'],
     args: [`--key=${artifact.key}`, `--dir=${OUTPUT_FOLDER}/${artifact.path}`, ...s3Args(s3, artifact.path)],
-    env: s3Env(s3),
-    mounts: [{ name: 'output', mountPath: OUTPUT_FOLDER, readOnly: true }],
+    env: [...s3Env(s3), ...outsideEnv(spec.options)],
+    mounts: [{ name: 'output', mountPath: OUTPUT_FOLDER, readOnly: true }, ...outsideMounts(spec.options)],
     resources: { cpu: '500m', cpuLimit: '2', memory: Size.mebibytes(256), storage: LOGS },
   };
 }

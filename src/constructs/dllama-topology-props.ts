@@ -1,4 +1,5 @@
 import type { Duration, Size } from 'cdk8s';
+import type { ISecret } from 'cdk8s-plus-28';
 import { Artifact } from '../artifact/artifact';
 import { FloatType } from '../engines/dllama/float-type';
 import { NetworkPeer } from '../pod/network-peer';
@@ -80,6 +81,13 @@ export interface DllamaTopologyProps {
   readonly image: string;
 
   /**
+   * The Secrets by which the images are pulled.
+   *
+   * @default - those of the namespace's default service account
+   */
+  readonly imagePullSecrets?: ISecret[];
+
+  /**
    * How many nodes share the model, as a power of two: 2 gives 4 nodes, a root and 3 workers. Give this or
    * `workers`.
    *
@@ -146,7 +154,7 @@ export interface DllamaTopologyProps {
   readonly workerSlots?: DllamaWorkerSlot[];
 
   /**
-   * Who may send requests.
+   * Who may send requests, and read `/metrics`: name Prometheus too where it is in another namespace.
    *
    * @default [NetworkPeer.sameNamespace()]
    */

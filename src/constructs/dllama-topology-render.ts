@@ -1,12 +1,19 @@
 import { Size } from 'cdk8s';
 import { consumerAnnotations, provenanceAnnotations } from '../artifact/annotations';
 import { ARTIFACT_PROGRAM, guard, python } from '../pod/guard';
+import { NO_MESH } from '../pod/mesh';
 import { LABEL } from '../pod/metadata';
 import { addNetworkPolicy, Peer } from '../pod/network';
 import { addObject, selectorLabels, standardLabels } from '../pod/owner';
 import { ContainerSpec, renderPod, storeLabels, storeMount, storePodVolume } from '../pod/pod-spec';
 import { programPath, Programs } from '../pod/programs';
-import { DllamaTopologySpec, ROOT_PORT, WorkerSetSpec, WORKER_PORT } from './dllama-topology-spec';
+import {
+  DllamaTopologySpec,
+  FRONT_PORT,
+  ROOT_PORT,
+  WorkerSetSpec,
+  WORKER_PORT,
+} from './dllama-topology-spec';
 
 const SCRIPT = 'dllama.sh';
 const FRONT_PROGRAM = 'dllama_front.py';
@@ -19,15 +26,6 @@ const PRE_STOP_SECONDS = 5;
 
 /** From the first probe that sees a fault to a restart: three in a row. */
 const PROBE = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 };
-
-/**
- * A mesh's proxy opens, resets and rewrites connections; each of these ends or wedges a distributed-llama
- * process. Istio reads labels, Linkerd annotations.
- */
-const NO_MESH = {
-  labels: { 'sidecar.istio.io/inject': 'false', 'istio.io/dataplane-mode': 'none' },
-  annotations: { 'linkerd.io/inject': 'disabled' },
-};
 
 /**
  * dllama-api logs every prompt and answer. Container logs count as ephemeral storage, and some clusters keep
@@ -68,6 +66,7 @@ function renderRoot(spec: DllamaTopologySpec, programs: Programs): void {
           },
           spec: renderPod({
             placement: spec.rootPlacement,
+            imagePullSecrets: spec.imagePullSecrets,
             stores: [volume],
             more: { terminationGracePeriodSeconds: PRE_STOP_SECONDS + spec.drainSeconds + 10 },
             initContainers: [guard(model, spec.front.image, spec.workerHosts), frontContainer(spec)],
@@ -126,7 +125,7 @@ function frontContainer(spec: DllamaTopologySpec): ContainerSpec {
     image: front.image,
     command: python(FRONT_PROGRAM),
     args: [
-      `--port=${spec.port}`,
+      `--port=${FRONT_PORT}`,
       `--root-port=${ROOT_PORT}`,
       `--workers=${spec.workers}`,
       `--model-id=${front.modelId}`,
@@ -138,7 +137,7 @@ function frontContainer(spec: DllamaTopologySpec): ContainerSpec {
       `--drain-seconds=${spec.drainSeconds}`,
       `--state-dir=${STATE_FOLDER}`,
     ],
-    ports: [{ name: 'http', containerPort: spec.port, protocol: 'TCP' }],
+    ports: [{ name: 'http', containerPort: FRONT_PORT, protocol: 'TCP' }],
     mounts: [{ name: 'state', mountPath: STATE_FOLDER }],
     resources: { cpu: '500m', memory: Size.mebibytes(256), storage: LOGS },
     more: {
@@ -172,7 +171,7 @@ function renderServices(spec: DllamaTopologySpec): void {
   });
   if (spec.workers === 0) return;
   // Workers look up the root here, to notice that it has moved to another address.
-  addHeadlessService(spec, 'RootNames', spec.rootService, 'root', { name: 'http', port: spec.port });
+  addHeadlessService(spec, 'RootNames', spec.rootService, 'root', { name: 'http', port: FRONT_PORT });
   addHeadlessService(spec, 'WorkerNames', spec.workerService, 'worker', {
     name: 'dllama',
     port: WORKER_PORT,
@@ -243,6 +242,7 @@ function renderWorkerSet(spec: DllamaTopologySpec, set: WorkerSetSpec, programs:
           },
           spec: renderPod({
             placement: set.placement,
+            imagePullSecrets: spec.imagePullSecrets,
             stores: [],
             more: {
               // The restart loop ends at once; there is nothing to drain in a worker.
@@ -307,7 +307,7 @@ function renderNetwork(spec: DllamaTopologySpec): void {
   const toWorkers = { peers: [component('worker')], ports: [WORKER_PORT] };
   addNetworkPolicy(owner, {
     component: 'root',
-    ingress: [{ peers: spec.allowFrom.map((p) => p._peer), ports: [spec.port] }],
+    ingress: [{ peers: spec.allowFrom.map((p) => p._peer), ports: [FRONT_PORT] }],
     egress: spec.workers > 0 ? [toWorkers] : [],
     dns: spec.workers > 0,
   });

@@ -29,6 +29,9 @@ import { DllamaTopologyProps } from './dllama-topology-props';
 /** Where dllama-api listens: at 127.0.0.1 only, so that nothing but the front can reach it. */
 export const ROOT_PORT = 9990;
 
+/** Where the front listens, whatever the port of its Service: not at a port of the others, nor at one under 1024. */
+export const FRONT_PORT = 8080;
+
 /** Where workers listen. */
 export const WORKER_PORT = 9999;
 
@@ -55,6 +58,7 @@ export interface DllamaTopologySpec {
   readonly model: Artifact;
   readonly volume: StoreVolume;
   readonly image: string;
+  readonly imagePullSecrets: string[];
   readonly workers: number;
   readonly workerSets: WorkerSetSpec[];
   /** The headless Service that names the workers. */
@@ -68,6 +72,7 @@ export interface DllamaTopologySpec {
   readonly rootThreads: number;
   readonly rootMemory: Size;
   readonly rootPlacement: Placement;
+  /** The port of the Service. */
   readonly port: number;
   readonly allowFrom: NetworkPeer[];
   readonly front: FrontSpec;
@@ -111,6 +116,7 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
       }),
     );
   const workerSets = resolveWorkerSets(scope, props, {
+    base: owner.name,
     name: workerService,
     workers,
     threads,
@@ -126,6 +132,7 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
     model,
     volume: model._volume(owner),
     image,
+    imagePullSecrets: (props.imagePullSecrets ?? []).map((secret) => secret.name),
     workers,
     workerSets,
     workerService,
@@ -278,6 +285,8 @@ function checkMemory(
 }
 
 interface WorkerDefaults {
+  /** The base of the topology's names. */
+  readonly base: string;
   readonly name: string;
   readonly workers: number;
   readonly threads: number;
@@ -304,7 +313,8 @@ function resolveWorkerSets(
     if (slot.memory) checkMemory(scope, `${field}.memory`, slot.memory, 'worker', all.memory.layout);
     const threads = checkPositiveInteger(scope, `${field}.threads`, slot.threads ?? all.threads);
     return {
-      name: `${all.name}-${slot.slot}`,
+      // Not `-worker-0`, which would read like the first pod of the shared set.
+      name: `${all.base}-slot-${slot.slot}`,
       slots: String(slot.slot),
       replicas: 1,
       threads,

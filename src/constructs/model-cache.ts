@@ -13,11 +13,12 @@ import { ARTIFACT_PROGRAM, artifactFolder, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { addJob } from '../pod/job';
-import { JobOptions } from '../pod/job-options';
+import { JobOptions, ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
 import { ANNOTATION } from '../pod/metadata';
 import { addNetworkPolicy, portOf } from '../pod/network';
+import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
 import { Owner, ownerOf } from '../pod/owner';
-import { Placement, renderPod, storeLabels, storeMount, storePodVolume } from '../pod/pod-spec';
+import { renderPod, storeLabels, storeMount, storePodVolume } from '../pod/pod-spec';
 import { Programs } from '../pod/programs';
 import { bytesOf, mebibytesFor } from '../pod/quantity';
 import { secretEnv } from '../pod/secret-env';
@@ -128,9 +129,7 @@ interface ModelCacheSpec {
   readonly memory: Size;
   readonly concurrency: number;
   readonly chunkMib: number;
-  readonly placement: Placement;
-  readonly backoffLimit: number;
-  readonly attempt: number;
+  readonly options: ResolvedJobOptions;
 }
 
 function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCacheSpec {
@@ -169,9 +168,7 @@ function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCache
     memory,
     concurrency,
     chunkMib: Math.floor(chunk / MIB),
-    placement: props.placement ?? {},
-    backoffLimit: checkPositiveInteger(scope, 'backoffLimit', props.backoffLimit ?? 10, 0),
-    attempt: checkPositiveInteger(scope, 'attempt', props.attempt ?? 1),
+    options: resolveJobOptions(scope, props, { backoffLimit: 10 }),
   };
 }
 
@@ -203,19 +200,19 @@ function memoryAndChunk(scope: Construct, props: ModelCacheProps, concurrency: n
 }
 
 function renderModelCache(spec: ModelCacheSpec): void {
-  const { owner, artifact, source, volume, s3 } = spec;
+  const { owner, artifact, source, volume, s3, options } = spec;
   const programs = new Programs(owner, [ARTIFACT_PROGRAM]);
   addJob(owner, {
     component: 'download',
-    attempt: spec.attempt,
-    backoffLimit: spec.backoffLimit,
+    options,
     annotations: {
       ...artifactAnnotations(artifact),
       [ANNOTATION.secrets]: secretPurposes(spec),
     },
     podLabels: storeLabels(volume ? [volume] : []),
     pod: renderPod({
-      placement: spec.placement,
+      placement: options.placement,
+      imagePullSecrets: options.imagePullSecrets,
       stores: volume ? [volume] : [],
       containers: [
         {
@@ -226,19 +223,26 @@ function renderModelCache(spec: ModelCacheSpec): void {
           env: [
             ...(spec.tokenSecret ? [secretEnv('HF_TOKEN', spec.tokenSecret, TOKEN_KEY)] : []),
             ...(s3 ? s3Env(s3) : []),
+            ...outsideEnv(options),
           ],
-          mounts: volume ? [storeMount('write')] : [],
+          mounts: [...(volume ? [storeMount('write')] : []), ...outsideMounts(options)],
           resources: { cpu: '500m', cpuLimit: '2', memory: spec.memory, storage: Size.mebibytes(64) },
         },
       ],
-      volumes: [...(volume ? [storePodVolume(volume)] : []), programs.volume()],
+      volumes: [...(volume ? [storePodVolume(volume)] : []), ...outsideVolumes(options), programs.volume()],
     }),
   });
   addNetworkPolicy(owner, {
     component: 'download',
     ingress: [],
     // A hub sends its large files from other hosts, whose addresses nobody can list.
-    egress: [{ ports: [...new Set([443, portOf(source.endpoint), ...(s3 ? [portOf(s3.endpoint)] : [])])] }],
+    egress: [
+      {
+        ports: [
+          ...new Set([443, portOf(source.endpoint), ...(s3 ? [portOf(s3.endpoint)] : []), ...options.ports]),
+        ],
+      },
+    ],
     dns: true,
   });
   programs.add();

@@ -142,10 +142,12 @@ export class PhasedApp extends App {
       }
     }
     // Charts outside of pipelines, where cdk8s itself would write them.
+    const others: string[] = [];
     for (const { chart, objects } of charts) {
       if (phaseChartOf(chart) || objects.length === 0) continue;
+      others.push(`${Names.toDnsLabel(chart)}${extension}`);
       yield {
-        path: `${Names.toDnsLabel(chart)}${extension}`,
+        path: others[others.length - 1],
         content: stringifyDocuments(objects.map((o) => o.manifest as unknown)),
       };
     }
@@ -155,6 +157,7 @@ export class PhasedApp extends App {
       content: renderReadme(pipelines, {
         kubernetesVersion: this.kubernetesVersion,
         gitops: this.gitOps.map((tool) => tool._title),
+        others,
       }),
     };
   }

@@ -1,3 +1,8 @@
+import type { IConfigMap, ISecret } from 'cdk8s-plus-28';
+import type { Construct } from 'constructs';
+import { checkPositiveInteger } from './checks';
+import { InputError, withoutCredentials } from './input-error';
+import { portOf } from './network';
 import { Placement } from './pod-spec';
 
 /** What every Job can be told. */
@@ -22,4 +27,76 @@ export interface JobOptions {
    * @default 1
    */
   readonly attempt?: number;
+
+  /**
+   * The Secrets by which the images are pulled.
+   *
+   * @default - those of the namespace's default service account
+   */
+  readonly imagePullSecrets?: ISecret[];
+
+  /**
+   * The proxy through which the Job reaches https addresses: `http://proxy.example.com:3128`. Addresses that end
+   * in `.svc` or `.cluster.local` are reached directly.
+   *
+   * @default - none
+   */
+  readonly httpsProxy?: string;
+
+  /**
+   * The ConfigMap that holds, under the key `ca.crt`, all certificate authorities that the Job is to trust:
+   * private ones, and public ones where it reaches public addresses too.
+   *
+   * @default - those of the image
+   */
+  readonly caConfigMap?: IConfigMap;
+
+  /**
+   * Further TCP ports that the Job may reach. The ports of its addresses are open; but a NetworkPolicy sees the
+   * port of the pod behind a Service, so where that is another one (80 before 9000, say) name it here.
+   *
+   * @default - none
+   */
+  readonly egressPorts?: number[];
+}
+
+/** The options with every default applied. @internal */
+export interface ResolvedJobOptions {
+  readonly placement: Placement;
+  readonly backoffLimit: number;
+  readonly attempt: number;
+  readonly imagePullSecrets: string[];
+  readonly httpsProxy?: string;
+  readonly caConfigMap?: string;
+  /** The ports that the options ask for. */
+  readonly ports: number[];
+}
+
+export function resolveJobOptions(
+  scope: Construct,
+  options: JobOptions,
+  defaults: { readonly backoffLimit: number },
+): ResolvedJobOptions {
+  const { httpsProxy, egressPorts = [] } = options;
+  if (httpsProxy !== undefined && !/^https?:\/\/[^\s/@]+\/?$/.test(httpsProxy)) {
+    throw new InputError(scope, 'httpsProxy', withoutCredentials(httpsProxy), {
+      allowed: "'http(s)://host[:port]' without credentials",
+    });
+  }
+  const wrong = egressPorts.find((port) => !Number.isInteger(port) || port < 1 || port > 65535);
+  if (wrong !== undefined) throw new InputError(scope, 'egressPorts', wrong, { allowed: '1 to 65535' });
+  return {
+    placement: options.placement ?? {},
+    backoffLimit: checkPositiveInteger(
+      scope,
+      'backoffLimit',
+      options.backoffLimit ?? defaults.backoffLimit,
+      0,
+    ),
+    attempt: checkPositiveInteger(scope, 'attempt', options.attempt ?? 1),
+    imagePullSecrets: (options.imagePullSecrets ?? []).map((secret) => secret.name),
+    httpsProxy,
+    caConfigMap: options.caConfigMap?.name,
+    ports: [...egressPorts, ...(httpsProxy ? [portOf(httpsProxy)] : [])],
+  };
 }

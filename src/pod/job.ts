@@ -1,5 +1,7 @@
 import type { ApiObject } from 'cdk8s';
 import { jobHash } from './content-hash';
+import { ResolvedJobOptions } from './job-options';
+import { NO_MESH } from './mesh';
 import { ANNOTATION } from './metadata';
 import { addObject, Owner, standardLabels } from './owner';
 
@@ -13,8 +15,7 @@ export interface JobSpec {
   readonly pod: Record<string, unknown>;
   readonly podLabels: Record<string, string>;
   readonly annotations: Record<string, string | undefined>;
-  readonly backoffLimit: number;
-  readonly attempt: number;
+  readonly options: ResolvedJobOptions;
 }
 
 /**
@@ -23,7 +24,7 @@ export interface JobSpec {
  */
 export function addJob(owner: Owner, spec: JobSpec): ApiObject {
   const body = {
-    backoffLimit: spec.backoffLimit,
+    backoffLimit: spec.options.backoffLimit,
     podReplacementPolicy: 'Failed',
     podFailurePolicy: {
       rules: [
@@ -34,9 +35,12 @@ export function addJob(owner: Owner, spec: JobSpec): ApiObject {
     },
     template: {
       metadata: {
-        labels: { ...standardLabels(owner, spec.component), ...spec.podLabels },
-        // The autoscaler would move a download for a few percent of a node.
-        annotations: { 'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false' },
+        labels: { ...standardLabels(owner, spec.component), ...spec.podLabels, ...NO_MESH.labels },
+        annotations: {
+          // The autoscaler would move a download for a few percent of a node.
+          'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+          ...NO_MESH.annotations,
+        },
       },
       spec: { restartPolicy: 'Never', ...spec.pod },
     },
@@ -44,9 +48,9 @@ export function addJob(owner: Owner, spec: JobSpec): ApiObject {
   return addObject(owner, 'Job', {
     apiVersion: 'batch/v1',
     kind: 'Job',
-    name: `${owner.name}-${jobHash(body, spec.attempt)}`,
+    name: `${owner.name}-${jobHash(body, spec.options.attempt)}`,
     component: spec.component,
-    annotations: { [ANNOTATION.attempt]: String(spec.attempt), ...spec.annotations },
+    annotations: { [ANNOTATION.attempt]: String(spec.options.attempt), ...spec.annotations },
     body: { spec: body },
   });
 }

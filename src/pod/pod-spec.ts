@@ -62,6 +62,8 @@ export interface PodSpec {
   readonly containers: ContainerSpec[];
   readonly volumes: Record<string, unknown>[];
   readonly placement: Placement;
+  /** The names of the Secrets by which its images are pulled. @default - none */
+  readonly imagePullSecrets?: string[];
   /** The stores' volumes that it mounts. */
   readonly stores: StoreVolume[];
   readonly more?: Record<string, unknown>;
@@ -72,6 +74,9 @@ export function renderPod(pod: PodSpec): Record<string, unknown> {
   const { nodeSelector, tolerations } = pod.placement;
   return {
     automountServiceAccountToken: false,
+    ...(pod.imagePullSecrets?.length
+      ? { imagePullSecrets: pod.imagePullSecrets.map((name) => ({ name })) }
+      : {}),
     enableServiceLinks: false,
     securityContext: podSecurityContext(),
     ...(nodeSelector && Object.keys(nodeSelector).length ? { nodeSelector } : {}),

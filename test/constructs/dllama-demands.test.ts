@@ -137,7 +137,7 @@ describe('must', () => {
 
   test('4. dial workers by the full name of a pod, which the other workers resolve too', () => {
     for (const worker of flagValues(root.args, '--workers')) {
-      expect(worker).toMatch(/^models-chat-worker(-\d)?-\d\.models-chat-worker\.llm\.svc:9999$/);
+      expect(worker).toMatch(/^models-chat-(worker|slot-\d)-\d\.models-chat-worker\.llm\.svc:9999$/);
     }
   });
 

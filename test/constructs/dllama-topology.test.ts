@@ -1,4 +1,5 @@
 import { Duration, Size } from 'cdk8s';
+import { Secret } from 'cdk8s-plus-28';
 import {
   DllamaChatTemplate,
   DllamaTopologyProps,
@@ -268,7 +269,7 @@ describe('workers that are not like the others', () => {
     const { workers, objects } = slots({ slot: 1, placement: { nodeSelector: { zone: 'b' } } });
     expect(workers.map(({ metadata, spec }) => [metadata.name, spec.replicas])).toEqual([
       ['models-chat-worker', 2],
-      ['models-chat-worker-1', 1],
+      ['models-chat-slot-1', 1],
     ]);
     expect(podSpec(workers[0]).nodeSelector).toBeUndefined();
     expect(podSpec(workers[1]).nodeSelector).toEqual({ zone: 'b' });
@@ -277,19 +278,19 @@ describe('workers that are not like the others', () => {
 
   test('keep their place in the list of the root', () => {
     expect(hosts(slots({ slot: 0 }).root)).toEqual([
-      'models-chat-worker-0-0',
+      'models-chat-slot-0-0',
       'models-chat-worker-0',
       'models-chat-worker-1',
     ]);
     expect(hosts(slots({ slot: 2 }).root)).toEqual([
       'models-chat-worker-0',
       'models-chat-worker-1',
-      'models-chat-worker-2-0',
+      'models-chat-slot-2-0',
     ]);
     expect(hosts(slots({ slot: 2 }, { slot: 0 }).root)).toEqual([
-      'models-chat-worker-0-0',
+      'models-chat-slot-0-0',
       'models-chat-worker-0',
-      'models-chat-worker-2-0',
+      'models-chat-slot-2-0',
     ]);
   });
 
@@ -473,7 +474,8 @@ describe('the front', () => {
       },
     });
     const value = (name: string) => argument(front, name)[0];
-    expect(value('port')).toBe('80');
+    // The port of the Service is not its own: the root has one too, and one under 1024 needs a privilege.
+    expect(value('port')).toBe('8080');
     expect(value('drain-seconds')).toBe('30');
     expect(value('queue')).toBe('4');
     expect(value('queue-seconds')).toBe('60');
@@ -508,6 +510,31 @@ describe('the endpoint', () => {
       ports: [{ name: 'http', port: 9000, targetPort: 'http', protocol: 'TCP', appProtocol: 'http' }],
     });
   });
+});
+
+test.each([80, 9990, 9999])(
+  'a Service at %d leaves the front, the root and the workers where they are',
+  (port) => {
+    const { objects, front, root } = made({ replicaPower: 1, port });
+    expect(front.ports).toEqual([{ name: 'http', containerPort: 8080, protocol: 'TCP' }]);
+    expect(argument(front, 'port')).toEqual(['8080']);
+    expect(flagValues(root.args, '--port')).toEqual(['9990']);
+    expect(the(objects, 'NetworkPolicy', 'models-chat-root').spec.ingress[0].ports).toEqual([
+      { protocol: 'TCP', port: 8080 },
+    ]);
+    expect(violationsOf(objects)).toBe('');
+  },
+);
+
+test('private images are pulled by the Secrets that are named', () => {
+  const chart = plainChart();
+  const { objects } = made({
+    replicaPower: 1,
+    imagePullSecrets: [Secret.fromSecretName(chart, 'pull', 'registry')],
+  });
+  for (const kind of ['Deployment', 'StatefulSet']) {
+    expect(the(objects, kind).spec.template.spec.imagePullSecrets).toEqual([{ name: 'registry' }]);
+  }
 });
 
 describe('who may send requests', () => {

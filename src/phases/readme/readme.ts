@@ -20,6 +20,8 @@ export interface ReadmeOptions {
   readonly kubernetesVersion: string;
   /** The titles of the GitOps tools in use. */
   readonly gitops: readonly string[];
+  /** Files that belong to no pipeline: what the tools are pointed at does not hold them. */
+  readonly others: readonly string[];
 }
 
 /**
@@ -50,7 +52,7 @@ export function renderReadme(all: readonly PipelineView[], options: ReadmeOption
     `## Secrets that must exist\n\n${secrets.table()}`,
     `## Images\n\n${images.table()}`,
     `## Opt-outs from Pod Security \`restricted\`\n\n${optOuts.table()}`,
-    `## How to apply\n\n${applySection(options.gitops)}`,
+    `## How to apply\n\n${applySection(options.gitops)}${othersNote(options.others)}`,
     `## How to run a failed Job again\n\n${rerunSection(options.gitops)}`,
     ...(pipelines.length > DETAILED ? [detailsNote(pipelines.length)] : []),
     ...details,
@@ -65,6 +67,14 @@ function introduction(count: number, { kubernetesVersion, gitops }: ReadmeOption
 ${count} ${count === 1 ? 'pipeline' : 'pipelines'} for Kubernetes ${text(kubernetesVersion)}.${tools}
 
 Made by cdk8s-llm from the same objects as the YAML beside it. Do not edit: the next synth writes it anew.
+`;
+}
+
+function othersNote(others: readonly string[]): string {
+  if (others.length === 0) return '';
+  return `
+**By no tool**: ${others.map(code).join(', ')}. They belong to no pipeline; apply them as you do your other files, before
+the pipelines that need them.
 `;
 }
 

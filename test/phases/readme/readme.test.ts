@@ -6,7 +6,7 @@ import { mermaid, readFlowchart, rows, section } from './markdown-document';
 import { DLLAMA, downloadObjects, labels, qwen, serveObjects } from './sample-objects';
 
 function readme(pipelines: PipelineView[], gitops: string[] = []): string {
-  return renderReadme(pipelines, { kubernetesVersion: '1.31', gitops });
+  return renderReadme(pipelines, { kubernetesVersion: '1.31', gitops, others: [] });
 }
 
 const ONE = readme([qwen()], ['Argo CD', 'Flux', 'kubectl']);
@@ -561,4 +561,12 @@ describe('many pipelines', () => {
     const length = (count: number) => readme(many(count)).split('\n').length;
     expect(length(1000) - length(500)).toBe(500);
   });
+});
+
+test('files that no tool applies are named', () => {
+  const options = { kubernetesVersion: '1.31', gitops: ['kubectl'] };
+  expect(renderReadme([qwen()], { ...options, others: ['extra.k8s.yaml'] })).toContain(
+    '**By no tool**: `extra.k8s.yaml`.',
+  );
+  expect(renderReadme([qwen()], { ...options, others: [] })).not.toContain('By no tool');
 });
