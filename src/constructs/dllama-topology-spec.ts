@@ -22,6 +22,7 @@ import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { NetworkPeer } from '../pod/network-peer';
 import { Owner, ownerOf } from '../pod/owner';
+import { checkPlacement } from '../pod/placement';
 import { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
 import { DllamaTopologyProps } from './dllama-topology-props';
@@ -157,7 +158,7 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
     ),
     rootThreads: threads,
     rootMemory: memory.root,
-    rootPlacement: props.rootPlacement ?? {},
+    rootPlacement: checkPlacement(scope, 'rootPlacement', props.rootPlacement),
     port: checkPort(scope, props.port ?? 8080),
     allowFrom: props.allowFrom ?? [NetworkPeer.sameNamespace()],
     front: resolveFront(scope, props, files.model, maxSeqLen),
@@ -301,6 +302,7 @@ function resolveWorkerSets(
   all: WorkerDefaults,
 ): WorkerSetSpec[] {
   const slots = props.workerSlots ?? [];
+  const placement = checkPlacement(scope, 'workerPlacement', props.workerPlacement);
   const seen = new Set<number>();
   const special = slots.map((slot, index): WorkerSetSpec => {
     const field = `workerSlots[${index}]`;
@@ -319,7 +321,7 @@ function resolveWorkerSets(
       replicas: 1,
       threads,
       memory: slot.memory ?? all.memory.worker!,
-      placement: slot.placement ?? props.workerPlacement ?? {},
+      placement: slot.placement ? checkPlacement(scope, `${field}.placement`, slot.placement) : placement,
       command: all.command({ threads }),
     };
   });
@@ -334,7 +336,7 @@ function resolveWorkerSets(
             replicas: alike,
             threads: all.threads,
             memory: all.memory.worker!,
-            placement: props.workerPlacement ?? {},
+            placement,
             command: all.command({ threads: all.threads }),
           },
         ];

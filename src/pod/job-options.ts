@@ -3,6 +3,7 @@ import type { Construct } from 'constructs';
 import { checkPositiveInteger } from './checks';
 import { InputError, withoutCredentials } from './input-error';
 import { portOf } from './network';
+import { checkPlacement } from './placement';
 import { Placement } from './pod-spec';
 
 /** What every Job can be told. */
@@ -86,7 +87,7 @@ export function resolveJobOptions(
   const wrong = egressPorts.find((port) => !Number.isInteger(port) || port < 1 || port > 65535);
   if (wrong !== undefined) throw new InputError(scope, 'egressPorts', wrong, { allowed: '1 to 65535' });
   return {
-    placement: options.placement ?? {},
+    placement: checkPlacement(scope, 'placement', options.placement),
     backoffLimit: checkPositiveInteger(
       scope,
       'backoffLimit',

@@ -1,6 +1,7 @@
 import { Chart } from 'cdk8s';
 import { IConstruct } from 'constructs';
 import { shortHash } from './content-hash';
+import { isLabelValue } from './labels';
 
 /**
  * Longest base name. What is added to it must stay within 63 characters: a Job's 9 (`-` and hash), a
@@ -20,7 +21,7 @@ export function baseName(scope: IConstruct): string {
 /** The name of the pipeline, or else of the chart, that a construct belongs to: it is the value of a label. */
 export function pipelineName(scope: IConstruct): string {
   const [name] = namePath(scope);
-  return /^[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?$/.test(name) ? name : dnsLabel([name]);
+  return isLabelValue(name) ? name : dnsLabel([name]);
 }
 
 /** Joins names to one RFC 1035 label of at most 40 characters. */
