@@ -1,4 +1,5 @@
 import { ConfigMap, Secret } from 'cdk8s-plus-28';
+import type { KubeObject } from '../../src/validation/kube-object';
 import { JobOptions } from '../../src';
 import { NO_MESH } from '../../src/pod/mesh';
 import { objectsOf, plainChart, the, violationsOf } from '../support/objects';
@@ -6,11 +7,11 @@ import { cache, s3 } from '../support/models';
 import { DllamaConversion } from '../../src/constructs/dllama-conversion';
 
 /** A download and a conversion into S3 with the same options: all programs that reach out. */
-function jobs(options: (chart: ReturnType<typeof plainChart>) => JobOptions = () => ({})) {
+function jobs(options: JobOptions = {}) {
   const chart = plainChart();
   const store = s3(chart);
-  const { artifact } = cache(chart, { store, ...options(chart) });
-  new DllamaConversion(chart, 'q40', { model: artifact, ...options(chart) });
+  const { artifact } = cache(chart, { store, ...options });
+  new DllamaConversion(chart, 'q40', { model: artifact, ...options });
   const objects = objectsOf(chart);
   const of = (component: string) => {
     const job = the(
@@ -23,7 +24,7 @@ function jobs(options: (chart: ReturnType<typeof plainChart>) => JobOptions = ()
   return { chart, objects, download: of('download'), convert: of('convert') };
 }
 
-const egressPorts = (objects: any[]) =>
+const egressPorts = (objects: KubeObject[]) =>
   objects
     .filter((object) => object.kind === 'NetworkPolicy')
     .map((policy) => policy.spec.egress.at(-1).ports.map(({ port }: { port: number }) => port));
@@ -42,17 +43,15 @@ test('a mesh is kept out of every Job: its proxy would keep the pod from ever co
 });
 
 test('images are pulled by the Secrets that are named, and by none unless they are', () => {
-  const { download, convert } = jobs((chart) => ({
-    imagePullSecrets: [
-      (chart.node.tryFindChild('pull') as any) ?? Secret.fromSecretName(chart, 'pull', 'registry'),
-    ],
-  }));
+  const { download, convert } = jobs({
+    imagePullSecrets: [Secret.fromSecretName(plainChart(), 'pull', 'registry')],
+  });
   for (const { pod } of [download, convert]) expect(pod.imagePullSecrets).toEqual([{ name: 'registry' }]);
   expect(jobs().download.pod).not.toHaveProperty('imagePullSecrets');
 });
 
 test('a proxy is told to all that reach out, and its port opened', () => {
-  const made = jobs(() => ({ httpsProxy: 'http://proxy.example.com:3128' }));
+  const made = jobs({ httpsProxy: 'http://proxy.example.com:3128' });
   expect(reachingOut(made)).toHaveLength(3);
   for (const { env } of reachingOut(made)) {
     expect(env).toContainEqual({ name: 'HTTPS_PROXY', value: 'http://proxy.example.com:3128' });
@@ -63,10 +62,9 @@ test('a proxy is told to all that reach out, and its port opened', () => {
 });
 
 test('certificate authorities are mounted and told to Python and pip', () => {
-  const made = jobs((chart) => ({
-    caConfigMap:
-      (chart.node.tryFindChild('ca') as any) ?? ConfigMap.fromConfigMapName(chart, 'ca', 'company-ca'),
-  }));
+  const made = jobs({
+    caConfigMap: ConfigMap.fromConfigMapName(plainChart(), 'ca', 'company-ca'),
+  });
   for (const { env, volumeMounts } of reachingOut(made)) {
     expect(env).toContainEqual({ name: 'SSL_CERT_FILE', value: '/etc/cdk8s-llm/ca/ca.crt' });
     expect(env).toContainEqual({ name: 'PIP_CERT', value: '/etc/cdk8s-llm/ca/ca.crt' });
@@ -82,12 +80,11 @@ test('certificate authorities are mounted and told to Python and pip', () => {
 });
 
 test('further ports are opened, for Services whose pods listen on other ones', () => {
-  for (const ports of egressPorts(jobs(() => ({ egressPorts: [9000] })).objects))
-    expect(ports).toContain(9000);
+  for (const ports of egressPorts(jobs({ egressPorts: [9000] }).objects)) expect(ports).toContain(9000);
 });
 
 test.each<[JobOptions, string]>([
   [{ httpsProxy: 'proxy:3128' }, "'httpsProxy' is 'proxy:3128'; allowed: 'http(s)://host[:port]'"],
   [{ httpsProxy: 'http://me:secret@proxy' }, "'httpsProxy' is 'http://***@proxy'"],
   [{ egressPorts: [0] }, "'egressPorts' is 0; allowed: 1 to 65535"],
-])('%j is refused', (options, message) => expect(() => jobs(() => options)).toThrow(message));
+])('%j is refused', (options, message) => expect(() => jobs(options)).toThrow(message));
