@@ -49,7 +49,7 @@ MAX_HEADERS = 100
 MAX_EXTRA = 1 * MIB  # what a client may send behind its request before it counts as gone
 MAX_UNSENT = 1 * MIB  # how far a client may lag behind its answer before it counts as gone
 FLUSH_SECONDS = 30  # for a client to take the rest of its answer, when the root is already free again
-LINGER_SECONDS = 2  # of silence, from a client that was answered before it had sent everything
+LINGER_SECONDS = 10  # of silence, from a client that was answered before it had sent everything
 BODIES_IN_MEMORY = 4  # times --max-body-mib
 
 # JSON
