@@ -62,7 +62,7 @@ export interface HuggingFaceSourceProps extends HuggingFaceSourceOptions {
 /** An address' revision where the address itself has none. */
 export interface ParsedSourceOptions extends HuggingFaceSourceOptions {
   /**
-   * The full commit id, for an address that does not hold one.
+   * The full commit id, for an address that holds none, or a branch or tag in its place.
    *
    * @default - the one in the address
    */
@@ -98,12 +98,18 @@ export class ModelSource {
    * Reads an address: `hf://org/name@<commit>`, or a repository's web address
    * (`https://huggingface.co/org/name`, with or without `/tree/<commit>`).
    *
-   * @throws when the scheme is unknown, or when neither the address nor the options hold a commit
+   * @throws when the scheme is unknown, when neither the address nor the options hold a full commit id, or when
+   * they hold different ones
    */
   public static parse(address: string, options: ParsedSourceOptions = {}): ModelSource {
     const { revision: given, ...others } = options;
     const { repo, revision, endpoint } = readAddress(address);
-    if (given && revision && given !== revision) {
+    if (
+      given &&
+      revision &&
+      isCommitId(revision) &&
+      !given.toLowerCase().startsWith(revision.toLowerCase())
+    ) {
       throw new InputError('ModelSource.parse', 'revision', given, {
         allowed: `the '${revision}' that is in the address`,
         advice: 'Give the revision in one place.',
@@ -112,7 +118,7 @@ export class ModelSource {
     return new ModelSource(repo, {
       ...others,
       endpoint: others.endpoint ?? endpoint,
-      revision: revision ?? given ?? '',
+      revision: given ?? revision ?? '',
     });
   }
 
@@ -154,12 +160,13 @@ export class ModelSource {
         advice: 'A token is given by tokenSecret.',
       });
     }
-    if (!/^[0-9a-f]{40}$/.test(props.revision ?? '')) {
-      const ref = props.revision || 'main';
+    // The hub and the marker write it in lower case.
+    const revision = typeof props.revision === 'string' ? props.revision.toLowerCase() : '';
+    if (!/^[0-9a-f]{40}$/.test(revision)) {
       throw new InputError(where, 'revision', props.revision || undefined, {
         allowed:
           'a full commit id (40 hexadecimal digits), because a branch or tag can move under a running model',
-        advice: `Resolve it with: git ls-remote ${endpoint}/${repo} ${ref}`,
+        advice: howToResolve(endpoint, repo, props.revision || 'main'),
       });
     }
     for (const field of ['include', 'exclude'] as const) {
@@ -178,15 +185,15 @@ export class ModelSource {
       }
     }
     this.repository = repo;
-    this.revision = props.revision;
+    this.revision = revision;
     this.tokenSecret = props.tokenSecret;
-    this.address = `hf://${repo}@${props.revision}`;
+    this.address = `hf://${repo}@${revision}`;
     const published = PublishedDllamaModel.ofRepository(repo);
     this._published = published;
     this._spec = {
       endpoint,
       repo,
-      revision: props.revision,
+      revision,
       include: props.include ?? (published ? [...published.parts, published.tokenizerFile] : []),
       exclude: props.exclude ?? [],
       join:
@@ -194,6 +201,18 @@ export class ModelSource {
         (published && published.parts.length > 1 ? { [published.modelFile]: published.parts } : {}),
     };
   }
+}
+
+/** Whether a ref is a commit id, whole or shortened, and neither a branch nor a tag. */
+function isCommitId(ref: string): boolean {
+  return /^[0-9a-f]{7,40}$/i.test(ref);
+}
+
+/** By git where it knows the name; it finds no shortened commit id, which the hub does. */
+function howToResolve(endpoint: string, repo: string, ref: string): string {
+  return isCommitId(ref)
+    ? `Take the "sha" of what this prints: curl -s ${endpoint}/api/models/${repo}/revision/${ref}`
+    : `Resolve it with: git ls-remote ${endpoint}/${repo} ${ref}`;
 }
 
 /** @throws when it is none. @internal */

@@ -3,6 +3,7 @@ import { ModelSource, PublishedDllamaModel } from '../../src';
 import { plainChart } from '../support/objects';
 import { COMMIT, OTHER_COMMIT } from '../support/models';
 
+const SHORT_IDS = 'https://huggingface.co/api/models/Qwen/Qwen3-1.7B/revision';
 const LS_REMOTE = 'Resolve it with: git ls-remote https://huggingface.co/Qwen/Qwen3-1.7B';
 
 describe('a repository on Hugging Face', () => {
@@ -21,7 +22,7 @@ describe('a repository on Hugging Face', () => {
     });
   });
 
-  test.each(['main', 'v1.0', COMMIT.slice(0, 12), COMMIT.toUpperCase(), `${COMMIT}0`])(
+  test.each(['main', 'v1.0', 'cafe', `${COMMIT}0`])(
     'the revision %j is refused with the command that resolves it',
     (revision) => {
       expect(() => ModelSource.huggingFace('Qwen/Qwen3-1.7B', { revision })).toThrow(
@@ -32,6 +33,23 @@ describe('a repository on Hugging Face', () => {
       );
     },
   );
+
+  test.each([COMMIT.slice(0, 7), COMMIT.slice(0, 39), COMMIT.slice(0, 12).toUpperCase()])(
+    'the shortened commit id %s is refused with the command that finds the whole one',
+    (revision) => {
+      expect(() => ModelSource.huggingFace('Qwen/Qwen3-1.7B', { revision })).toThrow(
+        `'revision' is '${revision}'; allowed: a full commit id (40 hexadecimal digits), because a branch or tag ` +
+          `can move under a running model. Take the "sha" of what this prints: curl -s ${SHORT_IDS}/${revision}`,
+      );
+    },
+  );
+
+  test('a commit id in upper case is the same commit', () => {
+    const source = ModelSource.huggingFace('Qwen/Qwen3-1.7B', { revision: COMMIT.toUpperCase() });
+    expect(source.revision).toBe(COMMIT);
+    expect(source._spec.revision).toBe(COMMIT);
+    expect(source.address).toBe(`hf://Qwen/Qwen3-1.7B@${COMMIT}`);
+  });
 
   test('no revision is refused with the command that resolves the default branch', () => {
     expect(() => ModelSource.huggingFace('Qwen/Qwen3-1.7B', { revision: '' })).toThrow(`${LS_REMOTE} main`);
@@ -133,6 +151,10 @@ describe('an address', () => {
     'hf://Qwen/Qwen3-1.7B',
     'https://huggingface.co/Qwen/Qwen3-1.7B',
     'https://huggingface.co/Qwen/Qwen3-1.7B/',
+    'https://huggingface.co/Qwen/Qwen3-1.7B/tree/main',
+    'hf://Qwen/Qwen3-1.7B@v1.0',
+    `hf://Qwen/Qwen3-1.7B@${COMMIT.slice(0, 7)}`,
+    `hf://Qwen/Qwen3-1.7B@${COMMIT.toUpperCase()}`,
   ])('%s takes the commit from the option', (address) => {
     expect(ModelSource.parse(address, { revision: COMMIT }).address).toBe(`hf://Qwen/Qwen3-1.7B@${COMMIT}`);
   });
@@ -146,6 +168,16 @@ describe('an address', () => {
     expect(() => ModelSource.parse(`hf://Qwen/Qwen3-1.7B@${COMMIT}`, { revision: OTHER_COMMIT })).toThrow(
       `'revision' is '${OTHER_COMMIT}'; allowed: the '${COMMIT}' that is in the address`,
     );
+    const short = OTHER_COMMIT.slice(0, 7);
+    expect(() => ModelSource.parse(`hf://Qwen/Qwen3-1.7B@${short}`, { revision: COMMIT })).toThrow(
+      `'revision' is '${COMMIT}'; allowed: the '${short}' that is in the address`,
+    );
+  });
+
+  test('with a branch is refused beside an option that is none either', () => {
+    expect(() => ModelSource.parse('hf://Qwen/Qwen3-1.7B@main', { revision: 'v2' })).toThrow(
+      `${LS_REMOTE} v2`,
+    );
   });
 
   test.each(['hf://Qwen/Qwen3-1.7B', 'https://huggingface.co/Qwen/Qwen3-1.7B'])(
@@ -158,8 +190,7 @@ describe('an address', () => {
   test.each([
     ['hf://Qwen/Qwen3-1.7B@main', 'main'],
     ['https://huggingface.co/Qwen/Qwen3-1.7B/tree/v2', 'v2'],
-    [`hf://Qwen/Qwen3-1.7B@${COMMIT.slice(0, 7)}`, COMMIT.slice(0, 7)],
-  ])('%s with a branch, a tag or a short commit is refused', (address, ref) => {
+  ])('%s with a branch or a tag is refused', (address, ref) => {
     expect(() => ModelSource.parse(address)).toThrow(`${LS_REMOTE} ${ref}`);
   });
 
