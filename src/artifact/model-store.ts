@@ -122,6 +122,9 @@ export interface S3StoreProps {
   readonly csi?: S3CsiProps;
 }
 
+/** The S3 stores that pods of an app mount, by pipeline, namespace, bucket and prefix. */
+const s3Stores = new WeakMap<IConstruct, Map<string, ModelStore>>();
+
 /** The mode that every cluster has. The literal spares every program the import of cdk8s-plus. */
 const READ_WRITE_ONCE = 'ReadWriteOnce' as PersistentVolumeAccessMode;
 
@@ -180,6 +183,10 @@ export class ModelStore {
 
   /**
    * An S3 bucket: artifacts are streamed into it without touching a disk, and read through a CSI volume.
+   *
+   * Make one store for one bucket and prefix, and give it to all that use it. A volume is made for each pipeline
+   * and namespace that reads it, always with the handle `bucket/prefix`; some CSI drivers mount volumes of one
+   * handle only once on a node.
    *
    * @throws when the endpoint is no web address or the bucket no bucket name
    */
@@ -248,10 +255,28 @@ export class ModelStore {
         advice: 'A claim cannot be mounted from another namespace: make a store for each namespace.',
       });
     }
+    this.checkOnlyOne(user);
     const volume =
       this._spec.kind === 'claim' ? claimVolume(user, this._spec) : s3Volume(user, this._spec.s3);
     volumes.set(user.namespace, volume);
     return volume;
+  }
+
+  /** Two stores of one bucket and prefix would both make the volume by which it is read. */
+  private checkOnlyOne(user: Owner): void {
+    if (this._spec.kind !== 's3') return;
+    const { bucket, prefix } = this._spec.s3;
+    const { root } = user.scope.node;
+    const stores = s3Stores.get(root) ?? new Map<string, ModelStore>();
+    s3Stores.set(root, stores);
+    const place = [user.pipeline, user.namespace, bucket, prefix].join('\0');
+    if (stores.has(place)) {
+      throw new InputError(user.scope, 'store', `a second ModelStore.s3 of ${bucket}/${prefix ?? ''}`, {
+        allowed: 'one store for a bucket and prefix',
+        advice: 'Use one ModelStore object for both.',
+      });
+    }
+    stores.set(place, this);
   }
 
   /**
@@ -286,7 +311,16 @@ function checkClaimName(where: string, name: string): void {
   }
 }
 
+const ACCESS_MODES = ['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod'];
+
 function checkAccessModes(modes: string[]): void {
+  const unknown = modes.find((mode) => !ACCESS_MODES.includes(mode));
+  if (unknown !== undefined) {
+    throw new InputError('ModelStore', 'accessModes', modes, {
+      allowed: 'ReadWriteOnce, ReadOnlyMany, ReadWriteMany',
+      advice: `There is no mode '${unknown}'.`,
+    });
+  }
   if (modes.length === 0 || modes.includes('ReadWriteOncePod')) {
     throw new InputError('ModelStore', 'accessModes', modes, {
       allowed: 'ReadWriteOnce, ReadWriteMany, or both ReadOnlyMany and one of them',

@@ -81,6 +81,15 @@ describe('a new claim', () => {
     },
   );
 
+  test.each(['RWX', 'readWriteMany', ''])('with the mode %j is refused with those that exist', (mode) => {
+    const message =
+      `ModelStore: 'accessModes' is ["ReadWriteOnce","${mode}"]; allowed: ReadWriteOnce, ReadOnlyMany, ` +
+      `ReadWriteMany. There is no mode '${mode}'.`;
+    const accessModes = ['ReadWriteOnce', mode] as PersistentVolumeAccessMode[];
+    expect(() => claim({ accessModes })).toThrow(message);
+    expect(() => ModelStore.existingClaim('models', { accessModes })).toThrow(message);
+  });
+
   test('cannot hold nothing', () => {
     expect(() => claim({ size: Size.gibibytes(0) })).toThrow("ModelStore.claim: 'size' is '0Ki'");
   });

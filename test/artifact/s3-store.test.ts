@@ -1,8 +1,9 @@
 import { Size } from 'cdk8s';
 import { PersistentVolumeAccessMode, PersistentVolumeReclaimPolicy } from 'cdk8s-plus-28';
+import { Construct } from 'constructs';
 import { PhasedApp, S3CsiProps, S3StoreProps } from '../../src';
 import { argument, container, objectsOf, ofKind, plainChart, podSpec, texts, the } from '../support/objects';
-import { cache, claim, conversion, s3, tinyFacts } from '../support/models';
+import { cache, claim, conversion, s3, source, tinyFacts } from '../support/models';
 
 /** The volume and claim by which a conversion reads a bucket. */
 function volumeAndClaim(props: Partial<S3StoreProps> = {}) {
@@ -238,6 +239,39 @@ describe('a bucket as the target of a download', () => {
   test('has the region that S3 servers take when they know none', () => {
     const { objects: others } = volumeAndClaim();
     expect(argument(container(the(others, 'Job', /weights/), 'fetch'), 's3-region')).toEqual(['us-east-1']);
+  });
+});
+
+describe('two stores of one bucket', () => {
+  test('and prefix are refused in one pipeline: both would make its volume', () => {
+    const chart = plainChart();
+    const [first, second] = ['one', 'two'].map((id) => {
+      const store = s3(new Construct(chart, id), { bucket: 'models', prefix: 'llm' });
+      return cache(chart, { store, source: source(`org/${id}`) }, `of-${id}`).artifact;
+    });
+    conversion(chart, { model: first, store: claim() }, 'first');
+    expect(() => conversion(chart, { model: second, store: claim() }, 'second')).toThrow(
+      "models/second: 'store' is 'a second ModelStore.s3 of models/llm'; allowed: one store for a bucket and " +
+        'prefix. Use one ModelStore object for both.',
+    );
+  });
+
+  test('are two where the prefix, the pipeline or the app is another', () => {
+    const app = new PhasedApp();
+    const other = new PhasedApp();
+    const pipelines = [
+      app.pipeline('a', { namespace: 'llm' }),
+      app.pipeline('b', { namespace: 'llm' }),
+      other.pipeline('a', { namespace: 'llm' }),
+    ];
+    for (const pipeline of pipelines) {
+      for (const prefix of ['one', 'two']) {
+        const store = s3(new Construct(pipeline, prefix), { prefix });
+        const model = cache(pipeline.download, { store, facts: tinyFacts() }, prefix).artifact;
+        conversion(pipeline.convert, { model }, prefix);
+      }
+      expect(ofKind(objectsOf(pipeline.convert), 'PersistentVolume')).toHaveLength(2);
+    }
   });
 });
 
