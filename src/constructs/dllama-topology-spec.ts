@@ -25,6 +25,7 @@ import { Owner, ownerOf } from '../pod/owner';
 import { checkPlacement } from '../pod/placement';
 import { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
+import { secretNames } from '../pod/secret-env';
 import { DllamaTopologyProps } from './dllama-topology-props';
 
 /** Where dllama-api listens: at 127.0.0.1 only, so that nothing but the front can reach it. */
@@ -133,7 +134,7 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
     model,
     volume: model._volume(owner),
     image,
-    imagePullSecrets: (props.imagePullSecrets ?? []).map((secret) => secret.name),
+    imagePullSecrets: secretNames(scope, 'imagePullSecrets', props.imagePullSecrets),
     workers,
     workerSets,
     workerService,

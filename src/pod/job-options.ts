@@ -5,6 +5,7 @@ import { InputError, withoutCredentials } from './input-error';
 import { portOf } from './network';
 import { checkPlacement } from './placement';
 import { Placement } from './pod-spec';
+import { secretNames } from './secret-env';
 
 /** What every Job can be told. */
 export interface JobOptions {
@@ -95,7 +96,7 @@ export function resolveJobOptions(
       0,
     ),
     attempt: checkPositiveInteger(scope, 'attempt', options.attempt ?? 1),
-    imagePullSecrets: (options.imagePullSecrets ?? []).map((secret) => secret.name),
+    imagePullSecrets: secretNames(scope, 'imagePullSecrets', options.imagePullSecrets),
     httpsProxy,
     caConfigMap: options.caConfigMap?.name,
     ports: [...egressPorts, ...(httpsProxy ? [portOf(httpsProxy)] : [])],

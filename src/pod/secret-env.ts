@@ -1,4 +1,5 @@
 import type { ISecret } from 'cdk8s-plus-28';
+import type { IConstruct } from 'constructs';
 import { checkKind } from './checks';
 
 /** An environment variable whose value is in a Secret, and never in the YAML. */
@@ -7,9 +8,14 @@ export function secretEnv(name: string, secret: string, key: string): Record<str
 }
 
 /** @throws when it is no Secret but, for instance, the name of one */
-export function checkSecret(where: string, field: string, secret: ISecret): ISecret {
+export function checkSecret(where: IConstruct | string, field: string, secret: ISecret): ISecret {
   return checkKind(where, field, secret, ({ name }) => typeof name === 'string' && name !== '', {
     allowed: 'a Secret of cdk8s-plus',
     advice: "Name one that exists: Secret.fromSecretName(scope, 'id', 'its-name').",
   });
+}
+
+/** @throws when one of them is no Secret */
+export function secretNames(scope: IConstruct, field: string, secrets: ISecret[] = []): string[] {
+  return secrets.map((secret, index) => checkSecret(scope, `${field}[${index}]`, secret).name);
 }

@@ -1,6 +1,6 @@
 import { PhasedApp, DllamaConversion, DllamaTopology, ModelCache, ModelSource } from '../../src';
 import { plainChart } from '../support/objects';
-import { cache, claim, COMMIT, conversion, DLLAMA_IMAGE, s3, source } from '../support/models';
+import { cache, claim, COMMIT, conversion, DLLAMA_IMAGE, s3, source, topology } from '../support/models';
 
 // What a type checker would stop, a program without one may do. `never` is taken for any type.
 const nothing = undefined as never;
@@ -85,6 +85,14 @@ describe('a Secret', () => {
       );
     },
   );
+
+  test.each(secrets)('that pulls images is not %s', (_, secret, given) => {
+    const imagePullSecrets = [{ name: 'registry' }, secret] as never;
+    const message = `'imagePullSecrets[1]' is ${given}; ${allowed}`;
+    expect(() => cache(plainChart(), { imagePullSecrets })).toThrow(`models/weights: ${message}`);
+    expect(() => conversion(plainChart(), { imagePullSecrets })).toThrow(`models/q40: ${message}`);
+    expect(() => topology(plainChart(), { imagePullSecrets })).toThrow(`models/chat: ${message}`);
+  });
 
   test('that was given as its text is not repeated by the error', () => {
     expect(() =>
