@@ -1,6 +1,6 @@
 import type { IConfigMap, ISecret } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
-import { checkPositiveInteger } from './checks';
+import { checkKind, checkPositiveInteger } from './checks';
 import { InputError, withoutCredentials } from './input-error';
 import { portOf } from './network';
 import { checkPlacement } from './placement';
@@ -74,6 +74,14 @@ export interface ResolvedJobOptions {
   readonly ports: number[];
 }
 
+/** A ConfigMap's name in its place would be taken for none. */
+function checkConfigMap(scope: Construct, configMap: IConfigMap): IConfigMap {
+  return checkKind(scope, 'caConfigMap', configMap, ({ name }) => typeof name === 'string' && name !== '', {
+    allowed: 'a ConfigMap of cdk8s-plus',
+    advice: "Name one that exists: ConfigMap.fromConfigMapName(scope, 'id', 'its-name').",
+  });
+}
+
 export function resolveJobOptions(
   scope: Construct,
   options: JobOptions,
@@ -98,7 +106,7 @@ export function resolveJobOptions(
     attempt: checkPositiveInteger(scope, 'attempt', options.attempt ?? 1),
     imagePullSecrets: secretNames(scope, 'imagePullSecrets', options.imagePullSecrets),
     httpsProxy,
-    caConfigMap: options.caConfigMap?.name,
+    caConfigMap: options.caConfigMap && checkConfigMap(scope, options.caConfigMap).name,
     ports: [...egressPorts, ...(httpsProxy ? [portOf(httpsProxy)] : [])],
   };
 }

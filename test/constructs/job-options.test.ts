@@ -86,5 +86,6 @@ test('further ports are opened, for Services whose pods listen on other ones', (
 test.each<[JobOptions, string]>([
   [{ httpsProxy: 'proxy:3128' }, "'httpsProxy' is 'proxy:3128'; allowed: 'http(s)://host[:port]'"],
   [{ httpsProxy: 'http://me:secret@proxy' }, "'httpsProxy' is 'http://***@proxy'"],
+  [{ caConfigMap: 'ca' as never }, "'caConfigMap' is "],
   [{ egressPorts: [0] }, "'egressPorts' is 0; allowed: 1 to 65535"],
 ])('%j is refused', (options, message) => expect(() => jobs(options)).toThrow(message));
