@@ -268,5 +268,6 @@ it('takes memory by threads, not by the size of a tensor', async () => {
   expect(code).toBe(0);
   const mebibytes = Number(/converted .* (\d+) MiB of memory/.exec(stdout)?.[1]);
   expect(mebibytes).toBeGreaterThan(10);
-  expect(mebibytes).toBeLessThan(200);
+  // The tensor itself may be mapped as a whole (150); a copy of it as float32 would be 300 more.
+  expect(mebibytes).toBeLessThan(400);
 });
