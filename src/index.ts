@@ -6,12 +6,10 @@ export {
   S3CsiProps,
   S3StoreProps,
 } from './artifact/model-store';
-export {
-  HuggingFaceSourceOptions,
-  HuggingFaceSourceProps,
-  ModelSource,
-  ParsedSourceOptions,
-} from './artifact/model-source';
+export * from './artifact/format';
+export { ModelSource, ParsedSourceOptions } from './artifact/model-source';
+export { HuggingFaceSourceOptions, HuggingFaceSourceProps } from './artifact/sources/hugging-face';
+export { SourceProof } from './artifact/sources/source-spec';
 export * from './constructs/dllama-conversion';
 export { DllamaConverter, UpstreamConverterProps } from './constructs/dllama-converter';
 export * from './constructs/dllama-topology';

@@ -4,15 +4,8 @@ import type { IConstruct } from 'constructs';
 import { checkKind } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { Owner } from '../pod/owner';
+import { ArtifactFormat } from './format';
 import { ModelStore, StoreVolume } from './model-store';
-
-/** How the files of an artifact are to be read. */
-export enum ArtifactFormat {
-  /** As on Hugging Face: config.json, tokenizer files, weights in safetensors. */
-  HUGGING_FACE = 'huggingface',
-  /** distributed-llama: one `.m` and one `.t` file. */
-  DLLAMA = 'dllama',
-}
 
 /** Where an artifact's bytes come from, for the people who answer for them. */
 export interface Provenance {

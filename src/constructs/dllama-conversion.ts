@@ -1,7 +1,8 @@
 import { Size } from 'cdk8s';
 import { Construct } from 'constructs';
 import { artifactAnnotations, consumerAnnotations } from '../artifact/annotations';
-import { Artifact, ArtifactFormat, checkArtifact } from '../artifact/artifact';
+import { Artifact, checkArtifact } from '../artifact/artifact';
+import { ArtifactFormat } from '../artifact/format';
 import { derivedKey } from '../artifact/key';
 import { checkStore, isSingleNode, ModelStore, S3StoreProps, StoreVolume } from '../artifact/model-store';
 import { s3Args, s3Env, s3SecretPurpose } from '../artifact/s3-access';

@@ -1,12 +1,12 @@
 import { Size } from 'cdk8s';
 import { Construct } from 'constructs';
 import { artifactAnnotations } from '../artifact/annotations';
-import { Artifact, ArtifactFormat } from '../artifact/artifact';
+import { Artifact } from '../artifact/artifact';
 import { sourceKey } from '../artifact/key';
-import { checkSource, HuggingFaceSpec, ModelSource, TOKEN_KEY } from '../artifact/model-source';
+import { checkSource, ModelSource } from '../artifact/model-source';
 import { checkStore, ModelStore, S3StoreProps, StoreVolume } from '../artifact/model-store';
 import { s3Args, s3Env, s3SecretPurpose } from '../artifact/s3-access';
-import { knownFacts } from '../engines/known-models';
+import type { ProgramFetch, SourceSpec } from '../artifact/sources/source-spec';
 import { ModelFacts } from '../engines/model-facts';
 import { Phase } from '../phases/phase';
 import { ARTIFACT_PROGRAM, artifactFolder, python } from '../pod/guard';
@@ -120,8 +120,7 @@ const LEAST_CHUNK = 8 * MIB;
 interface ModelCacheSpec {
   readonly owner: Owner;
   readonly artifact: Artifact;
-  readonly source: HuggingFaceSpec;
-  readonly tokenSecret?: string;
+  readonly fetch: ProgramFetch;
   readonly s3?: S3StoreProps;
   /** The volume that the Job writes to; an S3 bucket is written to without one. */
   readonly volume?: StoreVolume;
@@ -135,8 +134,7 @@ interface ModelCacheSpec {
 function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCacheSpec {
   const owner = ownerOf(scope, 'model-cache', Phase.DOWNLOAD, [Phase.DOWNLOAD, Phase.TUNE, Phase.CONVERT]);
   const source = checkSource(scope, props.source)._spec;
-  const published = props.source._published;
-  const facts = props.facts ?? published?.facts ?? knownFacts(source.repo);
+  const facts = props.facts ?? source.facts;
   const concurrency = checkPositiveInteger(scope, 'concurrency', props.concurrency ?? 8);
   const { memory, chunk } = memoryAndChunk(scope, props, concurrency);
   const store = checkStore(scope, props.store)._spec;
@@ -145,23 +143,22 @@ function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCache
     artifact: Artifact._of({
       store: props.store,
       namespace: owner.namespace,
-      name: source.repo.toLowerCase().replace('/', '--'),
+      name: source.name,
       key: sourceKey(source),
-      format: published ? ArtifactFormat.DLLAMA : ArtifactFormat.HUGGING_FACE,
+      format: source.format,
       provenance: {
-        source: props.source.address,
-        repository: source.repo,
+        source: source.address,
+        repository: source.repository,
         revision: source.revision,
         licence: props.licence,
       },
       facts,
-      bytes: published ? published.modelBytes : takesWeights(source) ? facts?.sourceBytes : undefined,
-      modelFile: published?.modelFile,
-      tokenizerFile: published?.tokenizerFile,
-      weights: published?.weights,
+      bytes: source.bytes ?? (source.allWeights ? facts?.sourceBytes : undefined),
+      modelFile: source.modelFile,
+      tokenizerFile: source.tokenizerFile,
+      weights: source.weights,
     }),
-    source,
-    tokenSecret: props.source.tokenSecret?.name,
+    fetch: programFetch(source),
     s3: store.kind === 's3' ? store.s3 : undefined,
     volume: store.kind === 'claim' ? props.store._volume(owner) : undefined,
     image: checkImage(scope, 'image', props.image ?? PYTHON_IMAGE),
@@ -172,13 +169,9 @@ function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCache
   };
 }
 
-/** Whether all weights are among the files, as far as the patterns tell: the size known is that of all. */
-function takesWeights({ include, exclude }: HuggingFaceSpec): boolean {
-  const names = (pattern: string) => pattern.includes('safetensors');
-  return (
-    (include.length === 0 || include.some((pattern) => pattern === '*' || names(pattern))) &&
-    !exclude.some(names)
-  );
+function programFetch(source: SourceSpec): ProgramFetch {
+  if (source.fetch.by !== 'program') throw new Error(`a source that is fetched by ${source.fetch.by}`);
+  return source.fetch;
 }
 
 /** Koldun's rule: as large a range as an eighth of the memory gives each worker, between 8 MiB and the cap. */
@@ -200,7 +193,7 @@ function memoryAndChunk(scope: Construct, props: ModelCacheProps, concurrency: n
 }
 
 function renderModelCache(spec: ModelCacheSpec): void {
-  const { owner, artifact, source, volume, s3, options } = spec;
+  const { owner, artifact, fetch, volume, s3, options } = spec;
   const programs = new Programs(owner, [ARTIFACT_PROGRAM]);
   addJob(owner, {
     component: 'download',
@@ -221,7 +214,7 @@ function renderModelCache(spec: ModelCacheSpec): void {
           command: [...python(ARTIFACT_PROGRAM), 'fetch'],
           args: fetchArgs(spec),
           env: [
-            ...(spec.tokenSecret ? [secretEnv('HF_TOKEN', spec.tokenSecret, TOKEN_KEY)] : []),
+            ...fetch.secrets.map(({ env, secret, key }) => secretEnv(env, secret, key)),
             ...(s3 ? s3Env(s3) : []),
             ...outsideEnv(options),
           ],
@@ -239,7 +232,12 @@ function renderModelCache(spec: ModelCacheSpec): void {
     egress: [
       {
         ports: [
-          ...new Set([443, portOf(source.endpoint), ...(s3 ? [portOf(s3.endpoint)] : []), ...options.ports]),
+          ...new Set([
+            443,
+            ...fetch.endpoints.map(({ url }) => portOf(url)),
+            ...(s3 ? [portOf(s3.endpoint)] : []),
+            ...options.ports,
+          ]),
         ],
       },
     ],
@@ -248,14 +246,10 @@ function renderModelCache(spec: ModelCacheSpec): void {
   programs.add();
 }
 
-function fetchArgs({ source, artifact, s3, concurrency, chunkMib }: ModelCacheSpec): string[] {
+function fetchArgs({ fetch, artifact, s3, concurrency, chunkMib }: ModelCacheSpec): string[] {
   return [
-    `--endpoint=${source.endpoint}`,
-    `--repo=${source.repo}`,
-    `--revision=${source.revision}`,
-    ...source.include.map((pattern) => `--include=${pattern}`),
-    ...source.exclude.map((pattern) => `--exclude=${pattern}`),
-    ...Object.entries(source.join).map(([whole, parts]) => `--join=${whole}=${parts.join(',')}`),
+    ...fetch.endpoints.map(({ flag, url }) => `${flag}=${url}`),
+    ...fetch.args,
     `--key=${artifact.key}`,
     ...(s3 ? s3Args(s3, artifact.path) : [`--dir=${artifactFolder(artifact)}`]),
     `--workers=${concurrency}`,
@@ -263,11 +257,9 @@ function fetchArgs({ source, artifact, s3, concurrency, chunkMib }: ModelCacheSp
   ];
 }
 
-function secretPurposes({ source, tokenSecret, s3 }: ModelCacheSpec): string | undefined {
+function secretPurposes({ fetch, s3 }: ModelCacheSpec): string | undefined {
   const lines = [
-    ...(tokenSecret
-      ? [`${tokenSecret}/${TOKEN_KEY}=access token for ${source.endpoint}/${source.repo}`]
-      : []),
+    ...fetch.secrets.map(({ secret, key, purpose }) => `${secret}/${key}=${purpose}`),
     ...(s3 ? [s3SecretPurpose(s3)] : []),
   ];
   return lines.length ? lines.join('\n') : undefined;

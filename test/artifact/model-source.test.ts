@@ -1,7 +1,22 @@
 import { Secret } from 'cdk8s-plus-28';
-import { ModelSource, PublishedDllamaModel } from '../../src';
+import { ModelSource, PublishedDllamaModel, SourceProof } from '../../src';
+import type { ProgramFetch } from '../../src/artifact/sources/source-spec';
 import { plainChart } from '../support/objects';
 import { COMMIT, OTHER_COMMIT } from '../support/models';
+
+/** What the Job is told, as far as these tests look at it. */
+function asked({ _spec }: ModelSource) {
+  const fetch = _spec.fetch as ProgramFetch;
+  const all = (flag: string) =>
+    fetch.args.filter((arg) => arg.startsWith(`${flag}=`)).map((arg) => arg.slice(flag.length + 1));
+  return {
+    endpoint: fetch.endpoints[0].url,
+    include: all('--include'),
+    exclude: all('--exclude'),
+    join: _spec.identity.join,
+    secrets: fetch.secrets,
+  };
+}
 
 const SHORT_IDS = 'https://huggingface.co/api/models/Qwen/Qwen3-1.7B/revision';
 const LS_REMOTE = 'Resolve it with: git ls-remote https://huggingface.co/Qwen/Qwen3-1.7B';
@@ -12,13 +27,13 @@ describe('a repository on Hugging Face', () => {
     expect(source.repository).toBe('Qwen/Qwen3-1.7B');
     expect(source.revision).toBe(COMMIT);
     expect(source.address).toBe(`hf://Qwen/Qwen3-1.7B@${COMMIT}`);
-    expect(source._spec).toEqual({
+    expect(source.proof).toBe(SourceProof.CONTENT);
+    expect(asked(source)).toEqual({
       endpoint: 'https://huggingface.co',
-      repo: 'Qwen/Qwen3-1.7B',
-      revision: COMMIT,
       include: [],
       exclude: [],
       join: {},
+      secrets: [],
     });
   });
 
@@ -47,7 +62,7 @@ describe('a repository on Hugging Face', () => {
   test('a commit id in upper case is the same commit', () => {
     const source = ModelSource.huggingFace('Qwen/Qwen3-1.7B', { revision: COMMIT.toUpperCase() });
     expect(source.revision).toBe(COMMIT);
-    expect(source._spec.revision).toBe(COMMIT);
+    expect(source._spec.identity.revision).toBe(COMMIT);
     expect(source.address).toBe(`hf://Qwen/Qwen3-1.7B@${COMMIT}`);
   });
 
@@ -72,13 +87,15 @@ describe('a repository on Hugging Face', () => {
   );
 
   test('with patterns of files', () => {
-    const { _spec } = ModelSource.huggingFace('Qwen/Qwen3-1.7B', {
-      revision: COMMIT,
-      include: ['*.safetensors', '*.json'],
-      exclude: ['original/'],
-    });
-    expect(_spec.include).toEqual(['*.safetensors', '*.json']);
-    expect(_spec.exclude).toEqual(['original/']);
+    const given = asked(
+      ModelSource.huggingFace('Qwen/Qwen3-1.7B', {
+        revision: COMMIT,
+        include: ['*.safetensors', '*.json'],
+        exclude: ['original/'],
+      }),
+    );
+    expect(given.include).toEqual(['*.safetensors', '*.json']);
+    expect(given.exclude).toEqual(['original/']);
   });
 
   test.each(['include', 'exclude'])('an empty pattern in %s is refused', (field) => {
@@ -89,7 +106,7 @@ describe('a repository on Hugging Face', () => {
 
   test('with files that are joined', () => {
     const join = { 'model.bin': ['parts/aa', 'parts/ab'] };
-    expect(ModelSource.huggingFace('a/b', { revision: COMMIT, join })._spec.join).toEqual(join);
+    expect(asked(ModelSource.huggingFace('a/b', { revision: COMMIT, join })).join).toEqual(join);
   });
 
   test.each([
@@ -107,7 +124,7 @@ describe('a repository on Hugging Face', () => {
 
   test('from a mirror, with or without a slash at its end', () => {
     const endpoint = (given: string) =>
-      ModelSource.huggingFace('a/b', { revision: COMMIT, endpoint: given })._spec.endpoint;
+      asked(ModelSource.huggingFace('a/b', { revision: COMMIT, endpoint: given })).endpoint;
     expect(endpoint('http://hub.internal:8080/')).toBe('http://hub.internal:8080');
     expect(endpoint('https://hub.internal/hf')).toBe('https://hub.internal/hf');
   });
@@ -127,11 +144,36 @@ describe('a repository on Hugging Face', () => {
     );
   });
 
+  test('that is a dataset has an address and a key of its own', () => {
+    const data = ModelSource.huggingFace('org/name', { revision: COMMIT, dataset: true });
+    expect(data.address).toBe(`hf://datasets/org/name@${COMMIT}`);
+    expect((data._spec.fetch as ProgramFetch).args).toContain('--repo-type=dataset');
+    expect(data._spec.name).toBe('datasets--org--name');
+    expect(data._spec.identity).not.toEqual(
+      ModelSource.huggingFace('org/name', { revision: COMMIT })._spec.identity,
+    );
+    expect(() => ModelSource.huggingFace('org/name', { revision: 'main', dataset: true })).toThrow(
+      'git ls-remote https://huggingface.co/datasets/org/name main',
+    );
+    for (const address of [data.address, `https://huggingface.co/datasets/org/name/tree/${COMMIT}`]) {
+      expect(ModelSource.parse(address)._spec).toEqual({
+        ...data._spec,
+        fetch: ModelSource.parse(address)._spec.fetch,
+      });
+      expect(ModelSource.parse(address).address).toBe(data.address);
+    }
+  });
+
   test('with a token, by reference', () => {
     const secret = Secret.fromSecretName(plainChart(), 'token', 'hf-token');
-    expect(ModelSource.huggingFace('a/b', { revision: COMMIT, tokenSecret: secret }).tokenSecret?.name).toBe(
-      'hf-token',
-    );
+    expect(asked(ModelSource.huggingFace('a/b', { revision: COMMIT, tokenSecret: secret })).secrets).toEqual([
+      {
+        env: 'HF_TOKEN',
+        secret: 'hf-token',
+        key: 'token',
+        purpose: 'access token for https://huggingface.co/a/b',
+      },
+    ]);
   });
 });
 
@@ -144,7 +186,7 @@ describe('an address', () => {
   ])('%s holds its commit', (address) => {
     const source = ModelSource.parse(address);
     expect(source.address).toBe(`hf://Qwen/Qwen3-1.7B@${COMMIT}`);
-    expect(source._spec.endpoint).toBe('https://huggingface.co');
+    expect(asked(source).endpoint).toBe('https://huggingface.co');
   });
 
   test.each([
@@ -195,24 +237,26 @@ describe('an address', () => {
   });
 
   test('of a mirror is fetched from the mirror', () => {
-    const { _spec } = ModelSource.parse(`https://hub.example.com/Qwen/Qwen3-1.7B/tree/${COMMIT}`);
-    expect(_spec.endpoint).toBe('https://hub.example.com');
+    const given = asked(ModelSource.parse(`https://hub.example.com/Qwen/Qwen3-1.7B/tree/${COMMIT}`));
+    expect(given.endpoint).toBe('https://hub.example.com');
   });
 
   test('of a mirror is fetched from the endpoint that the option names', () => {
     const address = `https://huggingface.co/Qwen/Qwen3-1.7B/tree/${COMMIT}`;
-    expect(ModelSource.parse(address, { endpoint: 'http://cache:80' })._spec.endpoint).toBe(
+    expect(asked(ModelSource.parse(address, { endpoint: 'http://cache:80' })).endpoint).toBe(
       'http://cache:80',
     );
     expect(
-      ModelSource.parse(address.replace('huggingface.co', 'hub.example.com'), { endpoint: undefined })._spec
+      asked(ModelSource.parse(address.replace('huggingface.co', 'hub.example.com'), { endpoint: undefined }))
         .endpoint,
     ).toBe('https://hub.example.com');
   });
 
   test('takes the other options too', () => {
-    const { _spec } = ModelSource.parse(`hf://a/b@${COMMIT}`, { include: ['*.json'], exclude: ['x.json'] });
-    expect([_spec.include, _spec.exclude]).toEqual([['*.json'], ['x.json']]);
+    const given = asked(
+      ModelSource.parse(`hf://a/b@${COMMIT}`, { include: ['*.json'], exclude: ['x.json'] }),
+    );
+    expect([given.include, given.exclude]).toEqual([['*.json'], ['x.json']]);
   });
 
   test.each([
@@ -222,7 +266,6 @@ describe('an address', () => {
     'Qwen/Qwen3-1.7B',
     'https://huggingface.co/Qwen',
     `https://huggingface.co/Qwen/Qwen3-1.7B/resolve/${COMMIT}/config.json`,
-    `https://huggingface.co/datasets/org/name/tree/${COMMIT}`,
     'https://huggingface.co/Qwen/Qwen3-1.7B?library=transformers',
     'hf://',
     '',
@@ -236,22 +279,24 @@ describe('an address', () => {
 describe('a repository that distributed-llama can read as it is', () => {
   test('gives the model and the tokenizer alone', () => {
     const published = PublishedDllamaModel.QWEN3_1_7B_Q40;
-    const { _spec } = ModelSource.huggingFace(published.repository, { revision: COMMIT });
-    expect(_spec.include).toEqual([published.modelFile, published.tokenizerFile]);
-    expect(_spec.join).toEqual({});
+    const given = asked(ModelSource.huggingFace(published.repository, { revision: COMMIT }));
+    expect(given.include).toEqual([published.modelFile, published.tokenizerFile]);
+    expect(given.join).toEqual({});
   });
 
   test('gives its parts, joined in order', () => {
     const published = PublishedDllamaModel.QWEN3_14B_Q40;
-    const { _spec } = ModelSource.huggingFace(published.repository, { revision: COMMIT });
+    const given = asked(ModelSource.huggingFace(published.repository, { revision: COMMIT }));
     expect(published.parts.length).toBe(2);
-    expect(_spec.include).toEqual([...published.parts, published.tokenizerFile]);
-    expect(_spec.join).toEqual({ [published.modelFile]: published.parts });
+    expect(given.include).toEqual([...published.parts, published.tokenizerFile]);
+    expect(given.join).toEqual({ [published.modelFile]: published.parts });
   });
 
   test('obeys the user who wants other files', () => {
     const { repository } = PublishedDllamaModel.QWEN3_14B_Q40;
-    const { _spec } = ModelSource.huggingFace(repository, { revision: COMMIT, include: ['*.md'], join: {} });
-    expect([_spec.include, _spec.join]).toEqual([['*.md'], {}]);
+    const given = asked(
+      ModelSource.huggingFace(repository, { revision: COMMIT, include: ['*.md'], join: {} }),
+    );
+    expect([given.include, given.join]).toEqual([['*.md'], {}]);
   });
 });

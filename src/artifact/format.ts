@@ -1,0 +1,9 @@
+/** How the files of an artifact are to be read. */
+export enum ArtifactFormat {
+  /** As on Hugging Face: config.json, tokenizer files, weights in safetensors. */
+  HUGGING_FACE = 'huggingface',
+  /** distributed-llama: one `.m` and one `.t` file. */
+  DLLAMA = 'dllama',
+  /** llama.cpp: one `.gguf` file, or one that is split into several. */
+  GGUF = 'gguf',
+}

@@ -1,0 +1,215 @@
+import type { ISecret } from 'cdk8s-plus-28';
+import { PublishedDllamaModel } from '../../engines/dllama/published-models';
+import { knownFacts } from '../../engines/known-models';
+import { InputError, withoutCredentials } from '../../pod/input-error';
+import { checkSecret } from '../../pod/secret-env';
+import { ArtifactFormat } from '../format';
+import { checkPatterns } from './patterns';
+import { SourceProof, SourceSpec } from './source-spec';
+
+/** The public hub. @internal */
+export const HUGGING_FACE = 'https://huggingface.co';
+
+/** The key of a token Secret. @internal */
+export const TOKEN_KEY = 'token';
+
+/** How to read a Hugging Face repository, besides its name. */
+export interface HuggingFaceSourceOptions {
+  /**
+   * The files to take, as glob patterns (`*.safetensors`); a pattern that ends in `/` takes a whole folder.
+   *
+   * @default - all files
+   */
+  readonly include?: string[];
+
+  /**
+   * The files to leave out, as glob patterns. Wins over `include`.
+   *
+   * @default - none
+   */
+  readonly exclude?: string[];
+
+  /**
+   * The Secret that holds an access token under the key `token`, for private and gated repositories.
+   *
+   * @default - no token
+   */
+  readonly tokenSecret?: ISecret;
+
+  /**
+   * The hub, or a mirror of it.
+   *
+   * @default https://huggingface.co
+   */
+  readonly endpoint?: string;
+
+  /**
+   * Files that the repository holds in parts, by the name of the whole: the parts are joined in the given
+   * order into one file of that name while they are fetched.
+   *
+   * @default - no file is joined
+   */
+  readonly join?: { [whole: string]: string[] };
+}
+
+/** A Hugging Face repository at a commit. */
+export interface HuggingFaceSourceProps extends HuggingFaceSourceOptions {
+  /**
+   * The full commit id, 40 hexadecimal digits. A branch or a tag moves, so it is refused; the error shows
+   * the command that resolves it.
+   */
+  readonly revision: string;
+
+  /**
+   * Whether the repository is a dataset.
+   *
+   * @default false - a model
+   */
+  readonly dataset?: boolean;
+}
+
+/** @internal */
+export function huggingFaceSource(repo: string, given: HuggingFaceSourceProps): SourceSpec {
+  const where = 'ModelSource.huggingFace';
+  const props = given ?? {};
+  const dataset = props.dataset ?? false;
+  if (props.tokenSecret !== undefined) checkSecret(where, 'tokenSecret', props.tokenSecret);
+  if (!/^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/.test(repo)) {
+    throw new InputError(where, 'repo', repo, {
+      allowed: "'organization/name', as in the repository's web address",
+    });
+  }
+  const endpoint = (props.endpoint ?? HUGGING_FACE).replace(/\/+$/, '');
+  if (!isWebAddress(endpoint)) {
+    throw new InputError(where, 'endpoint', withoutCredentials(endpoint), {
+      allowed: "an 'https://' or 'http://' address without credentials",
+      advice: 'A token is given by tokenSecret.',
+    });
+  }
+  // The hub and the marker write it in lower case.
+  const revision = typeof props.revision === 'string' ? props.revision.toLowerCase() : '';
+  if (!/^[0-9a-f]{40}$/.test(revision)) {
+    throw new InputError(where, 'revision', props.revision || undefined, {
+      allowed:
+        'a full commit id (40 hexadecimal digits), because a branch or tag can move under a running model',
+      advice: howToResolve(endpoint, dataset, repo, props.revision || 'main'),
+    });
+  }
+  checkPatterns(where, props);
+  for (const [whole, parts] of Object.entries(props.join ?? {})) {
+    const odd = [whole, ...parts].find(
+      (p) => !/^[\w.-]+(\/[\w.-]+)*$/.test(p) || p.split('/').includes('..'),
+    );
+    if (odd !== undefined || parts.length === 0) {
+      throw new InputError(where, `join.${whole}`, odd ?? [], {
+        allowed: 'paths of files of the repository',
+      });
+    }
+  }
+  const published = dataset ? undefined : PublishedDllamaModel.ofRepository(repo);
+  const include = props.include ?? (published ? [...published.parts, published.tokenizerFile] : []);
+  const exclude = props.exclude ?? [];
+  const join =
+    props.join ?? (published && published.parts.length > 1 ? { [published.modelFile]: published.parts } : {});
+  return {
+    kind: 'huggingface',
+    name: (dataset ? `datasets--${repo}` : repo).toLowerCase().replace('/', '--'),
+    // A mirror gives the same bytes, which the commit and the checksums prove.
+    identity: {
+      type: 'huggingface',
+      ...(dataset ? { repoType: 'dataset' } : {}),
+      repo,
+      revision,
+      include: [...include].sort(),
+      exclude: [...exclude].sort(),
+      join,
+    },
+    address: `hf://${dataset ? 'datasets/' : ''}${repo}@${revision}`,
+    repository: repo,
+    revision,
+    proof: SourceProof.CONTENT,
+    format: published ? ArtifactFormat.DLLAMA : ArtifactFormat.HUGGING_FACE,
+    facts: published?.facts ?? (dataset ? undefined : knownFacts(repo)),
+    bytes: published?.modelBytes,
+    allWeights: !published && !dataset && takesWeights(include, exclude),
+    modelFile: published?.modelFile,
+    tokenizerFile: published?.tokenizerFile,
+    weights: published?.weights,
+    fetch: {
+      by: 'program',
+      args: [
+        `--repo=${repo}`,
+        ...(dataset ? ['--repo-type=dataset'] : []),
+        `--revision=${revision}`,
+        ...include.map((pattern) => `--include=${pattern}`),
+        ...exclude.map((pattern) => `--exclude=${pattern}`),
+        ...Object.entries(join).map(([whole, parts]) => `--join=${whole}=${parts.join(',')}`),
+      ],
+      endpoints: [{ flag: '--endpoint', url: endpoint }],
+      secrets: props.tokenSecret
+        ? [
+            {
+              env: 'HF_TOKEN',
+              secret: props.tokenSecret.name,
+              key: TOKEN_KEY,
+              purpose: `access token for ${endpoint}/${repo}`,
+            },
+          ]
+        : [],
+      needsFolder: false,
+    },
+  };
+}
+
+/** Whether all weights are among the files, as far as the patterns tell: the size known is that of all. */
+function takesWeights(include: string[], exclude: string[]): boolean {
+  const names = (pattern: string) => pattern.includes('safetensors');
+  return (
+    (include.length === 0 || include.some((pattern) => pattern === '*' || names(pattern))) &&
+    !exclude.some(names)
+  );
+}
+
+/** Whether a ref is a commit id, whole or shortened, and neither a branch nor a tag. @internal */
+export function isCommitId(ref: string): boolean {
+  return /^[0-9a-f]{7,40}$/i.test(ref);
+}
+
+/** By git where it knows the name; it finds no shortened commit id, which the hub does. */
+function howToResolve(endpoint: string, dataset: boolean, repo: string, ref: string): string {
+  return isCommitId(ref)
+    ? `Take the "sha" of what this prints: curl -s ${endpoint}/api/${dataset ? 'datasets' : 'models'}/${repo}/revision/${ref}`
+    : `Resolve it with: git ls-remote ${endpoint}/${dataset ? 'datasets/' : ''}${repo} ${ref}`;
+}
+
+/** An address of a Hugging Face repository, taken apart. @internal */
+export interface HuggingFaceAddress {
+  readonly repo: string;
+  readonly revision?: string;
+  readonly endpoint?: string;
+  readonly dataset?: boolean;
+}
+
+/**
+ * `hf://[datasets/]org/name[@<commit>]`, or a repository's web address; nothing where it is neither.
+ *
+ * @internal
+ */
+export function parseHuggingFaceAddress(address: string): HuggingFaceAddress | undefined {
+  const hf = /^hf:\/\/(datasets\/)?([^@\s/]+\/[^@\s/]+?)(?:@([^@\s]+))?$/.exec(address);
+  if (hf) return { repo: hf[2], revision: hf[3], ...(hf[1] ? { dataset: true } : {}) };
+  const web =
+    /^(https?:\/\/[^/\s]+)\/(datasets\/)?([^/\s]+\/[^/\s?#]+?)(?:\/(?:tree|commit)\/([^/\s?#]+))?\/?$/.exec(
+      address,
+    );
+  if (!web) return undefined;
+  return { repo: web[3], revision: web[4], endpoint: web[1], ...(web[2] ? { dataset: true } : {}) };
+}
+
+function isWebAddress(text: string): boolean {
+  try {
+    return ['https:', 'http:'].includes(new URL(text).protocol) && !text.includes('@');
+  } catch {
+    return false;
+  }
+}
