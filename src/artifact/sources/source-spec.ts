@@ -29,7 +29,9 @@ export interface SourceSpec {
   readonly revision: string;
   readonly proof: SourceProof;
   readonly format: ArtifactFormat;
-  readonly fetch: ProgramFetch | ContainerFetch | ImageFetch;
+  readonly fetch: ProgramFetch | ContainerFetch;
+  /** Where the files are an image's: what the kubelet can mount as it is. */
+  readonly image?: SourceImage;
   /** The model's dimensions, where the source is a well-known one. */
   readonly facts?: ModelFacts;
   /** The size of all files in bytes, where it is known. */
@@ -80,12 +82,11 @@ export interface ContainerFetch {
   readonly shell: boolean;
 }
 
-/** A source that the kubelet mounts as it is. @internal */
-export interface ImageFetch {
-  readonly by: 'image';
+/** A folder of an image. @internal */
+export interface SourceImage {
   /** `registry/repository@sha256:...` */
   readonly reference: string;
-  /** The folder in the image. */
+  /** The folder in the image, relative to its root; empty for the whole. */
   readonly path: string;
 }
 
