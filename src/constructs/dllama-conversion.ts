@@ -10,10 +10,10 @@ import { FloatType } from '../engines/dllama/float-type';
 import { modelFileBytes } from '../engines/dllama/memory';
 import { unsupportedByDllama } from '../engines/dllama/support';
 import { Phase } from '../phases/phase';
-import { checkPositiveInteger } from '../pod/checks';
+import { checkAddress, checkPositiveInteger } from '../pod/checks';
 import { ARTIFACT_PROGRAM, artifactFolder, guard, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
-import { InputError, withoutCredentials } from '../pod/input-error';
+import { InputError } from '../pod/input-error';
 import { addJob } from '../pod/job';
 import { JobOptions, ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
 import { ANNOTATION } from '../pod/metadata';
@@ -286,11 +286,7 @@ function resolveMemory(
 function resolvePackages(scope: Construct, props: DllamaConversionProps): Packages | undefined {
   for (const field of ['pipProxy', 'pipIndexUrl'] as const) {
     const url = props[field];
-    if (url !== undefined && !/^https?:\/\/[^\s/@]+(\/[^\s@]*)?$/.test(url)) {
-      throw new InputError(scope, field, withoutCredentials(url), {
-        allowed: "'http(s)://host[:port][/path]' without credentials",
-      });
-    }
+    if (url !== undefined) checkAddress(scope, field, url, { path: true });
     if (url !== undefined && props.installPackages === false) {
       throw new InputError(scope, field, url, { allowed: 'nothing, as installPackages is false' });
     }

@@ -16,7 +16,7 @@ import { unsupportedByDllama } from '../engines/dllama/support';
 import { checkNodes, workersOfPower } from '../engines/dllama/topology-rules';
 import { checkImageVersion } from '../engines/dllama/version';
 import { Phase } from '../phases/phase';
-import { checkPositiveInteger } from '../pod/checks';
+import { checkPort, checkPositiveInteger } from '../pod/checks';
 import { artifactFolder } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
@@ -160,7 +160,7 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
     rootThreads: threads,
     rootMemory: memory.root,
     rootPlacement: checkPlacement(scope, 'rootPlacement', props.rootPlacement),
-    port: checkPort(scope, props.port ?? 8080),
+    port: checkPort(scope, 'port', props.port ?? 8080),
     allowFrom: props.allowFrom ?? [NetworkPeer.sameNamespace()],
     front: resolveFront(scope, props, files.model, maxSeqLen),
     drainSeconds: seconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2)),
@@ -386,13 +386,6 @@ function resolveFront(
 
 function seconds(scope: Construct, field: string, duration: Duration): number {
   return checkPositiveInteger(scope, `${field} in seconds`, duration.toSeconds());
-}
-
-function checkPort(scope: Construct, port: number): number {
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
-    throw new InputError(scope, 'port', port, { allowed: '1 to 65535' });
-  }
-  return port;
 }
 
 /** The engine's errors name the field, the value and the advice, but know no construct. */

@@ -1,5 +1,5 @@
 import { IConstruct } from 'constructs';
-import { InputError, InputErrorDetails } from './input-error';
+import { InputError, InputErrorDetails, withoutCredentials } from './input-error';
 
 /** @throws when a number is no whole number of at least `least` */
 export function checkPositiveInteger(scope: IConstruct, field: string, value: number, least = 1): number {
@@ -7,6 +7,40 @@ export function checkPositiveInteger(scope: IConstruct, field: string, value: nu
     throw new InputError(scope, field, value, { allowed: `a whole number of at least ${least}` });
   }
   return value;
+}
+
+/** @throws when a number is no TCP port */
+export function checkPort(where: IConstruct | string, field: string, port: number): number {
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new InputError(where, field, port, { allowed: '1 to 65535' });
+  }
+  return port;
+}
+
+/** What an address of a server may be, and how an error about it reads. */
+export interface AddressRules {
+  /** Whether a path may follow the server. @default false */
+  readonly path?: boolean;
+  /** What to do instead. */
+  readonly advice?: string;
+}
+
+/** @throws when it is no web address, or has credentials in it, which the error does not repeat */
+export function checkAddress(
+  where: IConstruct | string,
+  field: string,
+  address: string,
+  { path = false, advice }: AddressRules = {},
+): string {
+  const form = path ? /^https?:\/\/[^\s/@?#]+(\/[^\s@]*)?$/ : /^https?:\/\/[^\s/@?#]+\/?$/;
+  if (typeof address !== 'string' || !form.test(address)) {
+    const given = typeof address === 'string' ? withoutCredentials(address) : kindOf(address);
+    throw new InputError(where, field, given, {
+      allowed: `'http(s)://host[:port]${path ? '[/path]' : ''}' without credentials`,
+      advice,
+    });
+  }
+  return address;
 }
 
 /**

@@ -1,7 +1,6 @@
 import type { IConfigMap, ISecret } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
-import { checkKind, checkPositiveInteger } from './checks';
-import { InputError, withoutCredentials } from './input-error';
+import { checkAddress, checkKind, checkPort, checkPositiveInteger } from './checks';
 import { portOf } from './network';
 import { checkPlacement } from './placement';
 import { Placement } from './pod-spec';
@@ -88,13 +87,8 @@ export function resolveJobOptions(
   defaults: { readonly backoffLimit: number },
 ): ResolvedJobOptions {
   const { httpsProxy, egressPorts = [] } = options;
-  if (httpsProxy !== undefined && !/^https?:\/\/[^\s/@]+\/?$/.test(httpsProxy)) {
-    throw new InputError(scope, 'httpsProxy', withoutCredentials(httpsProxy), {
-      allowed: "'http(s)://host[:port]' without credentials",
-    });
-  }
-  const wrong = egressPorts.find((port) => !Number.isInteger(port) || port < 1 || port > 65535);
-  if (wrong !== undefined) throw new InputError(scope, 'egressPorts', wrong, { allowed: '1 to 65535' });
+  if (httpsProxy !== undefined) checkAddress(scope, 'httpsProxy', httpsProxy);
+  egressPorts.forEach((port) => checkPort(scope, 'egressPorts', port));
   return {
     placement: checkPlacement(scope, 'placement', options.placement),
     backoffLimit: checkPositiveInteger(

@@ -1,0 +1,47 @@
+import { checkAddress, checkPort } from '../../src/pod/checks';
+
+test.each([1, 80, 65535])('%d is a port', (port) => expect(checkPort('it', 'port', port)).toBe(port));
+
+test.each([0, 65536, -1, 80.5, NaN, '80' as never])('%p is no port', (port) => {
+  expect(() => checkPort('it', 'port', port)).toThrow("it: 'port' is ");
+});
+
+describe('an address', () => {
+  test.each(['https://example.com', 'http://proxy:3128/', 'http://[::1]:80'])('%s is one', (address) => {
+    expect(checkAddress('it', 'proxy', address)).toBe(address);
+  });
+
+  test.each([
+    'proxy:3128',
+    'ftp://example.com',
+    'https://',
+    'https://a b',
+    'https://a/path',
+    'https://a?b',
+    '',
+  ])('%j is none of a server', (address) => {
+    expect(() => checkAddress('it', 'proxy', address)).toThrow(
+      `it: 'proxy' is '${address}'; allowed: 'http(s)://host[:port]' without credentials.`,
+    );
+  });
+
+  test('may have a path where one is asked for, and advice', () => {
+    const rules = { path: true, advice: 'Name the index.' };
+    expect(checkAddress('it', 'index', 'https://pypi.example.com/simple', rules)).toMatch(/simple$/);
+    expect(() => checkAddress('it', 'index', 'pypi', rules)).toThrow(
+      "'http(s)://host[:port][/path]' without credentials. Name the index.",
+    );
+  });
+
+  test('is not repeated with its credentials', () => {
+    expect(() => checkAddress('it', 'proxy', 'https://user:geheim@example.com')).toThrow(
+      /^(?!.*geheim).*'proxy' is 'https:\/\/\*\*\*@example\.com'/,
+    );
+  });
+
+  test('is told by its kind where it is no text', () => {
+    expect(() => checkAddress('it', 'proxy', { host: 'a' } as never)).toThrow(
+      "is 'an object of class Object'",
+    );
+  });
+});
