@@ -10,6 +10,9 @@ export const PACKAGES = {
   34: 'cdk8s-plus-34@2.0.54',
 };
 
+/** The versions after those, and a package of the newest of them, which shows that they have the same fields. */
+export const NEWER = { minors: [35, 36], package: '@kubernetes/client-node@2.0.1' };
+
 /** The kinds that we check, by apiVersion: those that we write, and all others that have pods. */
 export const KINDS = {
   v1: [
@@ -109,7 +112,6 @@ export const ENUMS = {
  * API server drops it in silence.
  */
 export const ENABLED_SINCE = {
-  'apps.v1.RollingUpdateStatefulSetStrategy#maxUnavailable': '1.35',
   'batch.v1.JobSpec#managedBy': '1.32',
   'batch.v1.JobSpec#successPolicy': '1.31',
   'core.v1.Container#resizePolicy': '1.33',
@@ -134,8 +136,11 @@ export const ENABLED_SINCE = {
 
 /** Fields that nobody can use in YAML: unknown to us. */
 export const UNUSABLE = [
-  // Behind a feature gate that is off by default in every version above.
+  // Behind a feature gate that is off by default in every version above. That of maxUnavailable was on from
+  // 1.35.0 to 1.35.3 only.
+  'apps.v1.RollingUpdateStatefulSetStrategy#maxUnavailable',
   'core.v1.Lifecycle#stopSignal',
+  'core.v1.PodSpec#schedulingGroup',
   'core.v1.TypedObjectReference#namespace',
   'core.v1.VolumeProjection#clusterTrustBundle',
   'core.v1.VolumeProjection#podCertificate',

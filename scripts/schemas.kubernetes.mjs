@@ -1,9 +1,5 @@
 // Derives one JSON Schema of the Kubernetes API from the type declarations of cdk8s-plus, one package for each
 // Kubernetes version. A field that not all versions have is marked with `since` or `until`.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import ts from 'typescript';
 import {
   CONSTRAINTS,
@@ -15,6 +11,8 @@ import {
   QUANTITY_PATTERN,
   UNUSABLE,
 } from './schemas.facts.mjs';
+import { newerMinors } from './schemas.newer.mjs';
+import { extract } from './schemas.package.mjs';
 
 /** The schema: `kinds` maps apiVersion/Kind to its definition. */
 export function kubernetesSchema() {
@@ -31,7 +29,8 @@ export function kubernetesSchema() {
   }
   requireFacts(definitions);
   const sorted = Object.fromEntries(Object.entries(definitions).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return { versions: minors.map((minor) => `1.${minor}`), kinds, definitions: sorted };
+  const all = [...minors, ...newerMinors(definitions)];
+  return { versions: all.map((minor) => `1.${minor}`), kinds, definitions: sorted };
 }
 
 /** apiVersion/Kind -> definition. */
@@ -46,15 +45,7 @@ function kindIds() {
 
 /** The interfaces of one package: definition -> { property -> { schema, required } }. */
 function readDefinitions(packageName) {
-  const folder = mkdtempSync(join(tmpdir(), 'schemas-'));
-  try {
-    const archive = execFileSync('npm', ['pack', '--silent', packageName], { cwd: folder, encoding: 'utf8' });
-    const file = 'package/lib/imports/k8s.d.ts';
-    execFileSync('tar', ['xzf', archive.trim().split('\n').at(-1), file], { cwd: folder });
-    return parseDeclarations(readFileSync(join(folder, file), 'utf8'));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  return parseDeclarations(extract(packageName, 'package/lib/imports/k8s.d.ts'));
 }
 
 function parseDeclarations(text) {

@@ -9,7 +9,7 @@ export const KUBERNETES_VERSION_CONTEXT = 'cdk8s-llm/kubernetesVersion';
 
 /** What this library has schemas for. */
 const OLDEST = 29;
-const NEWEST = 34;
+const NEWEST = 36;
 
 /**
  * The Kubernetes version that a construct is synthesized for: PhasedApp's, or the app's context
@@ -29,6 +29,17 @@ export function checkKubernetesVersion(scope: IConstruct | string, given: unknow
       advice: 'Name the oldest version among the clusters that apply these files, without a patch number.',
     });
   }
+}
+
+/** From which minor version on a feature works on every cluster, without a feature gate that someone turned on. */
+const SINCE = {
+  /** A volume that is an OCI image. Behind the gate ImageVolume in 1.31 to 1.34; the runtime must know it too. */
+  imageVolumes: 35,
+} as const;
+
+/** Whether a pod can mount an image as a volume, by `subPath` too. */
+export function hasImageVolumes(version: string): boolean {
+  return atLeast(version, SINCE.imageVolumes);
 }
 
 /** Whether `version` is `1.<minor>` or newer. */

@@ -161,12 +161,14 @@ test('a field that was taken away is refused for newer versions', () => {
   ]);
 });
 
-test('an image volume needs a version that is newer than all schemas', () => {
+test('an image volume needs Kubernetes 1.35', () => {
   const good = edited(({ foreign }) => {
     foreign.spec.template.spec.volumes = [{ name: 'model', image: { reference: 'registry.example/m:v1' } }];
     container(foreign).volumeMounts = [{ name: 'model', mountPath: '/m' }];
   });
   expect(schemaViolations(good, '1.34')).toEqual([expect.stringContaining('needs Kubernetes 1.35')]);
+  expect(schemaViolations(good, '1.35')).toEqual([]);
+  expect(schemaViolations(good, '1.36')).toEqual([]);
 });
 
 test('there are schemas for exactly the versions that can be asked for', () => {
@@ -215,7 +217,7 @@ test('accept.js accepts what explain.js finds nothing wrong with, and only that'
         const broken = structuredClone(object);
         const parent = place.slice(0, -1).reduce((inner, key) => inner[key], broken);
         parent[place.at(-1)!] = wrong;
-        const target = { minor: 29 + (counts.refused % 6) };
+        const target = { minor: 29 + (counts.refused % 8) };
         const accepted = accept[name].call(target, broken);
         if (explain[name].call(target, broken) !== accepted)
           throw new Error(`${name} ${place.join('.')} ${String(wrong)}`);
