@@ -11,7 +11,7 @@ import { modelFileBytes } from '../engines/dllama/memory';
 import { unsupportedByDllama } from '../engines/dllama/support';
 import { Phase } from '../phases/phase';
 import { checkAddress, checkPositiveInteger } from '../pod/checks';
-import { ARTIFACT_PROGRAM, artifactFolder, guard, python } from '../pod/guard';
+import { GUARD_PROGRAM, artifactFolder, guard, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { addJob } from '../pod/job';
@@ -296,7 +296,11 @@ function resolvePackages(scope: Construct, props: DllamaConversionProps): Packag
 
 function renderDllamaConversion(spec: DllamaConversionSpec): void {
   const { owner, artifact, model, input, output, converter, options } = spec;
-  const programs = new Programs(owner, [ARTIFACT_PROGRAM, ...converter.programs]);
+  const programs = new Programs(owner, [
+    GUARD_PROGRAM,
+    ...converter.programs,
+    ...(output.kind === 's3' ? ['put.py', 'bucket.py'] : []),
+  ]);
   const convert = convertContainer(spec);
   const stores = output.kind === 'claim' ? [input, output.volume] : [input];
   addJob(owner, {
@@ -438,7 +442,7 @@ function uploadContainer(spec: DllamaConversionSpec, s3: S3StoreProps): Containe
   return {
     name: 'upload',
     image: spec.image,
-    command: [...python(ARTIFACT_PROGRAM), 'put'],
+    command: python('put.py'),
     args: [`--key=${artifact.key}`, `--dir=${OUTPUT_FOLDER}/${artifact.path}`, ...s3Args(s3, artifact.path)],
     env: [...s3Env(s3), ...outsideEnv(spec.options)],
     mounts: [{ name: 'output', mountPath: OUTPUT_FOLDER, readOnly: true }, ...outsideMounts(spec.options)],

@@ -12,7 +12,7 @@ export interface ConverterSpec {
   readonly id: string;
   /** The program that the Job runs. */
   readonly program: string;
-  /** All programs that its pods need beside the one that moves artifacts. */
+  /** The files that its Job mounts. */
   readonly programs: readonly string[];
   /** The pinned Python packages that it needs. */
   readonly requirements: string;
@@ -109,7 +109,7 @@ export class DllamaConverter {
     return new DllamaConverter({
       id: `upstream/${version}`,
       program: 'dllama_upstream.py',
-      programs: ['dllama_upstream.py', 'dllama_convert.py', 'requirements-upstream.txt'],
+      programs: ['dllama_upstream.py', 'requirements-upstream.txt'],
       requirements: 'requirements-upstream.txt',
       // 0.9 GiB installed and 0.3 GiB of wheels on the way.
       packagesSize: Size.mebibytes(2048),

@@ -1,6 +1,6 @@
 import { Size } from 'cdk8s';
 import { consumerAnnotations, provenanceAnnotations } from '../artifact/annotations';
-import { ARTIFACT_PROGRAM, guard, python } from '../pod/guard';
+import { GUARD_PROGRAM, guard, python } from '../pod/guard';
 import { NO_MESH } from '../pod/mesh';
 import { LABEL } from '../pod/metadata';
 import { addNetworkPolicy, Peer } from '../pod/network';
@@ -34,7 +34,7 @@ const PROBE = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 };
 const LOGS = Size.mebibytes(320);
 
 export function renderDllamaTopology(spec: DllamaTopologySpec): void {
-  const rootPrograms = new Programs(spec.owner, [ARTIFACT_PROGRAM, FRONT_PROGRAM, SCRIPT]);
+  const rootPrograms = new Programs(spec.owner, [GUARD_PROGRAM, FRONT_PROGRAM, SCRIPT]);
   const workerPrograms = new Programs(spec.owner, [SCRIPT], 'worker');
   renderRoot(spec, rootPrograms);
   renderServices(spec);

@@ -9,7 +9,7 @@ import { s3Args, s3Env, s3SecretPurpose } from '../artifact/s3-access';
 import type { ProgramFetch, SourceSpec } from '../artifact/sources/source-spec';
 import { ModelFacts } from '../engines/model-facts';
 import { Phase } from '../phases/phase';
-import { ARTIFACT_PROGRAM, artifactFolder, python } from '../pod/guard';
+import { artifactFolder, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { addJob } from '../pod/job';
@@ -194,7 +194,7 @@ function memoryAndChunk(scope: Construct, props: ModelCacheProps, concurrency: n
 
 function renderModelCache(spec: ModelCacheSpec): void {
   const { owner, artifact, fetch, volume, s3, options } = spec;
-  const programs = new Programs(owner, [ARTIFACT_PROGRAM]);
+  const programs = new Programs(owner, ['fetch.py', 'huggingface.py', s3 ? 'bucket.py' : 'folder.py']);
   addJob(owner, {
     component: 'download',
     options,
@@ -211,7 +211,7 @@ function renderModelCache(spec: ModelCacheSpec): void {
         {
           name: 'fetch',
           image: spec.image,
-          command: [...python(ARTIFACT_PROGRAM), 'fetch'],
+          command: [...python('fetch.py'), 'huggingface'],
           args: fetchArgs(spec),
           env: [
             ...fetch.secrets.map(({ env, secret, key }) => secretEnv(env, secret, key)),

@@ -3,8 +3,8 @@ import { Artifact } from '../artifact/artifact';
 import { ContainerSpec, MODELS_FOLDER, storeMount } from './pod-spec';
 import { programPath } from './programs';
 
-/** The program that moves artifacts and proves that they are whole. */
-export const ARTIFACT_PROGRAM = 'artifact.py';
+/** The program of the guard. */
+export const GUARD_PROGRAM = 'guard.py';
 
 /** How a pod runs one of the Python programs. */
 export function python(program: string): string[] {
@@ -26,7 +26,7 @@ export function guard(artifact: Artifact, image: string, hosts: string[] = []): 
   return {
     name: 'await-model',
     image,
-    command: [...python(ARTIFACT_PROGRAM), 'await'],
+    command: python(GUARD_PROGRAM),
     args: [
       `--key=${artifact.key}`,
       `--dir=${artifactFolder(artifact)}`,

@@ -9,6 +9,8 @@ export const PROGRAMS_FOLDER = '/opt/cdk8s-llm';
 
 const VOLUME = 'programs';
 
+const RUNTIME_FOLDER = path.join(__dirname, '../runtime');
+
 /** The texts, read once in a process. One string for each, however many objects hold it. */
 const texts = new Map<string, string>();
 
@@ -20,16 +22,21 @@ export class Programs {
   /** The ConfigMap's name. */
   public readonly name: string;
 
+  private readonly files: readonly string[];
+
   /**
+   * @param programs the files that the pods name: programs, kinds of sources and places, requirements. The modules
+   * that they import are added, and no others, so that a change of one program leaves the pods of others alone.
    * @param component the pods that run them, where a construct's components have programs of their own: a change
    * of one component's programs then leaves the other's pods alone
    */
   constructor(
     private readonly owner: Owner,
-    private readonly files: readonly string[],
+    programs: readonly string[],
     private readonly component?: string,
   ) {
-    this.name = `${owner.name}-${component ?? 'programs'}-${hashOf(files)}`;
+    this.files = withImports(programs);
+    this.name = `${owner.name}-${component ?? 'programs'}-${hashOf(this.files)}`;
   }
 
   /** The pod's volume. */
@@ -66,10 +73,33 @@ export function programPath(file: string): string {
   return `${PROGRAMS_FOLDER}/${file}`;
 }
 
+/**
+ * The files and all modules of ours that they need to start, sorted. What a program imports within a function is
+ * one of several that a pod may have, and so must be named.
+ *
+ * @internal
+ */
+export function withImports(files: readonly string[]): string[] {
+  const found = new Set<string>();
+  const add = (file: string): void => {
+    if (found.has(file)) return;
+    found.add(file);
+    if (file.endsWith('.py')) importsOf(file).forEach(add);
+  };
+  files.forEach(add);
+  return [...found].sort();
+}
+
+/** The modules of ours that a Python file imports at its top level, by the lines that say so. */
+function importsOf(file: string): string[] {
+  const names = [...textOf(file).matchAll(/^(?:import|from) (\w+)/gm)].map(([, name]) => `${name}.py`);
+  return names.filter((name) => fs.existsSync(path.join(RUNTIME_FOLDER, name)));
+}
+
 function textOf(file: string): string {
   let text = texts.get(file);
   if (text === undefined) {
-    text = fs.readFileSync(path.join(__dirname, '../runtime', file), 'utf8');
+    text = fs.readFileSync(path.join(RUNTIME_FOLDER, file), 'utf8');
     texts.set(file, text);
   }
   return text;

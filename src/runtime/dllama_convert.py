@@ -9,7 +9,7 @@ Weights are mapped, never loaded: memory is bounded by threads, not by the model
 `<output>/.building`, moved into place when its sizes are right, and published by the marker. The program
 can be killed at any instant and run again; a second copy waits for the first.
 
-Exit codes as in artifact.py: 0 complete; 64 refused, 65 damaged input, 73 full are final; 75 may be retried.
+Exit codes as in program.py: 0 complete; 64 refused, 65 damaged input, 73 full are final; 75 may be retried.
 """
 import argparse
 import collections
@@ -33,8 +33,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # numpy's BLAS would start a thread, with memory of its own, for every core. Nothing here uses it.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
-import artifact
-from artifact import Failure, log
+import program
+from marker import MARKER, read_marker, sync_directory, write_marker
+from program import Failure, log
 
 try:
     import numpy as np
@@ -75,7 +76,7 @@ PROGRESS_SECONDS = 10
 
 
 def refuse(message):
-    raise Failure(artifact.USAGE, message)
+    raise Failure(program.USAGE, message)
 
 
 def some(names):
@@ -354,7 +355,7 @@ def read_tensors(path):
     name = os.path.basename(path)
 
     def damaged(why):
-        raise Failure(artifact.CHECKSUM, '%s is damaged: %s; delete the input and download it again' % (name, why))
+        raise Failure(program.CHECKSUM, '%s is damaged: %s; delete the input and download it again' % (name, why))
 
     with open(path, 'rb') as f:
         size = os.fstat(f.fileno()).st_size
@@ -545,7 +546,7 @@ class Converter:
             source = rows[pair_rows(first, last, self._model.head_dim)] if item.paired else rows[first:last]
             target = out[(first - first_row) * row_bytes:(last - first_row) * row_bytes]
             if not self._own.encoder.encode(item.type, tensor.dtype, source, target):
-                raise Failure(artifact.CHECKSUM, 'tensor %s holds weights that are not finite or do not fit in %s '
+                raise Failure(program.CHECKSUM, 'tensor %s holds weights that are not finite or do not fit in %s '
                               '(rows %d to %d): the checkpoint is broken' % (item.name, item.type, first, last))
         self._maps.release(tensor, first_row, last_row)
         return out
@@ -738,23 +739,23 @@ def read_chat_template(folder, config):
 
 def read_input(folder, key):
     """The input's marker. The input is what it was when it was downloaded, or it is refused."""
-    marker = artifact.read_marker(folder)
+    marker = read_marker(folder)
     if marker is None:
-        raise Failure(artifact.TRANSIENT, 'the input %s is not complete yet: it has no marker' % folder)
+        raise Failure(program.TRANSIENT, 'the input %s is not complete yet: it has no marker' % folder)
     if marker.get('key') != key:
         refuse('the input %s is the artifact %s, expected is %s' % (folder, marker.get('key'), key))
     for entry in marker.get('files', []):
         path = os.path.join(folder, entry['path'])
         size = os.path.getsize(path) if os.path.exists(path) else None
         if size != entry['size']:
-            raise Failure(artifact.CHECKSUM, 'the input\'s %s has %s bytes, its marker says %d: delete the input and '
+            raise Failure(program.CHECKSUM, 'the input\'s %s has %s bytes, its marker says %d: delete the input and '
                           'download it again' % (entry['path'], 'no' if size is None else size, entry['size']))
     return marker
 
 
 def published(folder, key):
     """The output's marker when the output is complete, None when it is to be made."""
-    marker = artifact.read_marker(folder)
+    marker = read_marker(folder)
     if marker is None:
         return None
     if marker.get('key') != key:
@@ -764,8 +765,8 @@ def published(folder, key):
         path = os.path.join(folder, entry['path'])
         if not os.path.exists(path) or os.path.getsize(path) != entry['size']:
             log('%s is not what the marker says: converting again' % path)
-            os.unlink(os.path.join(folder, artifact.MARKER))
-            artifact.sync_directory(folder)
+            os.unlink(os.path.join(folder, MARKER))
+            sync_directory(folder)
             return None
     return marker
 
@@ -825,7 +826,7 @@ def wait_for_lock(common, lock_path):
 def check_space(folder, needed):
     free = os.statvfs(folder)
     if free.f_blocks and free.f_bavail * free.f_frsize < needed:
-        raise Failure(artifact.FULL, 'the output needs %d MiB, %s has %d MiB free: enlarge the store' % (
+        raise Failure(program.FULL, 'the output needs %d MiB, %s has %d MiB free: enlarge the store' % (
             needed >> 20, folder, free.f_bavail * free.f_frsize >> 20))
 
 
@@ -848,7 +849,7 @@ class Output:
         size = os.fstat(self._file.fileno()).st_size
         self._file.close()
         if size != expected or self.size != expected:
-            raise Failure(artifact.TRANSIENT, '%s has %d bytes, by the formula it has %d: the disk is not to be '
+            raise Failure(program.TRANSIENT, '%s has %d bytes, by the formula it has %d: the disk is not to be '
                           'trusted' % (self.path, size, expected))
         return {'path': os.path.basename(self.path), 'size': size, 'sha256': self._sha256.hexdigest()}
 
@@ -889,8 +890,8 @@ def publish(folder, built, files, marker):
     """Moves the files into place, then says so in the marker: consumers see all or nothing."""
     for entry in files:
         os.rename(os.path.join(built, entry['path']), os.path.join(folder, entry['path']))
-    artifact.sync_directory(folder)
-    artifact.write_marker(folder, marker)
+    sync_directory(folder)
+    write_marker(folder, marker)
 
 
 # What is to be converted, checked: the model, its (Item, Tensor) in the order of the .m file, the bytes of the .t
@@ -991,4 +992,4 @@ def main():
 
 
 if __name__ == '__main__':
-    artifact.run(main)
+    program.run(main)

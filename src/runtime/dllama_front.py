@@ -39,7 +39,7 @@ import socket
 import sys
 import time
 
-from artifact import USAGE, log
+from program import USAGE, log
 
 KIB, MIB = 1024, 1024 * 1024
 

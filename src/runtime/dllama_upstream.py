@@ -6,7 +6,7 @@ requirements-upstream.txt. All that dllama_convert.py refuses is refused here to
 would spoil without saying so, or fail at after hours. What they wrote is published only when its size, its header
 and its tokenizer are what the input asks for.
 
-Can be killed at any instant and run again; a second copy waits for the first. Exit codes as in artifact.py:
+Can be killed at any instant and run again; a second copy waits for the first. Exit codes as in program.py:
   0 complete; 64 refused or failed for good, 65 damaged input, script or output, 66 no such script, 73 full,
   77 no access are final; 75 may be retried.
 """
@@ -23,10 +23,11 @@ import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import artifact
 import dllama_convert
-from artifact import Failure, log
+import program
+import web
 from dllama_convert import read_json, refuse
+from program import Failure, log
 
 MODEL_SCRIPT, TOKENIZER_SCRIPT = 'convert-hf.py', 'convert-tokenizer-hf.py'
 
@@ -133,13 +134,13 @@ def check_shards(folder, work):
 
 def fetch_scripts(version, base, folder):
     """Puts the scripts of the tag into the folder, each with the known checksum."""
-    http = artifact.Http()
+    http = web.Http()
     for name, expected in SCRIPTS[version].items():
         url = '%s/%s' % (base.replace('{version}', version).rstrip('/'), name)
         data = fetch(http, url)
         found = hashlib.sha256(data).hexdigest()
         if found != expected:
-            raise Failure(artifact.CHECKSUM, '%s has the sha256 %s, that of distributed-llama %s is %s: not run. Either '
+            raise Failure(program.CHECKSUM, '%s has the sha256 %s, that of distributed-llama %s is %s: not run. Either '
                           'the server sends something else, or the tag was moved' % (url, found, version, expected))
         with open(os.path.join(folder, name), 'wb') as f:
             f.write(data)
@@ -149,11 +150,11 @@ def fetch_scripts(version, base, folder):
 
 def fetch(http, url):
     """The whole answer; tries again what may pass."""
-    patience = artifact.Patience(url)
+    patience = web.Patience(url)
     while True:
         try:
             return fetch_once(http, url)
-        except artifact.RETRYABLE as error:
+        except web.RETRYABLE as error:
             http.close()
             patience.wait(error)
 
@@ -167,16 +168,16 @@ def fetch_once(http, url):
             break
         response.read(MAX_SCRIPT_BYTES)
         at = urllib.parse.urljoin(at, location)
-    artifact.overloaded(response)
+    web.overloaded(response)
     if response.status in (401, 403, 407):
-        raise Failure(artifact.NO_ACCESS, '%s: HTTP %d %s' % (at, response.status, response.reason))
+        raise Failure(program.NO_ACCESS, '%s: HTTP %d %s' % (at, response.status, response.reason))
     if response.status != 200:
-        raise Failure(artifact.NOT_FOUND, '%s: HTTP %d %s: check --scripts-url' % (at, response.status, response.reason))
+        raise Failure(program.NOT_FOUND, '%s: HTTP %d %s: check --scripts-url' % (at, response.status, response.reason))
     data = response.read(MAX_SCRIPT_BYTES + 1)
     if len(data) > MAX_SCRIPT_BYTES:
-        raise Failure(artifact.CHECKSUM, '%s is longer than any script of distributed-llama' % at)
+        raise Failure(program.CHECKSUM, '%s is longer than any script of distributed-llama' % at)
     if response.length:  # of the announced bytes, those that did not come
-        raise artifact.Again('the connection was cut')
+        raise web.Again('the connection was cut')
     return data
 
 
@@ -212,18 +213,18 @@ def failure_of(name, code, last, out_of_memory):
     if code < 0:
         said += 'was ended by %s' % signal.Signals(-code).name
         if out_of_memory:
-            return Failure(artifact.USAGE, said + ', out of memory: raise the memory of the conversion (it needs 145 MiB '
+            return Failure(program.USAGE, said + ', out of memory: raise the memory of the conversion (it needs 145 MiB '
                            'and 25 bytes for each of vocabulary x hidden size weights)' + told)
         if code == -signal.SIGKILL:
             said += ' (perhaps the node is short of memory)'
-        return Failure(artifact.TRANSIENT, said + told)
+        return Failure(program.TRANSIENT, said + told)
     said += 'failed (exit %d)' % code + told
     number = re.search(r'\[Errno (\d+)\]', ' '.join(last))
     if number:
-        return Failure(artifact.os_error_code(OSError(int(number[1]), '')), said)
+        return Failure(program.os_error_code(OSError(int(number[1]), '')), said)
     if os.strerror(errno.ENOSPC) in ' '.join(last):
-        return Failure(artifact.FULL, said)
-    return Failure(artifact.USAGE, said)
+        return Failure(program.FULL, said)
+    return Failure(program.USAGE, said)
 
 
 def limit_reached():
@@ -242,7 +243,7 @@ def limit_reached():
 def write_files(args, work, built):
     """Has upstream write both files; returns their entries in the marker."""
     source, built = os.path.abspath(args.input), os.path.abspath(built)  # for scripts that run in another folder
-    artifact.interruptible(lambda: fetch_scripts(args.version, args.scripts_url, built))
+    program.interruptible(lambda: fetch_scripts(args.version, args.scripts_url, built))
     # The tokenizer first: it takes seconds, and what is wrong with it should not show after the long work.
     run_script(TOKENIZER_SCRIPT, [source, args.name], built, args.threads)
     tokenizer = entry_of(os.path.join(built, work.tokenizer_name), len(work.tokenizer), work.tokenizer)
@@ -257,7 +258,7 @@ def entry_of(path, size, beginning):
     name = os.path.basename(path)
 
     def wrong(what):
-        raise Failure(artifact.CHECKSUM, 'upstream wrote %s: nothing is published. The scripts do not read this model '
+        raise Failure(program.CHECKSUM, 'upstream wrote %s: nothing is published. The scripts do not read this model '
                       'as transformers does: use DllamaConverter.streaming()' % what)
 
     if not os.path.exists(path):
@@ -290,4 +291,4 @@ def main():
 
 
 if __name__ == '__main__':
-    artifact.run(main)
+    program.run(main)

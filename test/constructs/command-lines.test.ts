@@ -5,7 +5,7 @@ import { Duration, Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import { DllamaConverter, DllamaConversion, ModelSource } from '../../src';
 import { REPOSITORY, temporaryFolder } from '../support/folders';
-import { containers, Untyped } from '../support/objects';
+import { containers, podSpec, Untyped } from '../support/objects';
 import { cache, COMMIT, topology } from '../support/models';
 import { PIPELINES, synthesize } from '../support/pipelines';
 
@@ -55,11 +55,14 @@ interface Line {
   readonly name: string;
   readonly program: string;
   readonly args: string[];
+  /** What is mounted beside the program. */
+  readonly files: Record<string, string>;
 }
 
 /** The command lines of all containers whose program is one of ours. */
-const LINES = ALL.flatMap(([pipeline, add]) =>
-  synthesize(add)
+const LINES = ALL.flatMap(([pipeline, add]) => {
+  const objects = synthesize(add);
+  return objects
     .filter(({ kind }) => ['Job', 'Deployment', 'StatefulSet'].includes(kind))
     .flatMap((workload) =>
       containers(workload).flatMap((container: Untyped): Line[] => {
@@ -76,18 +79,39 @@ const LINES = ALL.flatMap(([pipeline, add]) =>
             name: `${pipeline}: ${container.name}${index ? ` (probe ${index})` : ''}`,
             program: command[at].slice(PROGRAMS.length),
             args: command.slice(at + 1),
+            files: programsOf(workload, objects),
           };
         });
       }),
-    ),
-);
+    );
+});
+
+/** What the ConfigMap holds that the pods of a workload mount as their programs. */
+function programsOf(workload: Untyped, objects: Untyped[]): Record<string, string> {
+  const volume = podSpec(workload).volumes.find(({ name }: Untyped) => name === 'programs');
+  return objects.find(
+    ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === volume.configMap.name,
+  )!.data;
+}
+
+/** The program in a folder that holds what its pod has, as the kubelet mounts it: by links. */
+function mounted({ program, files }: Line): string {
+  const folder = temporaryFolder();
+  fs.mkdirSync(path.join(folder, '..2025_01_01'));
+  fs.symlinkSync('..2025_01_01', path.join(folder, '..data'));
+  for (const [name, text] of Object.entries(files)) {
+    fs.writeFileSync(path.join(folder, '..data', name), text);
+    fs.symlinkSync(path.join('..data', name), path.join(folder, name));
+  }
+  return path.join(folder, program);
+}
 
 /** The lines of a program, by name: one of each kind, for a kind is what a parser tells apart. */
-function linesOf(program: string): [string, string[]][] {
-  const kinds = new Map<string, [string, string[]]>();
+function linesOf(program: string): [string, Line][] {
+  const kinds = new Map<string, [string, Line]>();
   for (const line of LINES.filter((each) => each.program === program)) {
     const kind = line.args.map((arg) => arg.replace(/^(--[\w-]+)=.*/, '$1').replace(/\d+/g, '0')).join(' ');
-    if (!kinds.has(kind)) kinds.set(kind, [line.name, line.args]);
+    if (!kinds.has(kind)) kinds.set(kind, [line.name, line]);
   }
   return [...kinds.values()];
 }
@@ -106,45 +130,58 @@ sys.argv = sys.argv[1:]
 runpy.run_path(program, run_name='__main__')
 `;
 
+/** Reads the command line with all checks, and opens the place that it names: all that is imported on demand is there. */
+const OPEN = `
+import importlib, os, sys
+program = sys.argv[1]
+sys.path.insert(0, os.path.dirname(program))
+options = importlib.import_module(os.path.basename(program)[:-3]).parse(sys.argv[2:])
+import place
+place.work(options, str)
+`;
+
 function python(script: string, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync('python3', ['-B', '-c', script, ...args], {
     encoding: 'utf8',
+    env: { ...process.env, AWS_ACCESS_KEY_ID: 'any', AWS_SECRET_ACCESS_KEY: 'any' },
   });
   return { status, output: stdout + stderr };
 }
 
 test('there are command lines of every program', () => {
   expect([...new Set(LINES.map(({ program }) => program))].sort()).toEqual([
-    'artifact.py',
     'dllama.sh',
     'dllama_convert.py',
     'dllama_front.py',
     'dllama_upstream.py',
+    'fetch.py',
+    'guard.py',
+    'put.py',
   ]);
 });
 
-describe.each(['dllama_convert.py', 'dllama_upstream.py', 'dllama_front.py'])('%s reads', (program) => {
-  test.each(linesOf(program))('%s', (_, args) => {
-    expect(python(PARSE, path.join(RUNTIME, program), ...args)).toEqual({ status: 0, output: '' });
+describe.each(['dllama_convert.py', 'dllama_upstream.py', 'dllama_front.py', 'guard.py'])(
+  '%s reads',
+  (program) => {
+    test.each(linesOf(program))('%s', (_, line) => {
+      expect(python(PARSE, mounted(line), ...line.args)).toEqual({ status: 0, output: '' });
+    });
+
+    test('no command line that it does not know', () => {
+      const [[, line]] = linesOf(program);
+      expect(python(PARSE, mounted(line), ...line.args, '--not-known=1').status).not.toBe(0);
+    });
+  },
+);
+
+describe.each(['fetch.py', 'put.py'])('%s reads', (program) => {
+  test.each(linesOf(program))('%s', (_, line) => {
+    expect(python(OPEN, mounted(line), ...line.args)).toEqual({ status: 0, output: '' });
   });
 
   test('no command line that it does not know', () => {
-    const [[, args]] = linesOf(program);
-    expect(python(PARSE, path.join(RUNTIME, program), ...args, '--not-known=1').status).not.toBe(0);
-  });
-});
-
-describe('artifact.py reads', () => {
-  // It checks more than its parser does: that options go together.
-  const parse = `import sys; sys.path.insert(0, ${JSON.stringify(RUNTIME)}); import artifact; artifact.parse(sys.argv[1:])`;
-
-  test.each(linesOf('artifact.py'))('%s', (_, args) => {
-    expect(python(parse, ...args)).toEqual({ status: 0, output: '' });
-  });
-
-  test('no command line that it does not know', () => {
-    const [[, args]] = linesOf('artifact.py');
-    expect(python(parse, ...args, '--not-known=1').status).not.toBe(0);
+    const [[, line]] = linesOf(program);
+    expect(python(OPEN, mounted(line), ...line.args, '--not-known=1').status).not.toBe(0);
   });
 });
 
@@ -156,7 +193,7 @@ describe('dllama.sh reads', () => {
       env: { ...process.env, DLLAMA_PROC_NET_TCP: '/dev/null', STATE_DIR: temporaryFolder() },
     }).status;
 
-  test.each(linesOf('dllama.sh'))('%s', (_, args) => {
+  test.each(linesOf('dllama.sh'))('%s', (_, { args }) => {
     const [action] = args;
     if (['worker', 'root'].includes(action)) {
       expect(args.length).toBeGreaterThan(2);

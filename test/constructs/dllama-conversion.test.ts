@@ -72,7 +72,7 @@ describe('the pod', () => {
   test('waits for the very files that the download makes', () => {
     const { job, weights } = made();
     const guard = container(job, 'await-model');
-    expect(guard.command).toEqual(['python3', '-u', '/opt/cdk8s-llm/artifact.py', 'await']);
+    expect(guard.command).toEqual(['python3', '-u', '/opt/cdk8s-llm/guard.py']);
     expect(guard.args).toEqual([`--key=${weights.key}`, `--dir=/models/${weights.path}`]);
     expect(guard.volumeMounts).toContainEqual({ name: 'models', mountPath: '/models', readOnly: true });
   });
@@ -323,7 +323,7 @@ describe('output in S3', () => {
       'convert',
     ]);
     expect(argument(convert, 'output')).toEqual([`/output/${artifact.path}`]);
-    expect(upload.command).toEqual(['python3', '-u', '/opt/cdk8s-llm/artifact.py', 'put']);
+    expect(upload.command).toEqual(['python3', '-u', '/opt/cdk8s-llm/put.py']);
     expect(upload.args).toEqual([
       `--key=${artifact.key}`,
       `--dir=/output/${artifact.path}`,
@@ -411,8 +411,10 @@ describe('the programs in their ConfigMap', () => {
 
   test('are all that the containers run, and no others', () => {
     expect(Object.keys(programs.data).sort()).toEqual([
-      'artifact.py',
       'dllama_convert.py',
+      'guard.py',
+      'marker.py',
+      'program.py',
       'requirements-numpy.txt',
     ]);
   });

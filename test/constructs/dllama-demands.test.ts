@@ -199,7 +199,7 @@ describe('must', () => {
   test('6. prove that the model is whole before the root loads it', () => {
     const [first] = podSpec(deployment).initContainers;
     expect(first.name).toBe('await-model');
-    expect(first.command.at(-1)).toBe('await');
+    expect(first.command.at(-1)).toBe('/opt/cdk8s-llm/guard.py');
     expect(first.args).toContain(`--key=${all.artifact.key}`);
   });
 

@@ -37,7 +37,7 @@ test('makes a claim, a Job, a NetworkPolicy and the program, and they pass all c
 describe('the program', () => {
   test('is told the repository, the commit, the key and where to put it', () => {
     const { fetch, artifact } = made();
-    expect(fetch.command).toEqual(['python3', '-u', '/opt/cdk8s-llm/artifact.py', 'fetch']);
+    expect(fetch.command).toEqual(['python3', '-u', '/opt/cdk8s-llm/fetch.py', 'huggingface']);
     expect(fetch.args).toEqual([
       '--endpoint=https://huggingface.co',
       '--repo=Qwen/Qwen3-1.7B',
@@ -309,7 +309,16 @@ describe('the program in its ConfigMap', () => {
   test('is named after its content, and so is immutable', () => {
     expect(program.metadata.name).toMatch(/^models-weights-programs-[0-9a-f]{8}$/);
     expect(program.immutable).toBe(true);
-    expect(Object.keys(program.data)).toEqual(['artifact.py']);
+    expect(Object.keys(program.data)).toEqual([
+      'fetch.py',
+      'folder.py',
+      'huggingface.py',
+      'marker.py',
+      'place.py',
+      'program.py',
+      'transfer.py',
+      'web.py',
+    ]);
   });
 
   test('is what the Job mounts', () => {

@@ -122,7 +122,7 @@ test('it holds the compiled library, its documents and the recipe of the image, 
 test('it holds everything that the source reads at run time', () => {
   const source = filesIn(path.join(REPOSITORY, 'src'));
   const readAtRunTime = source.filter((file) => !/\.ts$|__pycache__|\.schema\.json$/.test(file));
-  expect(readAtRunTime).toContain('runtime/artifact.py');
+  expect(readAtRunTime).toContain('runtime/fetch.py');
   const installed = path.join(project, 'node_modules/cdk8s-llm/lib/src');
   const isSame = (file: string) => {
     const copy = path.join(installed, file);

@@ -105,7 +105,7 @@ function byTheClaim() {
   return { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } };
 }
 
-const PROGRAMS = { 'artifact.py': 'print("hello")\n', 'dllama.sh': 'exec "$@"\n' };
+const PROGRAMS = { 'guard.py': 'print("hello")\n', 'dllama.sh': 'exec "$@"\n' };
 const PROGRAMS_NAME = `qwen-programs-${contentHash(PROGRAMS)}`;
 
 function job(name: string, wave: number, component: string, annotations: Record<string, string>): KubeObject {
@@ -139,7 +139,7 @@ function job(name: string, wave: number, component: string, annotations: Record<
             {
               name: component,
               image: 'registry.example/python:3.13.7-slim',
-              command: ['python3', '/opt/artifact.py'],
+              command: ['python3', '/opt/guard.py'],
               args: ['--dir=/models'],
               env: [
                 { name: 'HF_TOKEN', valueFrom: { secretKeyRef: { name: 'hub', key: 'token' } } },
@@ -225,7 +225,7 @@ function root(): KubeObject {
             {
               name: 'front',
               image: 'registry.example/python:3.13.7-slim',
-              command: ['python3', '/opt/artifact.py'],
+              command: ['python3', '/opt/guard.py'],
               restartPolicy: 'Always',
               ports: [{ name: 'http', containerPort: 8080, protocol: 'TCP' }],
               startupProbe: httpProbe(),

@@ -192,7 +192,7 @@ const CASES: Case[] = [
   // Rule 3
   {
     rule: 'content-name',
-    edit: ({ programs }) => (programs.data['artifact.py'] += '# changed\n'),
+    edit: ({ programs }) => (programs.data['guard.py'] += '# changed\n'),
     object: 'programs',
     says: /must end in "-[0-9a-f]{8}", the hash of its data/,
   },

@@ -25,7 +25,7 @@ export function bucketArgs(server: Server, prefix: string): string[] {
 }
 
 export function verifyBucket(server: Server, prefix: string, ...more: string[]): Promise<Outcome> {
-  return run(['verify', '--key=k1', ...bucketArgs(server, prefix), ...more], { env: server.environment });
+  return run(['verify.py', '--key=k1', ...bucketArgs(server, prefix), ...more], { env: server.environment });
 }
 
 export function markerIn(server: S3Double, prefix: string): Marker {

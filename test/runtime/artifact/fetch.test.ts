@@ -53,7 +53,7 @@ describe('fetch into a folder', () => {
       files: 6,
       bytes: total,
       fetched: total,
-      revision: COMMIT,
+      source: `${REPO} at ${COMMIT}`,
       key: 'k1',
       seconds: expect.any(Number),
     });
@@ -91,7 +91,7 @@ describe('fetch into a folder', () => {
     hub.forget();
     const outcome = await run(fetchArgs(hub, ['--dir', dir]));
     expect(outcome.code).toBe(0);
-    expect(outcome.result).toMatchObject({ files: 6, fetched: 0, revision: COMMIT });
+    expect(outcome.result).toMatchObject({ files: 6, fetched: 0, source: `${REPO} at ${COMMIT}` });
     expect(hub.requests).toEqual([]);
     expect(fs.statSync(path.join(dir, '.artifact.json')).mtimeMs).toBe(before);
   });
@@ -163,7 +163,7 @@ describe('fetch into a folder', () => {
 
   test('fetches datasets, and tells licences that have a name of their own', async () => {
     const dir = temporaryFolder();
-    const args = ['fetch', '--revision', COMMIT, '--endpoint', hub.endpoint, '--key', 'k'];
+    const args = ['fetch.py', 'huggingface', '--revision', COMMIT, '--endpoint', hub.endpoint, '--key', 'k'];
     expect((await run([...args, '--repo=org/data', '--repo-type=dataset', '--dir', dir])).code).toBe(0);
     expect(filesOf(dir)).toEqual(['.artifact.json', 'a.txt', 'b.bin']);
     const other = temporaryFolder();

@@ -4,12 +4,12 @@ import * as path from 'node:path';
 import { HubDouble } from '../../doubles/hub';
 import {
   MIB,
-  PYTHON,
   REPO,
   expectComplete,
   fetchArgs,
   filesOf,
   large,
+  patched,
   markerOf,
   removeTemporaryFolders,
   run,
@@ -207,12 +207,11 @@ describe('a folder that is full, read-only, shared or strange', () => {
     'copies at once on a file system whose locks do nothing (%d ms apart) end with true files',
     async (apart) => {
       const dir = temporaryFolder();
-      const bootstrap =
-        'import fcntl, runpy, sys; fcntl.flock = lambda *a: None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name="__main__")';
+      const options = patched('import fcntl; fcntl.flock = lambda *a: None');
       const args = fetchArgs(hub, ['--dir', dir]);
       const copies = [];
       for (let copy = 0; copy < 3; copy++) {
-        copies.push(run(args, { wrap: [PYTHON, '-c', bootstrap], withoutPython: true }));
+        copies.push(run(args, options));
         await sleep(apart);
       }
       for (const outcome of await Promise.all(copies)) {

@@ -4,11 +4,11 @@ import { HubDouble } from '../../doubles/hub';
 import {
   MIB,
   SOON,
-  PYTHON,
   REPO,
   fetchArgs,
   large,
   markerOf,
+  patched,
   removeTemporaryFolders,
   run,
   sleep,
@@ -45,9 +45,9 @@ async function endNow(waiting: Run): Promise<void> {
   expect((await waiting.ended).code).toBe(75);
 }
 
-describe('await', () => {
+describe('the guard', () => {
   const guard = (dir: string, ...more: string[]) => [
-    'await',
+    'guard.py',
     '--key=k1',
     `--dir=${dir}`,
     '--every=1',
@@ -111,12 +111,10 @@ describe('await', () => {
   });
 
   test('is ended by SIGTERM within a second, even while DNS hangs', async () => {
-    const hang =
-      'import runpy, socket, sys, time; socket.getaddrinfo = lambda *a: time.sleep(100); sys.argv = sys.argv[1:]; print("started", flush=True); runpy.run_path(sys.argv[0], run_name="__main__")';
-    const waiting = start(guard(await artifact(), '--resolve=w'), {
-      wrap: [PYTHON, '-c', hang],
-      withoutPython: true,
-    });
+    const hang = patched(
+      'import socket, time; socket.getaddrinfo = lambda *a: time.sleep(100); print("started", flush=True)',
+    );
+    const waiting = start(guard(await artifact(), '--resolve=w'), hang);
     await firstLine(waiting);
     await sleep(700);
     const asked = Date.now();
@@ -126,16 +124,14 @@ describe('await', () => {
 
   test('never opens a connection: a bare one ends a distributed-llama worker', async () => {
     // The hook sees every connect of the interpreter, and ends it.
-    const watch =
-      'import os, runpy, sys; sys.addaudithook(lambda e, a: e == "socket.connect" and os._exit(99)); sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name="__main__")';
-    const options = { wrap: [PYTHON, '-c', watch], withoutPython: true };
+    const options = patched('sys.addaudithook(lambda e, a: e == "socket.connect" and os._exit(99))');
     expect((await run(guard(await artifact(), '--resolve=localhost'), options)).code).toBe(0);
     expect((await run(fetchArgs(hub, ['--dir', temporaryFolder()]), options)).code).toBe(99);
   });
 });
 
 describe('verify', () => {
-  const verify = (dir: string, ...more: string[]) => run(['verify', '--key=k1', `--dir=${dir}`, ...more]);
+  const verify = (dir: string, ...more: string[]) => run(['verify.py', '--key=k1', `--dir=${dir}`, ...more]);
 
   test('finds a whole artifact whole', async () => {
     const dir = await artifact();

@@ -68,7 +68,7 @@ describe('memory', () => {
     const s3 = await S3Double.start('models');
     const file = { path: 'model.m', content: Buffer.alloc(130 * MIB) };
     const most = await peak(
-      ['put', '--key=k1', `--dir=${artifactFolder([file])}`, ...bucketArgs(s3, 'm')],
+      ['put.py', '--key=k1', `--dir=${artifactFolder([file])}`, ...bucketArgs(s3, 'm')],
       s3.environment,
     );
     expect(s3.objects.get('m/model.m')?.body.equals(file.content)).toBe(true);

@@ -7,7 +7,7 @@ import { COMMIT, HubDouble, sha256 } from '../../doubles/hub';
 import type { HubFile } from '../../doubles/hub';
 
 export const PYTHON = process.env.PYTHON ?? 'python3';
-export const PROGRAM = path.join(__dirname, '../../../src/runtime/artifact.py');
+const RUNTIME = path.join(__dirname, '../../../src/runtime');
 export const MIB = 1024 * 1024;
 /** Within a second, and twice that on a machine that is busy with other things: milliseconds. */
 export const SOON = 3000;
@@ -64,8 +64,8 @@ export function removeTemporaryFolders(): void {
   folders.splice(0).forEach((folder) => fs.rmSync(folder, { recursive: true, force: true }));
 }
 
-/** Starts the program as the container of a Job does. */
-export function start(args: string[], options: RunOptions = {}): Run {
+/** Starts a program, named by the first argument, as the container of a Job does. */
+export function start([program, ...args]: string[], options: RunOptions = {}): Run {
   const terminationLog = path.join(temporaryFolder(), 'termination-log');
   fs.writeFileSync(terminationLog, '');
   fs.chmodSync(path.dirname(terminationLog), 0o755);
@@ -73,7 +73,7 @@ export function start(args: string[], options: RunOptions = {}): Run {
   const [command, ...rest] = [
     ...(options.wrap ?? []),
     ...(options.withoutPython ? [] : [PYTHON, '-u']),
-    PROGRAM,
+    path.join(RUNTIME, program),
     ...args,
   ];
   const began = Date.now();
@@ -107,6 +107,18 @@ export function start(args: string[], options: RunOptions = {}): Run {
   return { child, ended };
 }
 
+/** Options that run `patch` in the interpreter before the program. */
+export function patched(patch: string): RunOptions {
+  const bootstrap = [
+    'import os, runpy, sys',
+    patch,
+    'sys.argv = sys.argv[1:]',
+    'sys.path.insert(0, os.path.dirname(sys.argv[0]))',
+    'runpy.run_path(sys.argv[0], run_name="__main__")',
+  ].join('\n');
+  return { wrap: [PYTHON, '-c', bootstrap], withoutPython: true };
+}
+
 export function run(args: string[], options: RunOptions = {}): Promise<Outcome> {
   return start(args, options).ended;
 }
@@ -114,7 +126,8 @@ export function run(args: string[], options: RunOptions = {}): Promise<Outcome> 
 /** The arguments of a download from the double; small buffers, so that small files have many chunks. */
 export function fetchArgs(hub: HubDouble, sink: string[], ...more: string[]): string[] {
   return [
-    'fetch',
+    'fetch.py',
+    'huggingface',
     `--repo=${REPO}`,
     `--revision=${COMMIT}`,
     `--endpoint=${hub.endpoint}`,

@@ -41,7 +41,7 @@ const TOTAL = FILES.reduce((sum, file) => sum + file.content.length, 0);
 afterAll(removeTemporaryFolders);
 
 function putArgs(server: Server, folder: string, ...more: string[]): string[] {
-  const args = ['put', '--key=k1', `--dir=${folder}`, ...bucketArgs(server, 'p')];
+  const args = ['put.py', '--key=k1', `--dir=${folder}`, ...bucketArgs(server, 'p')];
   return [...args, '--workers=3', '--chunk-mib=5', ...more];
 }
 
@@ -211,8 +211,8 @@ describe('put', () => {
     ['no marker', () => temporaryFolder(), [], /holds no complete artifact \(no \.artifact\.json\)/],
     ['no folder', () => path.join(temporaryFolder(), 'absent'), [], /absent holds no complete artifact/],
     ['another key', () => artifactFolder(FILES, { key: 'k2' }), [], /holds the artifact with key k2, not k1/],
-    ['no --dir', () => artifactFolder(FILES), ['--dir='], /put needs --dir and --bucket/],
-    ['no --bucket', () => artifactFolder(FILES), ['--bucket='], /put needs --dir and --bucket/],
+    ['no --dir', () => artifactFolder(FILES), ['--dir='], /put\.py needs --dir and --bucket/],
+    ['no --bucket', () => artifactFolder(FILES), ['--bucket='], /put\.py needs --dir and --bucket/],
     [
       'a path that leaves the folder',
       () => artifactFolder(FILES, { files: [{ path: '../up', size: 1, sha256: sha256(Buffer.from('')) }] }),

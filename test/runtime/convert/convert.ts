@@ -24,7 +24,7 @@ export class Workplace {
 
   constructor() {
     fs.mkdirSync(this.programs);
-    for (const program of ['artifact.py', 'dllama_convert.py']) {
+    for (const program of ['program.py', 'marker.py', 'dllama_convert.py']) {
       fs.copyFileSync(path.join(ROOT, 'src/runtime', program), path.join(this.programs, program));
     }
   }

@@ -248,9 +248,9 @@ it('tells how far it is', async () => {
   const [python, program, ...args] = workplace.command(options(workplace.freshPath()));
   const impatient = [
     `import sys; sys.path.insert(0, ${JSON.stringify(path.dirname(program))})`,
-    'import artifact, dllama_convert',
+    'import dllama_convert, program',
     'dllama_convert.PROGRESS_SECONDS = 0',
-    'artifact.run(dllama_convert.main)',
+    'program.run(dllama_convert.main)',
   ].join('\n');
   const { code, stdout } = await workplace.run([python, '-c', impatient, ...args]);
   expect(code).toBe(0);

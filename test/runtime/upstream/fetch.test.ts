@@ -77,7 +77,7 @@ it('gives up for now on a server that fails, and on none at all', async () => {
 it('gives up for now on a server that says nothing', async () => {
   forWriter(() => undefined);
   const output = fresh();
-  const outcome = await stand.run(input, output, { patches: { 'artifact.Http.stall': 0.5 } });
+  const outcome = await stand.run(input, output, { patches: { 'web.Http.stall': 0.5 } });
   expect(outcome.code).toBe(75);
   expect(outcome.result.error).toMatch(/no byte for/);
   expectNothing(output);

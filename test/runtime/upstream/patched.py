@@ -7,14 +7,15 @@ import sys
 
 sys.path.insert(0, sys.argv.pop(1))
 
-import artifact
 import dllama_upstream
+import program
+import web
 
 for name, value in json.loads(sys.argv.pop(1)).items():
-    owner = {'artifact': artifact, 'dllama_upstream': dllama_upstream}[name.split('.')[0]]
+    owner = {'web': web, 'dllama_upstream': dllama_upstream}[name.split('.')[0]]
     for part in name.split('.')[1:-1]:
         owner = getattr(owner, part)
     assert hasattr(owner, name.split('.')[-1]), name
     setattr(owner, name.split('.')[-1], value)
 
-artifact.run(dllama_upstream.main)
+program.run(dllama_upstream.main)

@@ -50,7 +50,7 @@ export class Stand {
     const patches = {
       'dllama_upstream.SCRIPTS': { 'v0.16.2': sumsOf(this.server.scripts) },
       'dllama_upstream.PACKAGES': ['numpy'],
-      'artifact.Patience.attempts': 2,
+      'web.Patience.attempts': 2,
       ...options.patches,
     };
     const args = Object.entries({
