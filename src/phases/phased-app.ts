@@ -1,6 +1,10 @@
 import * as path from 'node:path';
 import { App, Chart, Names } from 'cdk8s';
 import type { IConstruct } from 'constructs';
+import { checkFileHosts, checkHosts } from '../mirror/check';
+import { Mirror } from '../mirror/mirror';
+import { mirrorOf } from '../mirror/rules';
+import { checkKind } from '../pod/checks';
 import {
   DEFAULT_KUBERNETES_VERSION,
   KUBERNETES_VERSION_CONTEXT,
@@ -10,7 +14,7 @@ import { InputError } from '../pod/input-error';
 import { ANNOTATION } from '../pod/metadata';
 import { phaseChartOf } from '../pod/names';
 import { checkObjects, formatViolations } from '../validation/check';
-import type { KubeObject } from '../validation/kube-object';
+import type { CheckedObject, KubeObject } from '../validation/kube-object';
 import { findDuplicates } from './duplicates';
 import { GitOps } from './gitops/gitops';
 import { Phase, phaseFolder, phaseName } from './phase';
@@ -39,6 +43,14 @@ export interface PhasedAppProps {
   readonly kubernetesVersion?: string;
 
   /**
+   * The servers from which everything comes in a network that reaches no others. `synth()` then refuses whatever
+   * names another host.
+   *
+   * @default - none; everything comes from where it is published
+   */
+  readonly mirror?: Mirror;
+
+  /**
    * The folder that is written to. The environment variable `CDK8S_OUTDIR`, by which the cdk8s command line
    * passes its own, comes first.
    *
@@ -59,6 +71,7 @@ export class PhasedApp extends App {
   public readonly kubernetesVersion: string;
 
   private readonly gitOps: GitOps[];
+  private readonly mirror?: Mirror;
 
   /**
    * @throws when this library does not know the Kubernetes version, or a tool is given twice
@@ -71,6 +84,8 @@ export class PhasedApp extends App {
     this.kubernetesVersion = version;
     this.node.setContext(KUBERNETES_VERSION_CONTEXT, version);
     this.gitOps = checkTools(props.gitOps ?? []);
+    this.mirror = checkMirror(props.mirror);
+    this.mirror?._set(this);
   }
 
   /**
@@ -86,8 +101,8 @@ export class PhasedApp extends App {
   /**
    * Writes the files.
    *
-   * @throws when a construct is not valid, when two objects have one identity, or when an object breaks a
-   * rule: nothing is written then
+   * @throws when a construct is not valid, when two objects have one identity, when an object breaks a rule, or
+   * when something names a host that the mirror does not cover: nothing is written then
    */
   public override synth(): void {
     const charts = collect(this);
@@ -98,8 +113,12 @@ export class PhasedApp extends App {
     this.check(charts);
 
     const pipelines = viewsOf(phases);
+    const toolFiles = this.gitOps.flatMap((tool) =>
+      tool._render(pipelines, stringifyDocuments, mirrorOf(this)),
+    );
+    if (this.mirror) this.checkHosts(this.mirror, charts, toolFiles);
     const writer = new OutputWriter(path.resolve(this.outdir));
-    for (const file of this.files(charts, phases, pipelines)) {
+    for (const file of this.files(charts, phases, pipelines, toolFiles)) {
       writer.write(file.path, file.content, file.executable ? 0o755 : undefined);
     }
     writer.finish();
@@ -116,19 +135,30 @@ export class PhasedApp extends App {
     }
     const violations = [...sets.values()].flatMap((set) =>
       checkObjects(
-        set.flatMap(({ objects }) =>
-          objects.map((o) => ({ object: o.manifest as KubeObject, where: o.apiObject.node.path })),
-        ),
+        set.flatMap((chart) => checkedObjects(chart)),
         { kubernetesVersion: this.kubernetesVersion, foreignRules: 'essential' },
       ),
     );
     if (violations.length) throw new Error(formatViolations(violations));
   }
 
+  /** Refuses what names a host that the mirror does not cover. */
+  private checkHosts({ _rules: rules }: Mirror, charts: SynthesizedChart[], files: OutputFile[]): void {
+    const found = [
+      ...checkHosts(
+        charts.flatMap((chart) => checkedObjects(chart)),
+        rules,
+      ),
+      ...files.flatMap(({ path: file, content }) => checkFileHosts(file, content, rules)),
+    ];
+    if (found.length) throw new Error(found.join('\n'));
+  }
+
   private *files(
     charts: SynthesizedChart[],
     phases: PhaseCharts[],
     pipelines: PipelineView[],
+    toolFiles: OutputFile[],
   ): Iterable<OutputFile> {
     const extension = this.outputFileExtension;
     for (const { pipeline, phase, charts: inPhase } of phases) {
@@ -151,7 +181,7 @@ export class PhasedApp extends App {
         content: stringifyDocuments(objects.map((o) => o.manifest as unknown)),
       };
     }
-    for (const tool of this.gitOps) yield* tool._render(pipelines, stringifyDocuments);
+    yield* toolFiles;
     yield {
       path: 'README.md',
       content: renderReadme(pipelines, {
@@ -161,6 +191,18 @@ export class PhasedApp extends App {
       }),
     };
   }
+}
+
+function checkedObjects({ objects }: SynthesizedChart): CheckedObject[] {
+  return objects.map((o) => ({ object: o.manifest as KubeObject, where: o.apiObject.node.path }));
+}
+
+function checkMirror(mirror: Mirror | undefined): Mirror | undefined {
+  if (mirror === undefined) return undefined;
+  return checkKind('PhasedApp', 'mirror', mirror, (given) => given instanceof Mirror, {
+    allowed: 'a Mirror',
+    advice: "Make one: new Mirror({ defaultRegistry: 'registry.example.com/{registry}', ... }).",
+  });
 }
 
 /** Two of one tool would write the same files. */

@@ -1,4 +1,5 @@
 import { IConstruct } from 'constructs';
+import { mirrorOf } from '../mirror/rules';
 import { InputError } from './input-error';
 
 /** Where our Python programs run. Any image with Python 3.11 or newer does; glibc, for numpy's wheels. */
@@ -6,6 +7,8 @@ export const PYTHON_IMAGE =
   'docker.io/library/python:3.13.7-slim-bookworm@sha256:adafcc17694d715c905b4c7bebd96907a1fd5cf183395f0ebc4d3428bd22d92d';
 
 /**
+ * An image as it is pulled: where the app has a mirror, from there.
+ *
  * @throws when an image is pinned by neither a tag nor a digest, or by `latest`
  */
 export function checkImage(scope: IConstruct, field: string, image: string | undefined): string {
@@ -18,5 +21,5 @@ export function checkImage(scope: IConstruct, field: string, image: string | und
       advice: 'What is not pinned changes under a running model.',
     });
   }
-  return image;
+  return mirrorOf(scope).image(image);
 }

@@ -1,4 +1,5 @@
 import { Application, ApplicationSet, type ApplicationSpec } from '../../../imports/argoproj.io';
+import type { MirrorRules } from '../../mirror/rules';
 import { InputError } from '../../pod/input-error';
 import { LABEL, MANAGED_BY } from '../../pod/metadata';
 import type { OutputFile, PipelineView } from '../views';
@@ -172,16 +173,17 @@ export class ArgoCd implements GitOpsTool {
     this.cascadeDelete = props.cascadeDelete ?? false;
   }
 
-  public render(pipelines: readonly PipelineView[], stringify: Stringify): OutputFile[] {
+  public render(pipelines: readonly PipelineView[], stringify: Stringify, mirror: MirrorRules): OutputFile[] {
+    const repoUrl = mirror.git(this.repoUrl);
     if (pipelines.length === 0) return [];
     const name = this.mode._applicationSet;
     if (name !== undefined) {
-      return [file('applicationset', stringify([this.applicationSet(name, pipelines)]))];
+      return [file('applicationset', stringify([this.applicationSet(name, pipelines, repoUrl)]))];
     }
-    return pipelines.map((pipeline) => file(pipeline.name, stringify([this.application(pipeline)])));
+    return pipelines.map((pipeline) => file(pipeline.name, stringify([this.application(pipeline, repoUrl)])));
   }
 
-  private application(pipeline: PipelineView): unknown {
+  private application(pipeline: PipelineView, repoUrl: string): unknown {
     return Application.manifest({
       metadata: {
         name: pipeline.name,
@@ -189,11 +191,11 @@ export class ArgoCd implements GitOpsTool {
         labels: { [LABEL.managedBy]: MANAGED_BY },
         ...(this.cascadeDelete ? { finalizers: [CASCADE_FINALIZER] } : {}),
       },
-      spec: this.applicationSpec(below(this.path, pipeline.name), pipeline.namespace),
+      spec: this.applicationSpec(repoUrl, below(this.path, pipeline.name), pipeline.namespace),
     });
   }
 
-  private applicationSet(name: string, pipelines: readonly PipelineView[]): unknown {
+  private applicationSet(name: string, pipelines: readonly PipelineView[], repoUrl: string): unknown {
     return ApplicationSet.manifest({
       metadata: {
         name,
@@ -203,10 +205,10 @@ export class ArgoCd implements GitOpsTool {
       spec: {
         goTemplate: true,
         goTemplateOptions: ['missingkey=error'],
-        generators: this.generators(pipelines),
+        generators: this.generators(pipelines, repoUrl),
         template: {
           metadata: { name: '{{.path.basename}}', labels: { [LABEL.managedBy]: MANAGED_BY } },
-          spec: this.applicationSpec('{{.path.path}}', '{{.values.namespace}}'),
+          spec: this.applicationSpec(repoUrl, '{{.path.path}}', '{{.values.namespace}}'),
         },
         // Without this the controller gives every Application the finalizer.
         syncPolicy: { preserveResourcesOnDeletion: !this.cascadeDelete },
@@ -215,7 +217,7 @@ export class ArgoCd implements GitOpsTool {
   }
 
   /** One generator for each namespace, because nothing in a folder's path tells its namespace. */
-  private generators(pipelines: readonly PipelineView[]) {
+  private generators(pipelines: readonly PipelineView[], repoUrl: string) {
     const names = new Map<string, string[]>();
     for (const { name, namespace } of pipelines) {
       const others = names.get(namespace);
@@ -225,7 +227,7 @@ export class ArgoCd implements GitOpsTool {
     const takesAll = names.size === 1 && this.path !== '';
     return [...names].map(([namespace, folders]) => ({
       git: {
-        repoUrl: this.repoUrl,
+        repoUrl,
         revision: this.targetRevision,
         directories: takesAll
           ? [{ path: below(this.path, '*') }, { path: below(this.path, GITOPS_FOLDER), exclude: true }]
@@ -235,11 +237,11 @@ export class ArgoCd implements GitOpsTool {
     }));
   }
 
-  private applicationSpec(path: string, namespace: string): ApplicationSpec {
+  private applicationSpec(repoUrl: string, path: string, namespace: string): ApplicationSpec {
     return {
       project: this.project,
       source: {
-        repoUrl: this.repoUrl,
+        repoUrl,
         targetRevision: this.targetRevision,
         path,
         directory: { recurse: true },

@@ -1,3 +1,4 @@
+import { MirrorRules, NO_MIRROR } from '../../mirror/rules';
 import type { OutputFile, PipelineView } from '../views';
 import { ArgoCd, type ArgoCdProps } from './argocd';
 import { Flux, type FluxProps } from './flux';
@@ -7,7 +8,7 @@ import { Kubectl } from './kubectl';
 export interface GitOpsTool {
   /** As a person writes it. */
   readonly title: string;
-  render(pipelines: readonly PipelineView[], stringify: Stringify): OutputFile[];
+  render(pipelines: readonly PipelineView[], stringify: Stringify, mirror: MirrorRules): OutputFile[];
 }
 
 /** Writes objects as one YAML file. @internal */
@@ -54,8 +55,12 @@ export class GitOps {
   }
 
   /** The files for these pipelines. @internal */
-  public _render(pipelines: readonly PipelineView[], stringify: Stringify): OutputFile[] {
+  public _render(
+    pipelines: readonly PipelineView[],
+    stringify: Stringify,
+    mirror: MirrorRules = NO_MIRROR,
+  ): OutputFile[] {
     const written = pipelines.filter((pipeline) => pipeline.phases.length > 0);
-    return this.tool.render(written, stringify);
+    return this.tool.render(written, stringify, mirror);
   }
 }

@@ -1,0 +1,32 @@
+import { isIP } from 'node:net';
+
+/** `user@host:port`, of which the host is the second group and the port the third. */
+const AUTHORITY = /^(?:[^@/]*@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d+))?/;
+
+/**
+ * The host of a web address, of a registry with or without a path, or of a Git address of the form
+ * `user@host:path`; in lower case.
+ */
+export function addressHost(address: string, { port = false } = {}): string {
+  const [, host = '', number] = AUTHORITY.exec(address.replace(/^[a-z][a-z\d+.-]*:\/\//i, '')) ?? [];
+  return host.toLowerCase() + (port && number ? `:${number}` : '');
+}
+
+/** With the scheme and the host in lower case and without the port that the scheme has anyway. */
+export function normalized(address: string): string {
+  const found = /^([a-z][a-z\d+.-]*):\/\/([^/]*)(.*)$/is.exec(address);
+  if (!found) return address;
+  const scheme = found[1].toLowerCase();
+  const usual = { https: ':443', http: ':80', ssh: ':22' }[scheme];
+  const authority = found[2].toLowerCase();
+  const server = usual && authority.endsWith(usual) ? authority.slice(0, -usual.length) : authority;
+  return `${scheme}://${server}${found[3]}`;
+}
+
+/** Whether a host is this machine, this pod, or a Service of the cluster: what no mirror stands for. */
+export function isInCluster(host: string): boolean {
+  if (host === '[::1]' || host === '0.0.0.0' || host.startsWith('127.')) return true;
+  // A bare name is a Service of the pod's own namespace.
+  if (!host.includes('.') && !host.startsWith('[')) return true;
+  return isIP(host) === 0 && /\.(svc|cluster\.local|localhost)$|\.svc\./.test(host);
+}

@@ -1,0 +1,119 @@
+import type { IConstruct } from 'constructs';
+import { addressHost, isInCluster, normalized } from './host-name';
+import { parseImageReference } from './image-reference';
+import { Prefixes } from './prefixes';
+
+/** What the addresses of an app become. All maps are checked, and their addresses end in no `/`. */
+export interface MirrorSpec {
+  /** Registries, with or without the beginning of a path, to registries with or without one. */
+  readonly registries: Readonly<Record<string, string>>;
+  /** Where all other images are; `{registry}` stands for the registry that an image was in. */
+  readonly defaultRegistry?: string;
+  /** Beginnings of web addresses. */
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Beginnings of Git addresses. */
+  readonly git: Readonly<Record<string, string>>;
+  readonly packageIndex?: string;
+  /** Hosts that may be named as they are; `*.example.com` are all below one. */
+  readonly allow: readonly string[];
+}
+
+/** The context key by which constructs find the mirror of their app. */
+export const MIRROR_CONTEXT = 'cdk8s-llm/mirror';
+
+/**
+ * By which addresses an app's objects reach what they need. Every place that writes an image or an address into
+ * an object asks here first. All methods are idempotent.
+ */
+export class MirrorRules {
+  private readonly registries: Prefixes;
+  private readonly addresses: Prefixes;
+  private readonly repositories: Prefixes;
+  private readonly hosts: ReadonlySet<string>;
+
+  constructor(private readonly spec: MirrorSpec) {
+    this.registries = new Prefixes(spec.registries);
+    this.addresses = new Prefixes(spec.addresses);
+    this.repositories = new Prefixes(spec.git);
+    this.hosts = new Set(
+      [
+        ...Object.values(spec.registries),
+        ...(spec.defaultRegistry ? [spec.defaultRegistry] : []),
+        ...Object.values(spec.addresses),
+        ...Object.values(spec.git),
+        ...(spec.packageIndex ? [spec.packageIndex] : []),
+      ].map((address) => addressHost(address)),
+    );
+  }
+
+  /** Where Python packages come from. */
+  public get packageIndex(): string | undefined {
+    return this.spec.packageIndex;
+  }
+
+  /** An image by the registry that holds the copy. Tag and digest stay. */
+  public image(reference: string): string {
+    const { registry, repository, version } = parseImageReference(reference);
+    if (this.covers(addressHost(registry))) return reference;
+    const name = this.registries.replace(`${registry}/${repository}`) ?? this.inDefault(registry, repository);
+    return name === undefined ? reference : name + version;
+  }
+
+  /** A web address (`http`, `https`) by the server that holds the copy. */
+  public web(address: string): string {
+    return this.replaced(address) ?? address;
+  }
+
+  /** The address of a Git repository, in any of the forms that Git knows. */
+  public git(address: string): string {
+    if (this.isCovered(address)) return address;
+    return this.repositories.replace(normalized(address)) ?? this.web(address);
+  }
+
+  /** The web address of a registry that holds a repository: its path comes before the repository's name. */
+  public registry(address: string, repository: string): string {
+    if (this.isCovered(address)) return address;
+    const replaced = this.replaced(address);
+    if (replaced !== undefined) return replaced;
+    const { registry } = parseImageReference(`${addressHost(address, { port: true })}/${repository}`);
+    const image = this.image(`${registry}/${repository}`);
+    const suffix = `/${repository}`;
+    return image === `${registry}/${repository}` || !image.endsWith(suffix)
+      ? address
+      : `https://${image.slice(0, -suffix.length)}`;
+  }
+
+  /** Whether a host may be named: it is a mirror, in the cluster, or allowed. */
+  public covers(host: string): boolean {
+    return (
+      this.hosts.has(host) ||
+      isInCluster(host) ||
+      this.spec.allow.some((allowed) =>
+        allowed.startsWith('*.') ? host.endsWith(allowed.slice(1)) : host === allowed,
+      )
+    );
+  }
+
+  private replaced(address: string): string | undefined {
+    return this.isCovered(address) ? undefined : this.addresses.replace(normalized(address));
+  }
+
+  /** A mirror's own addresses are written as they are. */
+  private isCovered(address: string): boolean {
+    return this.covers(addressHost(address));
+  }
+
+  private inDefault(registry: string, repository: string): string | undefined {
+    const { defaultRegistry } = this.spec;
+    return defaultRegistry && `${defaultRegistry.replace('{registry}', registry)}/${repository}`;
+  }
+}
+
+/** Where no mirror is set, everything stays as it is. */
+export const NO_MIRROR = new MirrorRules({ registries: {}, addresses: {}, git: {}, allow: [] });
+
+/** The rules that hold for a construct: those of its app's mirror, or none. */
+export function mirrorOf(scope: IConstruct): MirrorRules {
+  const given: unknown = scope.node.tryGetContext(MIRROR_CONTEXT);
+  return given instanceof MirrorRules ? given : NO_MIRROR;
+}
