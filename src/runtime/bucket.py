@@ -134,6 +134,9 @@ class Bucket:
     def publish(self, marker):
         self.call('PUT', self.prefix + MARKER, body=marker_text(marker).encode(), headers={'content-type': 'application/json'})
 
+    def tidy(self):
+        pass  # prepare() has aborted what was left
+
     def abandon(self):
         """Nothing that costs money is left behind, as far as it can be done within a second."""
         for upload, key in list(self.open_uploads.items()):

@@ -7,7 +7,7 @@ import shutil
 import stat
 import time
 
-from marker import MARKER, STAGING, parents, read_marker, stored_size, sync_directory, write_marker
+from marker import MARKER, STAGING, STORED, parents, read_marker, stored_size, sync_directory, write_marker
 from program import CHECKSUM, FULL, Failure, MIB, NOT_FOUND, NO_ACCESS, USAGE, log, os_error_code, readable
 from transfer import Digest, Gone, Mismatch
 
@@ -32,6 +32,8 @@ class Directory:
 
     def damage(self, marker, deep):
         """What differs from the marker, or None. Not deep: sizes, and hashes of what is newer than the marker."""
+        if os.path.exists(os.path.join(self.path, STORED)):
+            return None
         if not deep:
             published = os.stat(os.path.join(self.path, MARKER)).st_mtime_ns
         for file in marker['files']:
@@ -90,7 +92,8 @@ class Directory:
                 log('%s has no locks (%s); going on without' % (self.path, error.strerror))
                 break
         for name in os.listdir(self.staging) if os.path.isdir(self.staging) else []:
-            self.leftovers.setdefault(name.split('.')[0], []).append(name)
+            if name.endswith('.part'):
+                self.leftovers.setdefault(name.split('.')[0], []).append(name)
         return told > 0
 
     def reserve(self, outputs):
@@ -123,13 +126,16 @@ class Directory:
         self._close(output)
         final = os.path.join(self.path, output.path)
         self._refuse_links(output.path)
-        if self.size(output.path) == output.size and stat.S_ISREG(os.lstat(final).st_mode):
+        known = self._known(output)
+        if known and self.size(output.path) == output.size and stat.S_ISREG(os.lstat(final).st_mode):
             digest = Digest(output)
             try:
                 for block in blocks(final):
                     digest.update(block)
-                output.sha256 = digest.sha256()
-                return True
+                if output.proven or digest.sha256() == known:
+                    output.sha256 = digest.sha256()
+                    return True
+                log('%s: stored, but it has changed since; fetching it again' % output.path)
             except Mismatch as mismatch:
                 log('%s: stored, but its checksum is wrong; fetching it again' % mismatch.part.name)
         output.handle = self._claim(output)
@@ -169,6 +175,26 @@ class Directory:
         self.leftovers[output.identity] = [own]
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), own
 
+    def _known(self, output):
+        """What a stored file is told by: the source's proof, or what was noted of it by the run that stored it."""
+        if output.proven:
+            return output.identity
+        try:
+            with open(os.path.join(self.staging, output.identity + '.note'), encoding='ascii') as f:
+                return f.read()
+        except FileNotFoundError:
+            return None
+
+    def _note(self, output):
+        """Before the file gets its name: of a run that is killed between, the note fits no file, and does no harm."""
+        path = os.path.join(self.staging, output.identity)
+        temporary = '%s.%s.new' % (path, secrets.token_hex(4))
+        with open(temporary, 'w', encoding='ascii') as f:
+            f.write(output.sha256)
+            f.flush()
+            os.fsync(f.fileno())
+        os.rename(temporary, path + '.note')
+
     def _refuse_links(self, path):
         for folder in parents(path):
             if os.path.islink(os.path.join(self.path, folder)):
@@ -190,6 +216,8 @@ class Directory:
         os.fsync(descriptor)
         final = os.path.join(self.path, output.path)
         try:
+            if not output.proven:
+                self._note(output)
             os.makedirs(os.path.dirname(final), exist_ok=True)
             os.rename(os.path.join(self.staging, name), final)
         except FileNotFoundError:
@@ -207,6 +235,10 @@ class Directory:
         for folder in {folder for file in marker['files'] for folder in parents(file['path'])}:
             sync_directory(os.path.join(self.path, folder))
         write_marker(self.path, marker)
+        self.tidy()
+
+    def tidy(self):
+        """Removes what was staged, once the marker is there: a run may have been killed between the two."""
         shutil.rmtree(self.staging, ignore_errors=True)
 
     def abandon(self):

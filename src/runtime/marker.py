@@ -9,6 +9,8 @@ from program import Failure, USAGE
 MARKER = '.artifact.json'
 # Files on their way, beside the marker; gone once the artifact is complete.
 STAGING = '.artifact.parts'
+# Beside the marker where the files that it lists are stored elsewhere already, and so are not gathered here.
+STORED = '.artifact.stored'
 
 
 def read_marker(directory):
@@ -70,7 +72,7 @@ def check_path(path):
     names = path.split('/')
     if not path or '\0' in path or '\\' in path or any(name in ('', '.', '..') for name in names):
         raise Failure(USAGE, 'unsafe path: %r' % path)
-    if names[0].startswith((MARKER, STAGING)):
+    if names[0].startswith((MARKER, STAGING, STORED)):
         raise Failure(USAGE, 'the path %r is reserved for the marker of the artifact' % path)
 
 

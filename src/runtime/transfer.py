@@ -13,6 +13,7 @@ import fnmatch
 import hashlib
 import json
 import re
+import secrets
 import threading
 import time
 
@@ -21,31 +22,80 @@ from program import CHECKSUM, Failure, MIB, NOT_FOUND, TRANSIENT, USAGE, log, re
 from web import Http, Patience, RangesIgnored
 
 
-class Part:
-    """A file of the source: where it comes from, and the hash it must have."""
+class Proof:
+    """A hash that the source tells of its bytes, such as md5."""
 
-    def __init__(self, name, size, sha256, blob=None):
-        pattern = '[0-9a-f]{64}' if sha256 else '[0-9a-f]{40}'
-        if not isinstance(size, int) or not re.fullmatch(pattern, sha256 or blob or ''):
+    def __init__(self, algorithm, expected):
+        self.algorithm, self.expected = algorithm, expected
+
+    def hasher(self):
+        return hashlib.new(self.algorithm, usedforsecurity=False)
+
+
+class GitBlob(Proof):
+    """Git's own hash, of the size and the bytes."""
+
+    def __init__(self, size, expected):
+        super().__init__('sha1', expected)
+        self.size = size
+
+    def hasher(self):
+        return hashlib.sha1(b'blob %d\0' % self.size, usedforsecurity=False)
+
+
+class Unproven(Proof):
+    """In the place of a proof where the source tells none: its size is all that a part is checked by.
+
+    `version` is whatever tells another state of the file from this one, such as an ETag: what is stored of another
+    one is not gone on with. Without a version, nothing is gone on with.
+    """
+
+    def __init__(self, version=None):
+        super().__init__(None, 'version %s' % version if version else 'unproven %s' % secrets.token_hex(16))
+
+    def hasher(self):
+        return self
+
+    def update(self, view):
+        pass
+
+    def hexdigest(self):
+        return self.expected
+
+
+class Part:
+    """A file of the source: where it comes from, and what its bytes must be.
+
+    The size must be known, because the parts of a file are fetched side by side: a source whose server does not tell
+    it must measure it first. The proof is a sha256, git's hash of a blob, or any other `proof`.
+    """
+
+    def __init__(self, name, size, sha256=None, blob=None, proof=None):
+        known = re.fullmatch('[0-9a-f]{64}', sha256) if sha256 else proof or re.fullmatch('[0-9a-f]{40}', blob or '')
+        if not isinstance(size, int) or size < 0 or not known:
             raise Failure(USAGE, 'the source gives no size or hash for %r' % name)
         self.name = name
         self.size = size
-        self.sha256 = sha256  # of a large (LFS) file
-        self.blob = blob  # of any other: git's own hash
+        self.sha256 = sha256
+        self.proof = Proof('sha256', sha256) if sha256 else proof or GitBlob(size, blob)
         self.start = 0  # offset in its output
         self.mismatches = 0
         self.output = None
-        self.location = None  # the signed link that the Hub redirected to, until it expires
-        self.resolving = threading.Lock()
+        self.location = None  # the signed link that the service redirected to, until it expires
+        self.resolving = threading.Lock()  # guards the two around it
+        self.validator = None  # of an unproven part: the ETag, or the like, of the first bytes
 
     @property
     def expected(self):
-        return self.sha256 or self.blob
+        return self.proof.expected
+
+    @property
+    def proven(self):
+        """Whether its bytes can be told from any others."""
+        return bool(self.sha256 or self.proof.algorithm)
 
     def hasher(self):
-        if self.sha256:
-            return hashlib.sha256()
-        return hashlib.sha1(b'blob %d\0' % self.size, usedforsecurity=False)
+        return self.proof.hasher()
 
 
 class Output:
@@ -59,6 +109,7 @@ class Output:
             part.output, part.start = self, self.size
             self.size += part.size
         self.sha256 = parts[0].sha256 if len(parts) == 1 else None  # if not known before, then once it is whole
+        self.proven = all(part.proven for part in parts)
         # Whatever decides the bytes, so that another revision never continues this one.
         identity = [path] + [[part.size, part.expected] for part in parts]
         self.identity = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
@@ -127,8 +178,8 @@ def shorten(names, most=40):
 
 
 def plan(files, include, exclude, joins):
-    """The outputs that are asked for. `files` is all that the source has, {name: (size, sha256, blob)}; `joins` is
-    {target: [name, ...]}: names that become one file."""
+    """The outputs that are asked for. `files` is all that the source has, by name: what Part is made of (size, sha256,
+    blob, proof); `joins` is {target: [name, ...]}: names that become one file."""
     missing = [name for names in joins.values() for name in names if name not in files]
     if missing:
         raise Failure(NOT_FOUND, 'to be joined but not in the repository: %s; it has: %s'
@@ -358,14 +409,8 @@ def store(options, sink, source):
 
     `source.look(http)` tells what there is: the outputs, and what the marker says of their origin.
     """
-    started = time.monotonic()
-    marker, fetched = complete(sink, options.key), 0
-    if not marker and sink.prepare():
-        marker = complete(sink, options.key)  # another copy was at work, and may have completed it
-    if marker:
-        log('%s is complete already: %d files, %s' % (sink, len(marker['files']), readable(marker['bytes'])))
-    else:
-        sink.retract()  # what a marker says of damaged files must not be believed from here on
+
+    def bring():
         outputs, described = source.look(Http())
         check_paths(outputs)
         total = sum(output.size for output in outputs)
@@ -375,12 +420,32 @@ def store(options, sink, source):
         transfer = Transfer(source, sink, outputs, *buffers(options, sink, outputs))
         transfer.run(options.progress_seconds)
         files = [{'path': output.path, 'size': output.size, 'sha256': output.sha256} for output in outputs]
-        marker = {'format': 1, **described, 'key': options.key, 'bytes': total,
+        return files, described, transfer.fetched()
+
+    return once(options.key, sink, bring)
+
+
+def once(key, sink, bring):
+    """Has the artifact brought and publishes it, unless it is there; returns the result to leave.
+
+    `bring()` returns what the marker says of the files, and of their origin, and how many bytes were fetched.
+    """
+    started = time.monotonic()
+    marker, fetched = complete(sink, key), 0
+    if not marker and sink.prepare():
+        marker = complete(sink, key)  # another copy was at work, and may have completed it
+    if marker:
+        log('%s is complete already: %d files, %s' % (sink, len(marker['files']), readable(marker['bytes'])))
+        sink.tidy()
+    else:
+        sink.retract()  # what a marker says of damaged files must not be believed from here on
+        files, described, fetched = bring()
+        marker = {'format': 1, **described, 'key': key, 'bytes': sum(file['size'] for file in files),
                   'files': sorted(files, key=lambda file: file['path'])}
         sink.publish(marker)
-        fetched = transfer.fetched()
-        log('complete: %d files, %s, verified; %s fetched' % (len(files), readable(total), readable(fetched)))
-    return {'files': len(marker['files']), 'bytes': marker['bytes'], 'fetched': fetched, 'key': options.key,
+        log('complete: %d files, %s, verified; %s fetched'
+            % (len(files), readable(marker['bytes']), readable(fetched)))
+    return {'files': len(marker['files']), 'bytes': marker['bytes'], 'fetched': fetched, 'key': key,
             'seconds': round(time.monotonic() - started, 1)}
 
 

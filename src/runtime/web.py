@@ -268,6 +268,8 @@ class WebSource:
             if response.status == 416:
                 raise Again('HTTP 416: the file is shorter than %s says' % self.service, code=CHECKSUM)
             self.refuse(response, url)
+        if not part.proven:
+            self.refuse_change(response, part)
         if response.headers.get('Content-Encoding', 'identity') != 'identity':
             raise Again('the server sends %s though it was asked not to' % response.headers['Content-Encoding'], code=USAGE)
         if response.status == 206:
@@ -277,6 +279,15 @@ class WebSource:
         elif response.length is not None and response.length != part.size:
             raise Again('wrong length: %d bytes, %s says %d' % (response.length, self.service, part.size), code=CHECKSUM)
         return response
+
+    def refuse_change(self, response, part):
+        """Two ranges of a file that nothing proves must be of one state of it, as far as the server tells states."""
+        found = response.headers.get('ETag') or response.headers.get('Last-Modified')
+        with part.resolving:
+            part.validator = part.validator or found
+        if found and found != part.validator:
+            raise Failure(CHECKSUM, '%s has changed while it was read: it was %s, and is %s; run again when nothing writes '
+                          'to it' % (part.name, part.validator, found))
 
     def read(self, http, part, start, view):
         """Fills `view` with the bytes of `part` from `start` on, over as many connections as it takes."""
@@ -298,10 +309,11 @@ class WebSource:
                     done += count
                     http.received += count
                     patience.progress()
-                if part.output.streamer is http:
+                if part.output.streamer is http and start + done < part.size:
                     http.stream = (part, response, start + done)
-                else:
-                    response.read(1)  # the end of a chunked answer, after which the connection can be used again
+                # Reads the end of a chunked answer too, after which the connection can be used again.
+                elif response.read(1):
+                    raise Again('the file is longer than %s says' % self.service, code=CHECKSUM)
             except RangesIgnored:
                 http.close()
                 raise
