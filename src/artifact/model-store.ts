@@ -1,235 +1,101 @@
-import type { Size } from 'cdk8s';
-import type { ISecret, PersistentVolumeAccessMode, PersistentVolumeReclaimPolicy } from 'cdk8s-plus-28';
 import type { IConstruct } from 'constructs';
 import { checkKind } from '../pod/checks';
-import { InputError, withoutCredentials } from '../pod/input-error';
-import { Owner } from '../pod/owner';
-import { bytesOf, bytesQuantity } from '../pod/quantity';
-import { checkSecret } from '../pod/secret-env';
-import { Artifact } from './artifact';
-import { checkCapacity } from './capacity';
-import { claimVolume } from './claim-volume';
-import { s3Volume } from './s3-volume';
+import { canonicalJson } from '../pod/content-hash';
+import { InputError } from '../pod/input-error';
+import type { Owner } from '../pod/owner';
+import type { Artifact } from './artifact';
+import { isReadOnly } from './stores/access-modes';
+import { AppStores, artifactUse } from './stores/app-stores';
+import { checkCapacity } from './stores/capacity';
+import {
+  ClaimSpec,
+  ClaimStoreProps,
+  claimVolume,
+  existingClaim,
+  ExistingClaimOptions,
+  newClaim,
+} from './stores/claim-store';
+import {
+  ImageStoreSpec,
+  imageStore,
+  imageVolume,
+  ImageVolumeStoreProps,
+  storeForImage,
+} from './stores/image-store';
+import { nodeFolder, NodeFolderOptions, NodeFolderSpec, nodeFolderVolume } from './stores/node-store';
+import { S3Spec, s3Store, S3StoreProps, s3Volume } from './stores/s3-store';
+import type { ClaimVolume, StoreVolume } from './stores/store-volume';
 
-/** A new claim. */
-export interface ClaimStoreProps {
-  /**
-   * How much it holds: all artifacts in it together. Refused where it is less than what is known of them at
-   * synth, and 5 % for the file system.
-   */
-  readonly size: Size;
-
-  /**
-   * The storage class.
-   *
-   * @default - the cluster's default class
-   */
-  readonly storageClassName?: string;
-
-  /**
-   * How it can be mounted. With `ReadWriteOnce` all pods that mount it are drawn to one node.
-   *
-   * @default [ReadWriteOnce]
-   */
-  readonly accessModes?: PersistentVolumeAccessMode[];
-
-  /**
-   * The claim's name.
-   *
-   * @default - the name of the first construct that uses it
-   */
-  readonly name?: string;
-}
-
-/** A claim that exists. */
-export interface ExistingClaimOptions {
-  /**
-   * How it can be mounted.
-   *
-   * @default [ReadWriteOnce] - the careful choice: all pods that mount it are drawn to one node
-   */
-  readonly accessModes?: PersistentVolumeAccessMode[];
-}
-
-/** The volume by which an S3 bucket is read: a static PersistentVolume of a CSI driver and its claim. */
-export interface S3CsiProps {
-  /** @default ru.yandex.s3.csi */
-  readonly driver?: string;
-
-  /** Volume attribute `mounter`. @default geesefs */
-  readonly mounter?: string;
-
-  /**
-   * Volume attribute `options`: the mounter's flags.
-   *
-   * @default --memory-limit 1000 --dir-mode 0777 --file-mode 0666
-   */
-  readonly options?: string;
-
-  /** More volume attributes. `bucket` and `prefix` follow from the store. @default - none */
-  readonly volumeAttributes?: { [name: string]: string };
-
-  /** The Secret with the driver's own credentials. @default csi-s3-secret */
-  readonly secretName?: string;
-
-  /** The namespace of that Secret. @default kube-system */
-  readonly secretNamespace?: string;
-
-  /** @default 10Gi - S3 CSI drivers do not enforce it */
-  readonly capacity?: Size;
-
-  /** Of the volume. @default [ReadWriteMany] */
-  readonly accessModes?: PersistentVolumeAccessMode[];
-
-  /** @default Retain */
-  readonly reclaimPolicy?: PersistentVolumeReclaimPolicy;
-
-  /** Of the volume. @default csi-s3 */
-  readonly storageClassName?: string;
-
-  /** Of the claim. @default - as the volume */
-  readonly claimStorageClassName?: string;
-
-  /** Of the claim. @default - as the volume */
-  readonly claimCapacity?: Size;
-
-  /** Of the claim. @default - as the volume */
-  readonly claimAccessModes?: PersistentVolumeAccessMode[];
-}
-
-/** An S3 bucket, on AWS or any compatible server. */
-export interface S3StoreProps {
-  /** The server: `https://s3.eu-west-1.amazonaws.com`, `http://minio.minio.svc:9000`. Path-style addresses are used. */
-  readonly endpoint: string;
-
-  /** The bucket. It must exist. */
-  readonly bucket: string;
-
-  /**
-   * The folder in the bucket below which artifacts lie.
-   *
-   * @default - the bucket's root
-   */
-  readonly prefix?: string;
-
-  /** @default us-east-1 */
-  readonly region?: string;
-
-  /** The Secret that holds `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`. */
-  readonly credentialsSecret: ISecret;
-
-  /** The CSI volume by which artifacts are read. @default - the defaults of `S3CsiProps` */
-  readonly csi?: S3CsiProps;
-}
-
-/** The S3 stores that pods of an app mount, by pipeline, namespace, bucket and prefix. */
-const s3Stores = new WeakMap<IConstruct, Map<string, ModelStore>>();
-
-/** The mode that every cluster has. The literal spares every program the import of cdk8s-plus. */
-const READ_WRITE_ONCE = 'ReadWriteOnce' as PersistentVolumeAccessMode;
-
-/** The volume of a store, as the pods of one namespace see it. @internal */
-export interface StoreVolume {
-  /** The namespace it is in. */
-  readonly namespace: string;
-  readonly claimName: string;
-  readonly accessModes: string[];
-}
-
-/** Whether one node at a time can mount a volume. @internal */
-export function isSingleNode(volume: Pick<StoreVolume, 'accessModes'>): boolean {
-  return !volume.accessModes.some((mode) => mode === 'ReadWriteMany' || mode === 'ReadOnlyMany');
-}
+export type { ClaimStoreProps, ExistingClaimOptions } from './stores/claim-store';
+export type { S3CsiProps, S3StoreProps } from './stores/s3-store';
+export type { StoreVolume } from './stores/store-volume';
 
 /** What kind of store, as plain data. @internal */
-export type StoreSpec = ClaimSpec | { readonly kind: 's3'; readonly s3: S3StoreProps };
-
-/** @internal */
-export interface ClaimSpec {
-  readonly kind: 'claim';
-  readonly create?: ClaimStoreProps;
-  readonly name?: string;
-  readonly accessModes: string[];
-}
+export type StoreSpec = ClaimSpec | S3Spec | ImageStoreSpec | NodeFolderSpec;
 
 /**
- * Where artifacts live in the cluster. One store can hold many artifacts, each in a folder of its own.
+ * Where artifacts live in the cluster. One store can hold many artifacts, each in a folder of its own, and serve
+ * several pipelines of an app: what two of them would make alike in one place is made once.
  */
 export class ModelStore {
   /**
    * A new claim. It is made with the first construct that uses it, and is never pruned by a GitOps tool.
    *
-   * @throws when the name cannot be one, when the size is nothing, when it could not be mounted by the pods of several phases
+   * @throws when the name cannot be one, when the size is nothing, when it could not be mounted by the pods of
+   * several phases, when the placement cannot be one
    */
   public static claim(props: ClaimStoreProps): ModelStore {
-    if (props.name !== undefined) checkClaimName('ModelStore.claim', props.name);
-    if (bytesOf(props.size) <= 0) {
-      throw new InputError('ModelStore.claim', 'size', bytesQuantity(props.size), {
-        allowed: 'what the artifacts in it need together, for instance Size.gibibytes(20)',
-      });
-    }
-    const accessModes = props.accessModes ?? [READ_WRITE_ONCE];
-    checkAccessModes(accessModes);
-    return new ModelStore({ kind: 'claim', create: props, name: props.name, accessModes });
+    return new ModelStore(newClaim(props));
   }
 
-  /** A claim that exists in the namespace. */
+  /**
+   * A claim that exists in the namespace.
+   *
+   * @throws when the name cannot be one, when pods of several phases could not mount it, when the placement
+   * cannot be one
+   */
   public static existingClaim(name: string, options: ExistingClaimOptions = {}): ModelStore {
-    checkClaimName('ModelStore.existingClaim', name);
-    const accessModes = options.accessModes ?? [READ_WRITE_ONCE];
-    checkAccessModes(accessModes);
-    return new ModelStore({ kind: 'claim', name, accessModes });
+    return new ModelStore(existingClaim(name, options));
   }
 
   /**
    * An S3 bucket: artifacts are streamed into it without touching a disk, and read through a CSI volume.
    *
-   * Make one store for one bucket and prefix, and give it to all that use it. A volume is made for each pipeline
-   * and namespace that reads it, always with the handle `bucket/prefix`; some CSI drivers mount volumes of one
-   * handle only once on a node.
+   * A volume is made for each pipeline and namespace that reads it, always with the handle `bucket/prefix`; some
+   * CSI drivers mount volumes of one handle only once on a node.
    *
-   * @throws when the endpoint is no web address or the bucket no bucket name
+   * @throws when the endpoint is no web address or the bucket no bucket name, when the placement cannot be one
    */
   public static s3(props: S3StoreProps): ModelStore {
-    const where = 'ModelStore.s3';
-    if (!/^https?:\/\/[^/\s@]+\/?$/.test(props.endpoint)) {
-      throw new InputError(where, 'endpoint', withoutCredentials(props.endpoint), {
-        allowed: "'http(s)://host[:port]'",
-        advice: 'The bucket and the credentials are fields of their own.',
-      });
-    }
-    if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(props.bucket)) {
-      throw new InputError(where, 'bucket', props.bucket, {
-        allowed: 'a bucket name (3 to 63 lower-case characters)',
-      });
-    }
-    const prefix = props.prefix ?? '';
-    const isPath = /^[\w.=@+-]+(\/[\w.=@+-]+)*$/.test(prefix) && !/(^|\/)\.{1,2}(\/|$)/.test(prefix);
-    if (prefix !== '' && !isPath) {
-      throw new InputError(where, 'prefix', prefix, {
-        allowed: "folder names joined by '/', none at the ends",
-      });
-    }
-    checkSecret(where, 'credentialsSecret', props.credentialsSecret);
-    for (const name of ['bucket', 'prefix'] as const) {
-      if (props.csi?.volumeAttributes?.[name] !== undefined) {
-        throw new InputError(where, `csi.volumeAttributes.${name}`, props.csi.volumeAttributes[name], {
-          allowed: 'attributes other than bucket and prefix',
-          advice: `Set '${name}' of the store.`,
-        });
-      }
-    }
-    return new ModelStore({
-      kind: 's3',
-      s3: { ...props, endpoint: props.endpoint.replace(/\/$/, ''), prefix },
-    });
+    return new ModelStore(s3Store(props));
   }
 
-  /** By app and namespace: a store may serve several pipelines, and a test may build several apps. */
-  private readonly volumes = new WeakMap<IConstruct, Map<string, StoreVolume>>();
+  /**
+   * For models that are OCI images (`oci://registry/name@sha256:...`): every pod that reads one mounts the image,
+   * which its node pulls. Nothing is downloaded by a Job. Needs Kubernetes 1.35 (1.33 with the feature gate
+   * `ImageVolume`) and a container runtime that can do it: containerd 2.1 or CRI-O 1.31.
+   *
+   * @throws when the fallback is no store that a Job can write to, when the placement cannot be one
+   */
+  public static imageVolume(props: ImageVolumeStoreProps = {}): ModelStore {
+    return new ModelStore(imageStore(props));
+  }
 
-  /** By app: the sizes in bytes of what is put into a new claim, by path. */
-  private readonly contents = new WeakMap<IConstruct, Map<string, number | undefined>>();
+  /**
+   * A folder on the disk of one node, where all pods that use it then run. This departs from Pod Security: the
+   * namespace must allow `hostPath` (level `privileged`), and the synthesized README lists each pod.
+   *
+   * The folder must be there, and user and group 65532 must be able to write to it: Kubernetes makes no folder on
+   * a node that belongs to a user. On the node: `install -d -o 65532 -g 65532 /var/lib/models`.
+   *
+   * @throws when the path is not absolute or is of the system, when there is not either a name or labels of a node
+   */
+  public static nodeFolder(path: string, options: NodeFolderOptions): ModelStore {
+    return new ModelStore(nodeFolder(path, options));
+  }
+
+  /** By app: a new claim that has no name of its own gets that of its first user. */
+  private readonly made = new WeakMap<IConstruct, ClaimVolume>();
 
   private constructor(
     /** @internal */
@@ -237,62 +103,195 @@ export class ModelStore {
   ) {}
 
   /**
-   * The volume by which pods in the user's namespace mount the store. Its objects are made on first use,
-   * with that first user, because a claim must be applied with its first consumer: a class that binds on
-   * first use would block every earlier phase for ever.
+   * The store that a source is kept in: this one, but where it mounts images and the cluster cannot, its fallback.
+   *
+   * @throws when the cluster cannot mount images and there is no fallback, or when the source is no image
+   * @internal
+   */
+  public _for(scope: IConstruct, source: { readonly image?: unknown }): ModelStore {
+    return this._spec.kind === 'image'
+      ? storeForImage(scope, this, this._spec, source.image !== undefined)
+      : this;
+  }
+
+  /**
+   * The volume by which pods in the user's namespace mount the store. Its objects are made on first use, with
+   * that first user.
+   *
+   * @param artifact what they read; nothing where they write
+   * @internal
+   */
+  public _volume(user: Owner, artifact?: Artifact): StoreVolume {
+    const volume = this.volume(user, artifact);
+    const place = this._place(user);
+    if (artifact && place !== undefined) {
+      AppStores.of(user.scope).addUse(place, artifactUse(user.scope, 'reads', artifact));
+    }
+    return volume;
+  }
+
+  private volume(user: Owner, artifact: Artifact | undefined): StoreVolume {
+    const spec = this._spec;
+    switch (spec.kind) {
+      case 'claim':
+        return this.claim(user, spec);
+      case 's3':
+        return bucketVolume(user, spec);
+      case 'node':
+        return nodeFolderVolume(spec);
+      case 'image': {
+        if (!artifact?._image) {
+          throw new InputError(user.scope, 'store', 'ModelStore.imageVolume', {
+            allowed: 'a store that files can be put into: ModelStore.claim, existingClaim, s3 or nodeFolder',
+            advice: 'An image holds what it was built with.',
+          });
+        }
+        return imageVolume(spec, artifact._image, artifact.path);
+      }
+    }
+  }
+
+  /**
+   * Where in the cluster the store is, in words: the same for all store objects that mean one place. Undefined
+   * for images, to which nothing is written, and for a new claim that nobody uses yet.
    *
    * @internal
    */
-  public _volume(user: Owner): StoreVolume {
-    const volumes = this.volumes.get(user.scope.node.root) ?? new Map<string, StoreVolume>();
-    this.volumes.set(user.scope.node.root, volumes);
-    const known = volumes.get(user.namespace);
-    if (known) return known;
-    const [other] = volumes.values();
-    if (other && this._spec.kind === 'claim' && this._spec.create) {
-      throw new InputError(user.scope, 'store', `claim ${other.claimName} of namespace ${other.namespace}`, {
+  public _place(user: Owner): string | undefined {
+    const spec = this._spec;
+    switch (spec.kind) {
+      case 'claim': {
+        const name = spec.name ?? this.made.get(user.scope.node.root)?.claimName;
+        return name === undefined ? undefined : claimId(user.namespace, name);
+      }
+      case 's3':
+        return `s3 ${spec.s3.endpoint} ${spec.s3.bucket} ${spec.s3.prefix}`;
+      case 'node':
+        return `node ${canonicalJson(spec.placement.nodeSelector)} ${spec.path}`;
+      case 'image':
+        return undefined;
+    }
+  }
+
+  /**
+   * Whether the owner's Job is to put an artifact into the store. Not where another construct of the app does so
+   * already, in whichever pipeline; and not where nothing can be written, and the artifact must be there.
+   *
+   * @param fingerprint a hash of all that the Job is told besides what decides the bytes
+   * @throws when a new claim cannot hold all that is put into it, when the other construct's Job was told
+   * something else
+   * @internal
+   */
+  public _makes(owner: Owner, artifact: Artifact, fingerprint: string): boolean {
+    const stores = AppStores.of(owner.scope);
+    if (this._spec.kind === 'claim') this.claim(owner, this._spec);
+    const place = this._place(owner);
+    if (place === undefined) return false;
+    if (this._spec.kind === 'claim' && isReadOnly(this._spec.accessModes)) {
+      stores.addUse(place, artifactUse(owner.scope, 'reads', artifact));
+      return false;
+    }
+    stores.addUse(place, artifactUse(owner.scope, 'makes', artifact));
+    if (!stores.isFirstMaker(owner.scope, place, artifact.path, fingerprint)) return false;
+    if (this._spec.kind === 'claim' && this._spec.create) {
+      const contents = stores.addContent(place, artifact.path, artifact.bytes);
+      checkCapacity(owner.scope, this._spec.create.size, contents);
+    }
+    return true;
+  }
+
+  /** @internal */
+  public _admit(owner: Owner, artifact: Artifact): void {
+    this._makes(owner, artifact, '');
+  }
+
+  private claim(user: Owner, spec: ClaimSpec): ClaimVolume {
+    const { root } = user.scope.node;
+    const stores = AppStores.of(user.scope);
+    const mine = this.made.get(root);
+    if (mine && mine.namespace !== user.namespace) {
+      throw new InputError(user.scope, 'store', `claim ${mine.claimName} of namespace ${mine.namespace}`, {
         allowed: `a store in namespace ${user.namespace}`,
         advice: 'A claim cannot be mounted from another namespace: make a store for each namespace.',
       });
     }
-    this.checkOnlyOne(user);
-    const volume =
-      this._spec.kind === 'claim' ? claimVolume(user, this._spec) : s3Volume(user, this._spec.s3);
-    volumes.set(user.namespace, volume);
+    const id = claimId(user.namespace, mine?.claimName ?? spec.name ?? user.name);
+    const known = stores.volumeOf(id);
+    const modes = canonicalJson([...spec.accessModes].sort());
+    if (known) {
+      this.checkSameClaim(user, spec, known, modes);
+      if (!spec.create || mine) return { ...(known.volume as ClaimVolume), placement: spec.placement };
+    }
+    const volume = claimVolume(user, spec);
+    if (spec.create) this.made.set(root, volume);
+    stores.addVolume(id, volume, modes, user);
     return volume;
   }
 
-  /** Two stores of one bucket and prefix would both make the volume by which it is read. */
-  private checkOnlyOne(user: Owner): void {
-    if (this._spec.kind !== 's3') return;
-    const { bucket, prefix } = this._spec.s3;
-    const { root } = user.scope.node;
-    const stores = s3Stores.get(root) ?? new Map<string, ModelStore>();
-    s3Stores.set(root, stores);
-    const place = [user.pipeline, user.namespace, bucket, prefix].join('\0');
-    if (stores.has(place)) {
-      throw new InputError(user.scope, 'store', `a second ModelStore.s3 of ${bucket}/${prefix ?? ''}`, {
-        allowed: 'one store for a bucket and prefix',
-        advice: 'Use one ModelStore object for both.',
+  /** What several stores and pipelines say of one claim has to agree. */
+  private checkSameClaim(
+    user: Owner,
+    spec: ClaimSpec,
+    known: { volume: StoreVolume; content: string; user: Owner },
+    modes: string,
+  ): void {
+    const { claimName, bindsLate } = known.volume as ClaimVolume;
+    const mine = this.made.get(user.scope.node.root);
+    if (spec.create && bindsLate && !mine) {
+      throw new InputError(user.scope, 'store', `a second new claim ${claimName}`, {
+        allowed: 'one store for a claim',
+        advice: `Use one ModelStore object for it and for ${known.user.scope.node.path}.`,
       });
     }
-    stores.set(place, this);
+    if (modes !== known.content) {
+      throw new InputError(user.scope, 'store', `claim ${claimName} with the modes ${modes}`, {
+        allowed: `the modes ${known.content}, which ${known.user.scope.node.path} gives it`,
+        advice: 'Whether its pods are drawn to one node depends on them: use one ModelStore object for both.',
+      });
+    }
+    if (spec.create && spec.name === undefined && user.pipeline !== known.user.pipeline) {
+      throw new InputError(
+        user.scope,
+        'store',
+        `claim ${claimName}, named after ${known.user.scope.node.path}`,
+        {
+          allowed: 'a claim with a name of its own, where several pipelines share it',
+          advice:
+            'Without that construct it would be another claim, and empty: give the store a name, ' +
+            `ModelStore.claim({ name: '${claimName}', ... }).`,
+        },
+      );
+    }
   }
+}
 
-  /**
-   * Counts an artifact among those that the user's Jobs put into the store.
-   *
-   * @throws when a new claim cannot hold them all
-   * @internal
-   */
-  public _admit(user: Owner, artifact: Artifact): void {
-    if (this._spec.kind !== 'claim' || !this._spec.create) return;
-    const { root } = user.scope.node;
-    const contents = this.contents.get(root) ?? new Map<string, number | undefined>();
-    this.contents.set(root, contents);
-    contents.set(artifact.path, artifact.bytes);
-    checkCapacity(user.scope, this._spec.create.size, contents);
+function claimId(namespace: string, name: string): string {
+  return `claim ${namespace} ${name}`;
+}
+
+/** The volume by which the pods of one pipeline and namespace read a bucket, made once for all of them. */
+function bucketVolume(user: Owner, spec: S3Spec): StoreVolume {
+  const { endpoint, bucket, prefix, csi } = spec.s3;
+  const stores = AppStores.of(user.scope);
+  const id = `s3 ${user.pipeline} ${user.namespace} ${endpoint} ${bucket} ${prefix}`;
+  const content = canonicalJson({ csi: csi ? csiContent(csi) : undefined });
+  const known = stores.volumeOf(id);
+  if (!known) {
+    const volume = s3Volume(user, spec);
+    stores.addVolume(id, volume, content, user);
+    return volume;
   }
+  if (known.content !== content) {
+    throw new InputError(user.scope, 'store', `a second ModelStore.s3 of ${bucket}/${prefix}`, {
+      allowed: `the same csi as that of ${known.user.scope.node.path}: one volume serves both`,
+      advice: 'Use one ModelStore object for both.',
+    });
+  }
+  return { ...known.volume, placement: spec.placement };
+}
+
+function csiContent({ capacity, claimCapacity, ...others }: NonNullable<S3StoreProps['csi']>): unknown {
+  return { ...others, capacity: capacity?.toKibibytes(), claimCapacity: claimCapacity?.toKibibytes() };
 }
 
 /** @throws when it is none. @internal */
@@ -301,36 +300,4 @@ export function checkStore(scope: IConstruct, store: ModelStore): ModelStore {
     allowed: 'a ModelStore',
     advice: 'Make one: ModelStore.claim({ size: Size.gibibytes(20) }).',
   });
-}
-
-function checkClaimName(where: string, name: string): void {
-  if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) {
-    throw new InputError(where, 'name', name, {
-      allowed: "the name of a PersistentVolumeClaim: lower-case letters, digits, '-' and '.'",
-    });
-  }
-}
-
-const ACCESS_MODES = ['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod'];
-
-function checkAccessModes(modes: string[]): void {
-  const unknown = modes.find((mode) => !ACCESS_MODES.includes(mode));
-  if (unknown !== undefined) {
-    throw new InputError('ModelStore', 'accessModes', modes, {
-      allowed: 'ReadWriteOnce, ReadOnlyMany, ReadWriteMany',
-      advice: `There is no mode '${unknown}'.`,
-    });
-  }
-  if (modes.length === 0 || modes.includes('ReadWriteOncePod')) {
-    throw new InputError('ModelStore', 'accessModes', modes, {
-      allowed: 'ReadWriteOnce, ReadWriteMany, or both ReadOnlyMany and one of them',
-      advice: 'The pods of several phases mount the store.',
-    });
-  }
-  if (!modes.some((m) => m === 'ReadWriteOnce' || m === 'ReadWriteMany')) {
-    throw new InputError('ModelStore', 'accessModes', modes, {
-      allowed: 'at least one mode that can be written to',
-      advice: 'A download has to fill it.',
-    });
-  }
 }

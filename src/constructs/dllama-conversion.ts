@@ -4,13 +4,17 @@ import { artifactAnnotations, consumerAnnotations } from '../artifact/annotation
 import { Artifact, checkArtifact } from '../artifact/artifact';
 import { ArtifactFormat } from '../artifact/format';
 import { derivedKey } from '../artifact/key';
-import { checkStore, isSingleNode, ModelStore, S3StoreProps, StoreVolume } from '../artifact/model-store';
-import { s3Args, s3Env, s3SecretPurpose } from '../artifact/s3-access';
+import { checkStore, ModelStore } from '../artifact/model-store';
+import { placeOnStores } from '../artifact/stores/placing';
+import { S3StoreProps } from '../artifact/stores/s3-store';
+import { hasMarker, StoreVolume } from '../artifact/stores/store-volume';
+import { s3Args, s3Env, s3Ports, s3SecretPurpose } from '../artifact/s3-access';
 import { FloatType } from '../engines/dllama/float-type';
 import { modelFileBytes } from '../engines/dllama/memory';
 import { unsupportedByDllama } from '../engines/dllama/support';
 import { Phase } from '../phases/phase';
 import { checkAddress, checkPositiveInteger } from '../pod/checks';
+import { shortHash } from '../pod/content-hash';
 import { GUARD_PROGRAM, artifactFolder, guard, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
@@ -20,7 +24,15 @@ import { ANNOTATION } from '../pod/metadata';
 import { addNetworkPolicy, portOf } from '../pod/network';
 import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
 import { Owner, ownerOf } from '../pod/owner';
-import { ContainerSpec, renderPod, storeLabels, storeMount, storePodVolume } from '../pod/pod-spec';
+import {
+  ContainerSpec,
+  Placement,
+  renderPod,
+  storeAnnotations,
+  storeLabels,
+  storeMount,
+  storePodVolume,
+} from '../pod/pod-spec';
 import { programPath, Programs } from '../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
 import { ConverterSpec, DllamaConverter } from './dllama-converter';
@@ -121,9 +133,10 @@ export class DllamaConversion extends Construct {
   constructor(scope: Construct, id: string, props: DllamaConversionProps) {
     super(scope, id);
     const spec = resolveDllamaConversion(this, props ?? {});
-    spec.artifact.store._admit(spec.owner, spec.artifact);
-    renderDllamaConversion(spec);
     this.artifact = spec.artifact;
+    if (this.artifact.store._makes(spec.owner, this.artifact, fingerprint(spec))) {
+      renderDllamaConversion({ ...spec, ...resolveVolumes(spec) });
+    }
   }
 }
 
@@ -135,8 +148,6 @@ interface DllamaConversionSpec {
   readonly weights: FloatType;
   readonly name: string;
   readonly converter: ConverterSpec;
-  readonly input: StoreVolume;
-  readonly output: Output;
   readonly threads: number;
   readonly memory: Size;
   readonly image: string;
@@ -144,10 +155,17 @@ interface DllamaConversionSpec {
   readonly options: ResolvedJobOptions;
 }
 
+/** The volumes of the Job, and where it may run for them. Made only where there is a Job. @internal */
+interface ConversionVolumes {
+  readonly input: StoreVolume;
+  readonly output: Output;
+  readonly placement: Placement;
+}
+
 /** Where the converter writes: to the input's own volume, to another one, or to a disk from which S3 is filled. */
 type Output =
   | { readonly kind: 'same' }
-  | { readonly kind: 'claim'; readonly volume: StoreVolume }
+  | { readonly kind: 'volume'; readonly volume: StoreVolume }
   | { readonly kind: 's3'; readonly s3: S3StoreProps; readonly scratch: Size };
 
 interface Packages {
@@ -180,7 +198,7 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
     throw new InputError(scope, 'name', name, { allowed: "letters, digits, '.', '_' and '-', at most 63" });
   }
   const converter = (props.converter ?? DllamaConverter.streaming())._spec;
-  const store = checkStore(scope, props.store ?? model.store);
+  const store = checkStore(scope, props.store ?? model.store)._for(scope, {});
   const bytes = model.facts && modelFileBytes(model.facts, weights);
   const artifact = Artifact._of({
     store,
@@ -195,7 +213,6 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
     tokenizerFile: `dllama_tokenizer_${name}.t`,
     weights,
   });
-  const input = model._volume(owner);
   return {
     owner,
     model,
@@ -203,8 +220,6 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
     weights,
     name,
     converter,
-    input,
-    output: resolveOutput(scope, { owner, model, input, store, bytes }),
     threads: checkPositiveInteger(scope, 'threads', props.threads ?? converter.threads),
     memory: resolveMemory(scope, props, converter, model, weights),
     image: checkImage(scope, 'image', props.image ?? PYTHON_IMAGE),
@@ -226,35 +241,37 @@ function defaultName(model: Artifact): string {
   return model.provenance.repository.split('/')[1].toLowerCase();
 }
 
-interface OutputChoice {
-  readonly owner: Owner;
-  readonly model: Artifact;
-  readonly input: StoreVolume;
-  readonly store: ModelStore;
-  readonly bytes: number | undefined;
+/** All that the Job is told besides what decides the bytes. */
+function fingerprint({ converter, threads, memory, image, packages, options }: DllamaConversionSpec): string {
+  return shortHash({ converter: converter.id, threads, memory: bytesOf(memory), image, packages, options });
 }
 
-function resolveOutput(scope: Construct, { owner, model, input, store, bytes }: OutputChoice): Output {
+function resolveVolumes(spec: DllamaConversionSpec): ConversionVolumes {
+  const { owner, options } = spec;
+  const input = spec.model._volume(owner);
+  const output = resolveOutput(spec);
+  const volumes = output.kind === 'volume' ? [input, output.volume] : [input];
+  return { input, output, placement: placeOnStores(owner, 'placement', options.placement, volumes) };
+}
+
+function resolveOutput({ owner, model, artifact }: DllamaConversionSpec): Output {
+  const { store, bytes } = artifact;
   if (store._spec.kind === 's3') {
     if (bytes === undefined) {
-      throw new InputError(scope, 'model', `${model.provenance.repository}, whose facts are not known`, {
-        allowed: 'a model with facts, to write the converted files to S3',
-        advice: 'They pass through a disk whose size follows from the facts: give ModelCache its facts.',
-      });
+      throw new InputError(
+        owner.scope,
+        'model',
+        `${model.provenance.repository}, whose facts are not known`,
+        {
+          allowed: 'a model with facts, to write the converted files to S3',
+          advice: 'They pass through a disk whose size follows from the facts: give ModelCache its facts.',
+        },
+      );
     }
     return { kind: 's3', s3: store._spec.s3, scratch: mebibytesFor(1.02 * bytes + TOKENIZER_BYTES) };
   }
-  if (store === model.store) return { kind: 'same' };
   const volume = store._volume(owner);
-  if (isSingleNode(input) && isSingleNode(volume) && volume.claimName !== input.claimName) {
-    throw new InputError(scope, 'store', `claim ${volume.claimName}, which one node at a time can mount`, {
-      allowed: `the store of the model (claim ${input.claimName}), or one that all nodes can mount`,
-      advice:
-        'A server that is applied early can bring the claim to another node than that of the model, and the ' +
-        'conversion, which mounts both, would never start. Use one store, or ReadWriteMany.',
-    });
-  }
-  return { kind: 'claim', volume };
+  return store._place(owner) === model.store._place(owner) ? { kind: 'same' } : { kind: 'volume', volume };
 }
 
 /** No tokenizer of a supported model comes near it. */
@@ -294,7 +311,7 @@ function resolvePackages(scope: Construct, props: DllamaConversionProps): Packag
   return props.installPackages === false ? undefined : { proxy: props.pipProxy, indexUrl: props.pipIndexUrl };
 }
 
-function renderDllamaConversion(spec: DllamaConversionSpec): void {
+function renderDllamaConversion(spec: DllamaConversionSpec & ConversionVolumes): void {
   const { owner, artifact, model, input, output, converter, options } = spec;
   const programs = new Programs(owner, [
     GUARD_PROGRAM,
@@ -302,22 +319,24 @@ function renderDllamaConversion(spec: DllamaConversionSpec): void {
     ...(output.kind === 's3' ? ['put.py', 'bucket.py'] : []),
   ]);
   const convert = convertContainer(spec);
-  const stores = output.kind === 'claim' ? [input, output.volume] : [input];
+  const stores = output.kind === 'volume' ? [input, output.volume] : [input];
   addJob(owner, {
     component: 'convert',
     options,
     annotations: {
       ...consumerAnnotations(model),
       ...artifactAnnotations(artifact),
+      ...storeAnnotations(stores),
       [ANNOTATION.secrets]: output.kind === 's3' ? s3SecretPurpose(output.s3) : undefined,
     },
     podLabels: storeLabels(stores),
     pod: renderPod({
-      placement: options.placement,
+      placement: spec.placement,
+      serviceAccountName: output.kind === 's3' ? output.s3.serviceAccount?.name : undefined,
       imagePullSecrets: options.imagePullSecrets,
       stores,
       initContainers: [
-        guard(model, spec.image),
+        ...(hasMarker(input) ? [guard(model, spec.image)] : []),
         ...(spec.packages ? [packagesContainer(spec, spec.packages)] : []),
         ...(output.kind === 's3' ? [convert] : []),
       ],
@@ -336,7 +355,7 @@ function renderDllamaConversion(spec: DllamaConversionSpec): void {
   const endpoints = [
     ...(spec.packages ? [portOf(spec.packages.proxy ?? spec.packages.indexUrl ?? 'https://index')] : []),
     ...(converter.fetchesScripts ? [443] : []),
-    ...(output.kind === 's3' ? [portOf(output.s3.endpoint)] : []),
+    ...(output.kind === 's3' ? s3Ports(output.s3) : []),
     ...options.ports,
   ];
   addNetworkPolicy(owner, {
@@ -352,7 +371,7 @@ function outputVolumes(output: Output): Record<string, unknown>[] {
   switch (output.kind) {
     case 'same':
       return [];
-    case 'claim':
+    case 'volume':
       return [{ ...storePodVolume(output.volume), name: 'output' }];
     case 's3':
       return [{ name: 'output', emptyDir: { sizeLimit: bytesQuantity(output.scratch) } }];
@@ -392,7 +411,7 @@ function packagesContainer(spec: DllamaConversionSpec, packages: Packages): Cont
   };
 }
 
-function convertContainer(spec: DllamaConversionSpec): ContainerSpec {
+function convertContainer(spec: DllamaConversionSpec & ConversionVolumes): ContainerSpec {
   const { artifact, model, output, converter } = spec;
   return {
     name: 'convert',
@@ -413,7 +432,7 @@ function convertContainer(spec: DllamaConversionSpec): ContainerSpec {
       ...(converter.fetchesScripts ? outsideEnv(spec.options) : []),
     ],
     mounts: [
-      storeMount(output.kind === 'same' ? 'write' : 'read'),
+      storeMount(output.kind === 'same' ? 'write' : 'read', spec.input),
       ...(output.kind === 'same' ? [] : [{ name: 'output', mountPath: OUTPUT_FOLDER }]),
       ...(spec.packages ? [{ name: 'packages', mountPath: PACKAGES_FOLDER, readOnly: true }] : []),
       ...(converter.fetchesScripts ? outsideMounts(spec.options) : []),
@@ -429,7 +448,7 @@ function convertContainer(spec: DllamaConversionSpec): ContainerSpec {
 const LOGS = Size.mebibytes(64);
 
 /** All emptyDirs of the pod count while the converter runs: past its limit the pod is evicted. */
-function diskBytes({ output, packages, converter }: DllamaConversionSpec): number {
+function diskBytes({ output, packages, converter }: DllamaConversionSpec & ConversionVolumes): number {
   return (
     bytesOf(LOGS) +
     (packages ? bytesOf(converter.packagesSize) : 0) +

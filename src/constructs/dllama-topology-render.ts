@@ -5,7 +5,14 @@ import { NO_MESH } from '../pod/mesh';
 import { LABEL } from '../pod/metadata';
 import { addNetworkPolicy, Peer } from '../pod/network';
 import { addObject, selectorLabels, standardLabels } from '../pod/owner';
-import { ContainerSpec, renderPod, storeLabels, storeMount, storePodVolume } from '../pod/pod-spec';
+import {
+  ContainerSpec,
+  renderPod,
+  storeAnnotations,
+  storeLabels,
+  storeMount,
+  storePodVolume,
+} from '../pod/pod-spec';
 import { programPath, Programs } from '../pod/programs';
 import {
   DllamaTopologySpec,
@@ -51,7 +58,7 @@ function renderRoot(spec: DllamaTopologySpec, programs: Programs): void {
     kind: 'Deployment',
     name: `${owner.name}-root`,
     component: 'root',
-    annotations: consumerAnnotations(model),
+    annotations: { ...consumerAnnotations(model), ...storeAnnotations([volume]) },
     body: {
       spec: {
         replicas: 1,
@@ -98,7 +105,7 @@ function rootContainer(spec: DllamaTopologySpec): ContainerSpec {
       { name: 'STATE_DIR', value: STATE_FOLDER },
       { name: 'DRAIN_SECONDS', value: String(spec.drainSeconds) },
     ],
-    mounts: [storeMount('read'), { name: 'state', mountPath: STATE_FOLDER }],
+    mounts: [storeMount('read', spec.volume), { name: 'state', mountPath: STATE_FOLDER }],
     resources: { cpu: String(spec.rootThreads), memory: spec.rootMemory, storage: LOGS },
     more: {
       // Without a terminal its output stays in a buffer until the process ends.

@@ -1,7 +1,8 @@
 import { Duration, Size } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { Artifact, checkArtifact } from '../artifact/artifact';
-import { StoreVolume } from '../artifact/model-store';
+import { placeOnStores } from '../artifact/stores/placing';
+import type { StoreVolume } from '../artifact/stores/store-volume';
 import { rootCommand, workerCommand } from '../engines/dllama/command';
 import { FloatType } from '../engines/dllama/float-type';
 import {
@@ -129,10 +130,12 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
     (pod) => `${pod}.${workerService}.${owner.namespace}.svc`,
   );
 
+  const volume = model._volume(owner);
+
   return {
     owner,
     model,
-    volume: model._volume(owner),
+    volume,
     image,
     imagePullSecrets: secretNames(scope, 'imagePullSecrets', props.imagePullSecrets),
     workers,
@@ -159,7 +162,12 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
     ),
     rootThreads: threads,
     rootMemory: memory.root,
-    rootPlacement: checkPlacement(scope, 'rootPlacement', props.rootPlacement),
+    rootPlacement: placeOnStores(
+      owner,
+      'rootPlacement',
+      checkPlacement(scope, 'rootPlacement', props.rootPlacement),
+      [volume],
+    ),
     port: checkPort(scope, 'port', props.port ?? 8080),
     allowFrom: props.allowFrom ?? [NetworkPeer.sameNamespace()],
     front: resolveFront(scope, props, files.model, maxSeqLen),

@@ -1,4 +1,5 @@
 import type { IConstruct } from 'constructs';
+import { canonicalJson } from './content-hash';
 import { InputError } from './input-error';
 import { checkLabels, isLabelKey, isLabelValue, LABEL_KEY, LABEL_VALUE } from './labels';
 import type { Placement, Toleration } from './pod-spec';
@@ -7,18 +8,22 @@ const OPERATORS = ['Equal', 'Exists'];
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
 /** @throws when the API server would refuse a node selector or a toleration */
-export function checkPlacement(scope: IConstruct, field: string, placement: Placement = {}): Placement {
-  checkLabels(scope, `${field}.nodeSelector`, placement.nodeSelector ?? {});
+export function checkPlacement(
+  where: IConstruct | string,
+  field: string,
+  placement: Placement = {},
+): Placement {
+  checkLabels(where, `${field}.nodeSelector`, placement.nodeSelector ?? {});
   placement.tolerations?.forEach((toleration, index) =>
-    checkToleration(scope, `${field}.tolerations[${index}]`, toleration),
+    checkToleration(where, `${field}.tolerations[${index}]`, toleration),
   );
   return placement;
 }
 
-function checkToleration(scope: IConstruct, field: string, toleration: Toleration): void {
+function checkToleration(where: IConstruct | string, field: string, toleration: Toleration): void {
   const { key, operator, value, effect, tolerationSeconds } = toleration;
   const refuse = (member: keyof Toleration, allowed: string) => {
-    throw new InputError(scope, `${field}.${member}`, toleration[member], { allowed });
+    throw new InputError(where, `${field}.${member}`, toleration[member], { allowed });
   };
   if (operator !== undefined && !OPERATORS.includes(operator)) refuse('operator', OPERATORS.join(', '));
   if (effect !== undefined && !EFFECTS.includes(effect)) refuse('effect', EFFECTS.join(', '));
@@ -29,4 +34,62 @@ function checkToleration(scope: IConstruct, field: string, toleration: Toleratio
   if (tolerationSeconds !== undefined && effect !== 'NoExecute') {
     refuse('tolerationSeconds', "nothing, as the effect is not 'NoExecute'");
   }
+}
+
+/** A placement, and whose it is. */
+export interface PlacementOf {
+  /** As an error names it: `claim qwen-weights`. */
+  readonly of: string;
+  readonly placement: Placement;
+}
+
+/**
+ * Where pods may run that have their own placement and that of each store they mount.
+ *
+ * @param field the pods' own placement, as the user gives it
+ * @throws when no node can have all the labels, naming both sides
+ */
+export function unitePlacements(
+  where: IConstruct | string,
+  field: string,
+  own: Placement,
+  others: readonly PlacementOf[],
+): Placement {
+  const labels = new Map<string, { value: string; of: string }>();
+  const tolerations = new Map<string, Toleration>();
+  for (const { of, placement } of [{ of: field, placement: own }, ...others]) {
+    for (const [key, value] of Object.entries(placement.nodeSelector ?? {})) {
+      const other = labels.get(key);
+      if (other && other.value !== value) {
+        throw new InputError(where, `${other.of}.nodeSelector.${key}`, other.value, {
+          allowed: `'${value}', as the placement of ${of} says`,
+          advice: 'The pods mount the store, so they run where both let them: give both the same value.',
+        });
+      }
+      if (!other) labels.set(key, { value, of });
+    }
+    for (const toleration of placement.tolerations ?? [])
+      tolerations.set(canonicalJson(toleration), toleration);
+  }
+  return {
+    ...(labels.size
+      ? { nodeSelector: Object.fromEntries([...labels].map(([key, { value }]) => [key, value])) }
+      : {}),
+    ...(tolerations.size ? { tolerations: [...tolerations.values()] } : {}),
+  };
+}
+
+/** Whether pods of one placement can run on every node where those of the other can, and the other way round. */
+export function isSamePlacement(one: Placement, other: Placement): boolean {
+  return canonicalJson(whereItRuns(one)) === canonicalJson(whereItRuns(other));
+}
+
+/** What decides on which nodes pods can be: a taint that only makes a node less liked keeps nobody away. */
+function whereItRuns({ nodeSelector = {}, tolerations = [] }: Placement): unknown {
+  const hard = tolerations
+    .filter(({ effect }) => effect !== 'PreferNoSchedule')
+    .map(({ key, operator = 'Equal', value = '', effect }) =>
+      canonicalJson({ key, operator, value, effect }),
+    );
+  return { nodeSelector, tolerations: [...new Set(hard)].sort() };
 }

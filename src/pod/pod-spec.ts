@@ -1,5 +1,6 @@
-import { isSingleNode, StoreVolume } from '../artifact/model-store';
-import { claimLabel } from './metadata';
+import { describeVolume, isSingleNode, StoreVolume } from '../artifact/stores/store-volume';
+import { ANNOTATION, claimLabel } from './metadata';
+import { unitePlacements } from './placement';
 import { Programs } from './programs';
 import { ContainerResources, renderResources } from './resources';
 import { containerSecurityContext, podSecurityContext } from './security';
@@ -61,7 +62,10 @@ export interface PodSpec {
   readonly initContainers?: ContainerSpec[];
   readonly containers: ContainerSpec[];
   readonly volumes: Record<string, unknown>[];
+  /** Where the pod may run, besides what its stores say. */
   readonly placement: Placement;
+  /** The ServiceAccount by whose identity it is let in elsewhere. @default - the namespace's own */
+  readonly serviceAccountName?: string;
   /** The names of the Secrets by which its images are pulled. @default - none */
   readonly imagePullSecrets?: string[];
   /** The stores' volumes that it mounts. */
@@ -71,16 +75,23 @@ export interface PodSpec {
 
 /** A pod template's spec with the safe settings that all of ours have. */
 export function renderPod(pod: PodSpec): Record<string, unknown> {
-  const { nodeSelector, tolerations } = pod.placement;
+  const { nodeSelector, tolerations } = unitePlacements(
+    'pod',
+    'placement',
+    pod.placement,
+    placementsOf(pod.stores),
+  );
   return {
+    ...(pod.serviceAccountName ? { serviceAccountName: pod.serviceAccountName } : {}),
+    // A token for the Kubernetes API; an identity elsewhere needs none.
     automountServiceAccountToken: false,
     ...(pod.imagePullSecrets?.length
       ? { imagePullSecrets: pod.imagePullSecrets.map((name) => ({ name })) }
       : {}),
     enableServiceLinks: false,
     securityContext: podSecurityContext(),
-    ...(nodeSelector && Object.keys(nodeSelector).length ? { nodeSelector } : {}),
-    ...(tolerations?.length ? { tolerations } : {}),
+    ...(nodeSelector ? { nodeSelector } : {}),
+    ...(tolerations ? { tolerations } : {}),
     ...(pod.stores.some(isSingleNode) ? { affinity: togetherOn(pod.stores) } : {}),
     ...pod.more,
     ...(pod.initContainers?.length ? { initContainers: pod.initContainers.map(renderContainer) } : {}),
@@ -89,11 +100,25 @@ export function renderPod(pod: PodSpec): Record<string, unknown> {
   };
 }
 
+/** Where the stores let the pods run that mount them. */
+export function placementsOf(stores: readonly StoreVolume[]): { of: string; placement: Placement }[] {
+  return stores.map((store) => ({ of: describeVolume(store), placement: store.placement }));
+}
+
 /** The labels that draw the pods of a single-node volume together. */
-export function storeLabels(stores: StoreVolume[]): Record<string, string> {
+export function storeLabels(stores: readonly StoreVolume[]): Record<string, string> {
   return Object.fromEntries(
-    stores.filter(isSingleNode).map((store) => [claimLabel(store.claimName), 'mounted']),
+    stores.flatMap((store) =>
+      store.kind === 'claim' && isSingleNode(store) ? [[claimLabel(store.claimName), 'mounted']] : [],
+    ),
   );
+}
+
+/** What an object says of the stores that its pods mount: the departures from Pod Security that they need. */
+export function storeAnnotations(stores: readonly StoreVolume[]): Record<string, string> {
+  const folders = stores.filter((store) => store.kind === 'node').map(describeVolume);
+  if (folders.length === 0) return {};
+  return { [ANNOTATION.podSecurityOptOut]: `hostPath: the models are kept in ${folders.join(' and ')}` };
 }
 
 /**
@@ -101,14 +126,37 @@ export function storeLabels(stores: StoreVolume[]): Record<string, string> {
  * read-only as a whole may be attached in a mode that the next pod cannot write in.
  */
 export function storePodVolume(store: StoreVolume): Record<string, unknown> {
-  return { name: 'models', persistentVolumeClaim: { claimName: store.claimName } };
+  const name = 'models';
+  switch (store.kind) {
+    case 'claim':
+      return { name, persistentVolumeClaim: { claimName: store.claimName } };
+    case 'image':
+      return { name, image: { reference: store.reference, pullPolicy: 'IfNotPresent' } };
+    case 'node':
+      // Not made where it is missing: the kubelet would make it for root alone.
+      return { name, hostPath: { path: store.path, type: 'Directory' } };
+  }
 }
 
 /** Where stores are mounted. */
 export const MODELS_FOLDER = '/models';
 
-/** The container's mount of a store, to read or to write. */
-export function storeMount(access: 'read' | 'write'): Record<string, unknown> {
+/**
+ * The container's mount of a store, to read or to write.
+ *
+ * @param store an image holds one artifact, so it is mounted where the folder of that artifact is in other stores
+ */
+export function storeMount(access: 'read' | 'write', store?: StoreVolume): Record<string, unknown> {
+  if (store?.kind === 'image') {
+    const { folder, path } = store;
+    const subPath = path.replace(/^\/+|\/+$/g, '');
+    return {
+      name: 'models',
+      mountPath: `${MODELS_FOLDER}/${folder}`,
+      ...(subPath ? { subPath } : {}),
+      readOnly: true,
+    };
+  }
   return { name: 'models', mountPath: MODELS_FOLDER, ...(access === 'read' ? { readOnly: true } : {}) };
 }
 
@@ -117,7 +165,7 @@ export function storeMount(access: 'read' | 'write'): Record<string, unknown> {
  * another node, would keep it from the download that it waits for. So all pods that mount it must share a
  * node; the first of them is free to choose, because a pod satisfies its own affinity when there is no other.
  */
-function togetherOn(stores: StoreVolume[]): Record<string, unknown> {
+function togetherOn(stores: readonly StoreVolume[]): Record<string, unknown> {
   return {
     podAffinity: {
       requiredDuringSchedulingIgnoredDuringExecution: [

@@ -1,7 +1,7 @@
 import { Size } from 'cdk8s';
 import { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
 import { DllamaConversion, HuggingFaceSourceProps, ModelSource, ModelStore, PhasedApp } from '../../src';
-import { objectsOf, ofKind, plainChart, podSpec, the } from '../support/objects';
+import { argument, container, objectsOf, ofKind, plainChart, podSpec, the } from '../support/objects';
 import {
   cache,
   claim,
@@ -15,7 +15,7 @@ import {
   UNKNOWN,
 } from '../support/models';
 
-const { READ_WRITE_MANY, READ_ONLY_MANY, READ_WRITE_ONCE_POD } = PersistentVolumeAccessMode;
+const { READ_WRITE_MANY, READ_WRITE_ONCE, READ_ONLY_MANY, READ_WRITE_ONCE_POD } = PersistentVolumeAccessMode;
 
 /** The names of the claims that a Job or server mounts. */
 function mounted(object: Parameters<typeof podSpec>[0]): string[] {
@@ -74,20 +74,26 @@ describe('a new claim', () => {
     });
   });
 
-  test.each([[[]], [[READ_WRITE_ONCE_POD]], [[READ_ONLY_MANY]], [[READ_WRITE_MANY, READ_WRITE_ONCE_POD]]])(
-    'with the modes %j is refused: a Job has to fill it and a server to read it',
-    (accessModes) => {
-      expect(() => claim({ accessModes })).toThrow(`'accessModes' is ${JSON.stringify(accessModes)}`);
-    },
-  );
+  test.each<[PersistentVolumeAccessMode[], string]>([
+    [[], 'Name one at least.'],
+    [[READ_WRITE_ONCE_POD], 'ReadWriteOncePod is for a single pod'],
+    [[READ_WRITE_MANY, READ_WRITE_ONCE_POD], 'ReadWriteOncePod is for a single pod'],
+    [[READ_ONLY_MANY], 'at least one mode that can be written to. A download has to fill it.'],
+  ])('with the modes %j is refused: a Job has to fill it and a server to read it', (accessModes, advice) => {
+    const refused = () => claim({ accessModes });
+    expect(refused).toThrow(`ModelStore.claim: 'accessModes' is ${JSON.stringify(accessModes)}`);
+    expect(refused).toThrow(advice);
+  });
 
   test.each(['RWX', 'readWriteMany', ''])('with the mode %j is refused with those that exist', (mode) => {
     const message =
-      `ModelStore: 'accessModes' is ["ReadWriteOnce","${mode}"]; allowed: ReadWriteOnce, ReadOnlyMany, ` +
-      `ReadWriteMany. There is no mode '${mode}'.`;
+      `: 'accessModes' is ["ReadWriteOnce","${mode}"]; allowed: ReadWriteOnce, ReadOnlyMany, ` +
+      `ReadWriteMany. There is no mode "${mode}".`;
     const accessModes = ['ReadWriteOnce', mode] as PersistentVolumeAccessMode[];
-    expect(() => claim({ accessModes })).toThrow(message);
-    expect(() => ModelStore.existingClaim('models', { accessModes })).toThrow(message);
+    expect(() => claim({ accessModes })).toThrow(`ModelStore.claim${message}`);
+    expect(() => ModelStore.existingClaim('models', { accessModes })).toThrow(
+      `ModelStore.existingClaim${message}`,
+    );
   });
 
   test('cannot hold nothing', () => {
@@ -96,6 +102,27 @@ describe('a new claim', () => {
 
   test.each(['Models', 'models_1', '-models', 'a'.repeat(254), ''])('cannot be named %j', (name) => {
     expect(() => claim({ name })).toThrow(`ModelStore.claim: 'name' is '${name}'`);
+  });
+
+  test('says in plain JavaScript too what it lacks', () => {
+    const size = "ModelStore.claim: 'size' is";
+    const plain = ModelStore as unknown as Record<'claim' | 'existingClaim', (...args: unknown[]) => unknown>;
+    expect(() => plain.claim()).toThrow(`${size} nothing; allowed: what the artifacts in it need together`);
+    expect(() => plain.claim({ size: '20Gi' })).toThrow(`${size} 'a string'; allowed: what the`);
+    expect(() => plain.claim({ size: 20 })).toThrow(`${size} 20; allowed: what the`);
+    const given = { size: Size.gibibytes(1), accessModes: 'ReadWriteOnce' };
+    expect(() => plain.claim(given)).toThrow(
+      "ModelStore.claim: 'accessModes' is 'ReadWriteOnce'; allowed: a list of ReadWriteOnce, ReadOnlyMany, " +
+        'ReadWriteMany. Write it in brackets: [PersistentVolumeAccessMode.READ_WRITE_ONCE].',
+    );
+    expect(() => plain.claim({ ...given, accessModes: [], name: 5 })).toThrow(
+      "'name' is 5; allowed: the name",
+    );
+    expect(() => plain.existingClaim()).toThrow("ModelStore.existingClaim: 'name' is nothing; allowed");
+    expect(() => plain.existingClaim('models', { accessModes: 'ReadWriteMany' })).toThrow(
+      'allowed: a list of',
+    );
+    expect(() => plain.existingClaim('models', null)).not.toThrow();
   });
 });
 
@@ -217,10 +244,122 @@ describe('a claim that exists', () => {
     expect(() => ModelStore.existingClaim(name)).toThrow(`ModelStore.existingClaim: 'name' is '${name}'`);
   });
 
-  test('cannot be one that no Job can fill', () => {
-    expect(() => ModelStore.existingClaim('models', { accessModes: [READ_ONLY_MANY] })).toThrow(
-      'at least one mode that can be written to',
+  test('of many nodes that also one can write to is on one node while a Job writes', () => {
+    const chart = plainChart();
+    const accessModes = [READ_WRITE_ONCE, READ_ONLY_MANY];
+    cache(chart, { store: ModelStore.existingClaim('models', { accessModes }) });
+    expect(podSpec(the(objectsOf(chart), 'Job')).affinity).toBeDefined();
+  });
+
+  test('and can only be read must hold what it is asked for: no Job is made, and servers wait for it', () => {
+    const chart = plainChart();
+    const store = ModelStore.existingClaim('models', { accessModes: [READ_ONLY_MANY] });
+    const model = cache(chart, { store: ModelStore.existingClaim('writable') }).artifact;
+    const { artifact } = conversion(chart, { model, store });
+    topology(chart, { model: artifact });
+    const objects = objectsOf(chart);
+    expect(ofKind(objects, 'Job').map(mounted)).toEqual([['writable']]);
+    const root = the(objects, 'Deployment');
+    expect(mounted(root)).toEqual(['models']);
+    expect(podSpec(root).affinity).toBeUndefined();
+    expect(argument(container(root, 'await-model'), 'key')).toEqual([artifact.key]);
+  });
+
+  test('has the same modes in all stores that name it', () => {
+    const chart = plainChart();
+    cache(chart, { store: ModelStore.existingClaim('models') }, 'first');
+    const accessModes = [READ_WRITE_MANY];
+    expect(() =>
+      cache(
+        chart,
+        { store: ModelStore.existingClaim('models', { accessModes }), source: source('a/b') },
+        'second',
+      ),
+    ).toThrow(
+      "models/second: 'store' is 'claim models with the modes [\"ReadWriteMany\"]'; allowed: the modes " +
+        '["ReadWriteOnce"], which models/first gives it. Whether its pods are drawn to one node depends on them: ' +
+        'use one ModelStore object for both.',
     );
+  });
+});
+
+describe('a new claim that several pipelines share', () => {
+  const pipelines = () => {
+    const app = new PhasedApp();
+    return ['a', 'b'].map((name) => app.pipeline(name, { namespace: 'llm' }));
+  };
+
+  test('is made once, with its first user, and draws the pods of all to one node', () => {
+    const [a, b] = pipelines();
+    const store = claim({ name: 'models' });
+    cache(a.download, { store });
+    cache(b.download, { store, source: source('org/other') });
+    expect(ofKind(objectsOf(b.download), 'PersistentVolumeClaim')).toEqual([]);
+    expect(the(objectsOf(a.download), 'PersistentVolumeClaim').metadata.name).toBe('models');
+    const templates = [a, b].map(({ download }) => the(objectsOf(download), 'Job').spec.template);
+    for (const { metadata, spec } of templates) {
+      const [term] = spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution;
+      expect(term.labelSelector.matchLabels).toEqual({ 'claim.cdk8s-llm/models': 'mounted' });
+      expect(metadata.labels).toMatchObject(term.labelSelector.matchLabels);
+    }
+  });
+
+  test('counts what all of them put into it', () => {
+    const [a, b] = pipelines();
+    const store = claim({ name: 'models', size: Size.gibibytes(5) });
+    cache(a.download, { store });
+    expect(() => cache(b.download, { store, source: source('Qwen/Qwen3-4B') })).toThrow(
+      /^b\/download\/weights: 'store' is 'a new claim of 5Gi'; allowed: 12Gi or more: 3\.78 GiB \(qwen--qwen3-1\.7b-/,
+    );
+  });
+
+  test('needs a name: without the first user it would be another claim', () => {
+    const [a, b] = pipelines();
+    const store = claim();
+    cache(a.download, { store });
+    expect(() => cache(b.download, { store })).toThrow(
+      "b/download/weights: 'store' is 'claim a-weights, named after a/download/weights'; allowed: a claim with a " +
+        'name of its own, where several pipelines share it. Without that construct it would be another claim, and ' +
+        "empty: give the store a name, ModelStore.claim({ name: 'a-weights', ... }).",
+    );
+  });
+
+  test('is one store object: two would make it twice', () => {
+    const [a, b] = pipelines();
+    cache(a.download, { store: claim({ name: 'models' }) });
+    expect(() => cache(b.download, { store: claim({ name: 'models' }) })).toThrow(
+      "b/download/weights: 'store' is 'a second new claim models'; allowed: one store for a claim. Use one " +
+        'ModelStore object for it and for a/download/weights.',
+    );
+  });
+
+  test('may be named by another store as one that exists', () => {
+    const [a, b] = pipelines();
+    cache(a.download, { store: ModelStore.existingClaim('models') });
+    cache(b.download, { store: claim({ name: 'models' }), source: source('org/other') });
+    expect(ofKind(objectsOf(b.download), 'PersistentVolumeClaim')).toHaveLength(1);
+  });
+});
+
+describe('two places in one pod', () => {
+  test('that one node at a time can mount are refused', () => {
+    const chart = plainChart();
+    const model = cache(chart, { store: ModelStore.existingClaim('one') }).artifact;
+    expect(() => conversion(chart, { model, store: ModelStore.existingClaim('two') })).toThrow(
+      "models/q40: 'store' is 'claim two, which one node at a time can mount'; allowed: the store of the model " +
+        '(claim one), or one that all nodes can mount. A server that is applied early can bring the claim to ' +
+        'another node than that of the model, and these pods, which mount both, would never start. Use one store, ' +
+        'or ReadWriteMany.',
+    );
+  });
+
+  test('may be one claim that two stores name: it is mounted once', () => {
+    const chart = plainChart();
+    const model = cache(chart, { store: ModelStore.existingClaim('one') }).artifact;
+    conversion(chart, { model, store: ModelStore.existingClaim('one') });
+    const converter = the(objectsOf(chart), 'Job', /-q40-/);
+    expect(mounted(converter)).toEqual(['one']);
+    expect(argument(container(converter, 'convert'), 'output')[0]).toMatch(/^\/models\//);
   });
 });
 

@@ -31,7 +31,7 @@ describe('the volume by which a bucket is read', () => {
         apiVersion: 'v1',
         kind: 'PersistentVolumeClaim',
         namespace: 'llm',
-        name: 'models-my-bucket-model-qwen-3',
+        name: expect.stringMatching(/^models-my-bucket-model-qwen-3-[0-9a-f]{6}$/) as unknown,
       },
       csi: {
         driver: 'ru.yandex.s3.csi',
@@ -74,7 +74,7 @@ describe('the volume by which a bucket is read', () => {
   test('belongs to no namespace, so its name holds one', () => {
     const { volume } = volumeAndClaim();
     expect(volume.metadata.namespace).toBeUndefined();
-    expect(volume.metadata.name).toBe('llm-models-models');
+    expect(volume.metadata.name).toMatch(/^llm-models-models-[0-9a-f]{6}$/);
   });
 
   test('is kept by every tool, and so is the claim', () => {
@@ -187,9 +187,51 @@ describe('the volume by which a bucket is read', () => {
     const weights = cache(a.download, { store }).artifact;
     conversion(a.convert, { model: weights }, 'first');
     conversion(a.convert, { model: weights, name: 'again' }, 'second');
-    conversion(b.convert, { model: weights });
+    conversion(b.convert, { model: weights, name: 'other' });
     const volumes = ofKind(objectsOf(a.convert, b.convert), 'PersistentVolume');
-    expect(volumes.map(({ metadata }) => metadata.name)).toEqual(['team-a-a-models', 'team-b-b-models']);
+    expect(volumes.map(({ metadata }) => metadata.name)).toEqual([
+      expect.stringMatching(/^team-a-a-models-[0-9a-f]{6}$/),
+      expect.stringMatching(/^team-b-b-models-[0-9a-f]{6}$/),
+    ]);
+  });
+
+  test.each<[string, Partial<S3StoreProps>, Partial<S3StoreProps>]>([
+    ['folders of a prefix', { bucket: 'abc', prefix: 'd/e' }, { bucket: 'abc', prefix: 'd-e' }],
+    ['bucket and prefix joined', { bucket: 'abc-def' }, { bucket: 'abc', prefix: 'def' }],
+    ['server', {}, { endpoint: 'http://other.minio.svc:9000' }],
+  ])('has a name of its own where %s are others', (_, one, other) => {
+    const chart = plainChart();
+    for (const [index, props] of [one, other].entries()) {
+      const id = `read-${index}`;
+      const store = s3(new Construct(chart, `store-${index}`), props);
+      conversion(
+        chart,
+        { model: cache(chart, { store, facts: tinyFacts() }, id).artifact, store: claim() },
+        `to-${index}`,
+      );
+    }
+    const objects = objectsOf(chart);
+    for (const kind of ['PersistentVolume', 'PersistentVolumeClaim']) {
+      const names = ofKind(objects, kind).flatMap(({ metadata }) =>
+        /^(llm-)?models-(a|m)/.test(metadata.name ?? '') ? [metadata.name] : [],
+      );
+      expect(new Set(names).size).toBe(2);
+      expect(names).toHaveLength(2);
+    }
+  });
+
+  test('has a name of its own where namespace and pipeline only read alike', () => {
+    const app = new PhasedApp();
+    const store = s3(app);
+    const pipelines = [app.pipeline('b-c', { namespace: 'a' }), app.pipeline('c', { namespace: 'a-b' })];
+    for (const { download, convert, name } of pipelines) {
+      const model = cache(download, { store, facts: tinyFacts() }).artifact;
+      conversion(convert, { model, name });
+    }
+    const names = pipelines.flatMap(({ convert }) =>
+      ofKind(objectsOf(convert), 'PersistentVolume').map(({ metadata }) => metadata.name),
+    );
+    expect(new Set(names).size).toBe(2);
   });
 });
 
@@ -217,12 +259,15 @@ describe('a bucket as the target of a download', () => {
   });
 
   test('is opened by credentials that are named and never written', () => {
-    expect(fetch.env).toEqual(
-      ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].map((key) => ({
-        name: key,
-        valueFrom: { secretKeyRef: { name: 'minio-creds', key } },
-      })),
-    );
+    const from = (key: string, more = {}) => ({
+      name: key,
+      valueFrom: { secretKeyRef: { name: 'minio-creds', key, ...more } },
+    });
+    expect(fetch.env).toEqual([
+      from('AWS_ACCESS_KEY_ID'),
+      from('AWS_SECRET_ACCESS_KEY'),
+      from('AWS_SESSION_TOKEN', { optional: true }),
+    ]);
     expect(download.metadata.annotations?.['cdk8s-llm/secrets']).toBe(
       'minio-creds/AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY=write to bucket my-models',
     );
@@ -242,17 +287,44 @@ describe('a bucket as the target of a download', () => {
   });
 });
 
-describe('two stores of one bucket', () => {
-  test('and prefix are refused in one pipeline: both would make its volume', () => {
+describe('two stores of one bucket and prefix', () => {
+  const place = { bucket: 'models', prefix: 'llm' };
+
+  /** Two store objects, as two modules of a program may make them, each read by a conversion. */
+  function readBy(...csi: (S3CsiProps | undefined)[]) {
     const chart = plainChart();
-    const [first, second] = ['one', 'two'].map((id) => {
-      const store = s3(new Construct(chart, id), { bucket: 'models', prefix: 'llm' });
-      return cache(chart, { store, source: source(`org/${id}`) }, `of-${id}`).artifact;
+    csi.forEach((each, index) => {
+      const store = s3(new Construct(chart, `store-${index}`), { ...place, csi: each });
+      const model = cache(
+        chart,
+        { store, source: source(`org/${index}`), facts: tinyFacts() },
+        `of-${index}`,
+      ).artifact;
+      conversion(chart, { model, store: claim() }, `to-${index}`);
     });
-    conversion(chart, { model: first, store: claim() }, 'first');
-    expect(() => conversion(chart, { model: second, store: claim() }, 'second')).toThrow(
-      "models/second: 'store' is 'a second ModelStore.s3 of models/llm'; allowed: one store for a bucket and " +
-        'prefix. Use one ModelStore object for both.',
+    return objectsOf(chart);
+  }
+
+  test('are read by one volume', () => {
+    const objects = readBy(undefined, undefined);
+    expect(ofKind(objects, 'PersistentVolume')).toHaveLength(1);
+    const [volume] = ofKind(objects, 'PersistentVolume');
+    for (const job of ofKind(objects, 'Job').filter(({ metadata }) => /-to-/.test(metadata.name ?? ''))) {
+      expect(podSpec(job).volumes[0].persistentVolumeClaim.claimName).toBe(volume.spec.claimRef.name);
+    }
+  });
+
+  test('may say the same of the volume in other words', () => {
+    const capacity = { csi: Size.gibibytes(1), again: Size.mebibytes(1024) };
+    expect(
+      ofKind(readBy({ capacity: capacity.csi }, { capacity: capacity.again }), 'PersistentVolume'),
+    ).toHaveLength(1);
+  });
+
+  test('are refused where they want different volumes', () => {
+    expect(() => readBy({ mounter: 's3fs' }, { mounter: 'rclone' })).toThrow(
+      "models/to-1: 'store' is 'a second ModelStore.s3 of models/llm'; allowed: the same csi as that of " +
+        'models/to-0: one volume serves both. Use one ModelStore object for both.',
     );
   });
 
@@ -264,10 +336,11 @@ describe('two stores of one bucket', () => {
       app.pipeline('b', { namespace: 'llm' }),
       other.pipeline('a', { namespace: 'llm' }),
     ];
-    for (const pipeline of pipelines) {
+    for (const [index, pipeline] of pipelines.entries()) {
       for (const prefix of ['one', 'two']) {
         const store = s3(new Construct(pipeline, prefix), { prefix });
-        const model = cache(pipeline.download, { store, facts: tinyFacts() }, prefix).artifact;
+        const of = source(`org/${index}`);
+        const model = cache(pipeline.download, { store, source: of, facts: tinyFacts() }, prefix).artifact;
         conversion(pipeline.convert, { model }, prefix);
       }
       expect(ofKind(objectsOf(pipeline.convert), 'PersistentVolume')).toHaveLength(2);

@@ -49,7 +49,8 @@ function madeIn(
   return { weights, artifact, objects, job, convert: container(job, 'convert') };
 }
 
-const jobName = (props: Partial<DllamaConversionProps> = {}) => made(props).job.metadata.name;
+const jobName = (props: Partial<DllamaConversionProps> = {}) =>
+  made(props, { store: sharedClaim() }).job.metadata.name;
 
 test('makes a Job, a NetworkPolicy and its programs, which pass all checks', () => {
   const { objects } = made();
@@ -104,11 +105,14 @@ describe('the pod', () => {
   });
 
   test('takes image, memory and placement from the user', () => {
-    const { job, convert } = made({
-      image: 'registry.example.com/python:3.12',
-      memory: Size.gibibytes(2),
-      placement: { nodeSelector: { disk: 'fast' } },
-    });
+    const { job, convert } = made(
+      {
+        image: 'registry.example.com/python:3.12',
+        memory: Size.gibibytes(2),
+        placement: { nodeSelector: { disk: 'fast' } },
+      },
+      { store: sharedClaim() },
+    );
     for (const name of ['await-model', 'packages', 'convert']) {
       expect(container(job, name).image).toBe('registry.example.com/python:3.12');
     }

@@ -12,7 +12,16 @@ import {
   the,
   Untyped,
 } from '../support/objects';
-import { conversion, downloaded, source, tinyFacts, topology, UNKNOWN } from '../support/models';
+import {
+  cache,
+  claim,
+  conversion,
+  downloaded,
+  source,
+  tinyFacts,
+  topology,
+  UNKNOWN,
+} from '../support/models';
 
 /**
  * What a distributed-llama that is to live in a cluster demands of its manifests, one test for each demand. All of
@@ -119,11 +128,15 @@ describe('must', () => {
 
   test('3. let the user choose nodes of the architecture that the image is for', () => {
     const nodeSelector = { 'kubernetes.io/arch': 'arm64' };
-    const { deployment: arm, sets: armSets } = serve({
-      rootPlacement: { nodeSelector },
+    const chart = plainChart();
+    const { artifact } = cache(chart, { store: claim({ placement: { nodeSelector } }) });
+    topology(chart, {
+      model: conversion(chart, { model: artifact }).artifact,
       workerPlacement: { nodeSelector },
     });
-    for (const each of [arm, ...armSets]) expect(podSpec(each).nodeSelector).toEqual(nodeSelector);
+    const made = objectsOf(chart);
+    const servers = [the(made, 'Deployment'), ...ofKind(made, 'StatefulSet')];
+    for (const each of servers) expect(podSpec(each).nodeSelector).toEqual(nodeSelector);
   });
 
   test('4. start workers together, with a name each that resolves before they are ready', () => {

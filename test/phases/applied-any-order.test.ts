@@ -1,7 +1,8 @@
 import type { KubeObject } from '../../src/validation/kube-object';
-import { Cluster, Disks } from '../support/cluster';
-import { argument, containers, podSpec, texts, Untyped, violationsOf } from '../support/objects';
-import { claim, sharedClaim } from '../support/models';
+import { Cluster, Disks, GUARD, ON_GPU_NODE } from '../support/cluster';
+import { DllamaConversion, ModelStore, PhasedApp, Pipeline, Placement } from '../../src';
+import { cache, claim, s3, sharedClaim, source, tinyFacts, topology } from '../support/models';
+import { argument, containers, objectsOf, podSpec, texts, Untyped, violationsOf } from '../support/objects';
 import { build, PIPELINES, synthesize } from '../support/pipelines';
 
 /**
@@ -11,7 +12,7 @@ import { build, PIPELINES, synthesize } from '../support/pipelines';
 
 const waveOf = ({ metadata }: KubeObject) => Number(metadata.annotations?.['argocd.argoproj.io/sync-wave']);
 const hasPods = ({ kind }: KubeObject) => ['Job', 'Deployment', 'StatefulSet'].includes(kind);
-const isGuard = (container: Untyped): boolean => container.command.at(-1) === 'await';
+const isGuard = (container: Untyped): boolean => container.name === GUARD;
 
 /** Numbers from 0 to 1 that are the same in every run. */
 function seeded(seed: number): () => number {
@@ -21,6 +22,8 @@ function seeded(seed: number): () => number {
     return state / 2 ** 32;
   };
 }
+
+const DISKS: Disks[] = ['local', 'zonal', 'network'];
 
 /** How often what is left to chance is tried. */
 const RUNS = 100;
@@ -49,9 +52,8 @@ describe.each(PIPELINES)('a pipeline with %s', (_, add) => {
 
   test('passes all checks', () => expect(violationsOf(objects)).toBe(''));
 
-  test.each<Disks>(['local', 'network'])(
-    'converges in whatever order it is applied and scheduled, with %s disks',
-    (disks) => expect(stuckIn(objects, disks)).toEqual([]),
+  test.each(DISKS)('converges in whatever order it is applied and scheduled, with %s disks', (disks) =>
+    expect(stuckIn(objects, disks)).toEqual([]),
   );
 
   test('makes each artifact by one Job', () => {
@@ -135,7 +137,84 @@ describe.each(PIPELINES)('a pipeline with %s', (_, add) => {
   });
 });
 
+/** The objects of several pipelines in one namespace. */
+function synthesizeAll(names: string[], add: (pipelines: Pipeline[], app: PhasedApp) => void): KubeObject[] {
+  const app = new PhasedApp();
+  const pipelines = names.map((name) => app.pipeline(name, { namespace: 'llm' }));
+  add(pipelines, app);
+  return pipelines.flatMap((pipeline) => objectsOf(...pipeline._phases().map(({ chart }) => chart)));
+}
+
+/** Pipelines that share a store: each brings and serves a model of its own. */
+function sharing(store: ModelStore, names: string[], placement?: Placement): KubeObject[] {
+  return synthesizeAll(names, (pipelines) =>
+    pipelines.forEach(({ download, convert, serve, name }) => {
+      const weights = cache(download, { store, source: source(`org/${name}`), facts: tinyFacts() });
+      const { artifact } = new DllamaConversion(convert, 'q40', { model: weights.artifact });
+      topology(serve, { model: artifact, rootPlacement: placement, replicaPower: 1 });
+    }),
+  );
+}
+
+describe.each<[string, () => KubeObject[]]>([
+  ['one claim of one node', () => sharing(claim({ name: 'models' }), ['a', 'b', 'c'])],
+  ['one claim of all nodes', () => sharing(sharedClaim({ name: 'models' }), ['a', 'b'])],
+  [
+    'one claim of one node, with the placement of the servers',
+    () => sharing(claim({ name: 'models', placement: ON_GPU_NODE }), ['a', 'b'], ON_GPU_NODE),
+  ],
+  [
+    'one model in one claim of one node',
+    () =>
+      synthesizeAll(['a', 'b'], (pipelines) => {
+        const store = claim({ name: 'models' });
+        for (const pipeline of pipelines) build(pipeline, { model: store });
+      }),
+  ],
+  [
+    'a bucket, each with a claim of one node for what is converted',
+    () =>
+      synthesizeAll(['a', 'b'], (pipelines, app) => {
+        const store = s3(app);
+        for (const pipeline of pipelines) build(pipeline, { model: store, converted: claim() });
+      }),
+  ],
+])('pipelines that share %s', (_, make) => {
+  const objects = make();
+
+  test.each(DISKS)('converge in whatever order they are applied and scheduled, with %s disks', (disks) =>
+    expect(stuckIn(objects, disks)).toEqual([]),
+  );
+
+  test('make each claim once, and each artifact of one place once', () => {
+    const claims = objects
+      .filter(({ kind }) => kind === 'PersistentVolumeClaim')
+      .map(({ metadata }) => metadata.name);
+    expect(new Set(claims).size).toBe(claims.length);
+    const made = objects
+      .filter(({ kind }) => kind === 'Job')
+      .map((job) => `${claimOf(job)} ${job.metadata.annotations?.['cdk8s-llm/artifact-path']}`);
+    expect(new Set(made).size).toBe(made.length);
+  });
+});
+
+/** The claim that a Job writes to. */
+function claimOf(job: KubeObject): string {
+  const volumes: Untyped[] = podSpec(job).volumes;
+  return (volumes.find(({ name }) => name === 'output') ?? volumes[0]).persistentVolumeClaim
+    ?.claimName as string;
+}
+
 describe('the cluster of these tests sees a deadlock', () => {
+  test('of a server whose nodes a claim of one node, bound for a Job elsewhere, does not reach', () => {
+    const objects = synthesize((p) => build(p, { model: claim({ placement: ON_GPU_NODE }) }));
+    for (const job of objects.filter(({ kind }) => kind === 'Job')) {
+      delete podSpec(job).nodeSelector;
+      delete podSpec(job).tolerations;
+    }
+    for (const disks of DISKS) expect(stuckIn(objects, disks)).not.toEqual([]);
+  });
+
   test('of a server that holds the disk of a claim on another node than the Job it waits for', () => {
     const objects = synthesize((p) => build(p, { model: claim() }));
     for (const workload of objects.filter(hasPods)) delete podSpec(workload).affinity;

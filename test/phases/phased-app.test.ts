@@ -329,12 +329,9 @@ describe('two objects of one identity', () => {
 
   test('are found among the constructs of this library', () => {
     const app = appIn(temporaryFolder());
-    const { download } = app.pipeline('a', { namespace: 'llm' });
-    cache(download, { store: claim({ name: 'models' }) }, 'one');
-    cache(download, { store: claim({ name: 'models' }) }, 'two');
-    expect(() => app.synth()).toThrow(
-      "a/download/two/Claim: PersistentVolumeClaim 'models' of namespace 'llm' is also made by a/download/one/Claim",
-    );
+    cache(app.pipeline('a', { namespace: 'llm' }).download, { store: claim({ name: 'one' }) }, 'b-c');
+    cache(app.pipeline('a-b', { namespace: 'llm' }).download, { store: claim({ name: 'two' }) }, 'c');
+    expect(() => app.synth()).toThrow("a-b/download/c/Programs: ConfigMap 'a-b-c-programs-");
   });
 });
 

@@ -1,7 +1,7 @@
 import { Size } from 'cdk8s';
 import type { IConstruct } from 'constructs';
-import { InputError } from '../pod/input-error';
-import { bytesOf, bytesQuantity } from '../pod/quantity';
+import { InputError } from '../../pod/input-error';
+import { bytesOf, bytesQuantity } from '../../pod/quantity';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -15,6 +15,7 @@ const MARGIN = 0.05;
  *
  * @param contents sizes in bytes by the artifacts' paths
  * @throws when it cannot, with the arithmetic and the size that would do
+ * @internal
  */
 export function checkCapacity(
   scope: IConstruct,

@@ -1,0 +1,120 @@
+import type { IConstruct } from 'constructs';
+import { InputError } from '../../pod/input-error';
+import type { Owner } from '../../pod/owner';
+import type { Placement } from '../../pod/pod-spec';
+import type { Artifact } from '../artifact';
+import type { StoreVolume } from './store-volume';
+
+/** A construct that makes an artifact or reads one. @internal */
+export interface ArtifactUse {
+  readonly by: IConstruct;
+  readonly does: 'makes' | 'reads';
+  readonly key: string;
+  readonly path: string;
+}
+
+/** Who makes an artifact, and with what. */
+interface Maker {
+  readonly by: IConstruct;
+  readonly fingerprint: string;
+}
+
+/** A construct's pods that mount a volume, and where they may run. @internal */
+export interface VolumeUser {
+  readonly by: IConstruct;
+  readonly field: string;
+  readonly placement: Placement;
+}
+
+/**
+ * What the constructs of one app know of each other's stores. Two store objects may be one place in the cluster
+ * (a claim by its name, a bucket and prefix, a node's folder), and several pipelines may share it; so all is kept
+ * by place, in words.
+ *
+ * @internal
+ */
+export class AppStores {
+  /** A store may serve several apps of one program, as in tests. */
+  private static readonly ofApp = new WeakMap<IConstruct, AppStores>();
+
+  public static of(scope: IConstruct): AppStores {
+    const { root } = scope.node;
+    let stores = AppStores.ofApp.get(root);
+    if (!stores) AppStores.ofApp.set(root, (stores = new AppStores()));
+    return stores;
+  }
+
+  private readonly volumes = new Map<string, { volume: StoreVolume; content: string; user: Owner }>();
+  private readonly makers = new Map<string, Maker>();
+  private readonly uses = new Map<string, ArtifactUse[]>();
+  private readonly volumeUsers = new Map<string, VolumeUser[]>();
+  private readonly contents = new Map<string, Map<string, number | undefined>>();
+
+  /** The volume that was made under an id, with the construct that it was made for. */
+  public volumeOf(id: string): { volume: StoreVolume; content: string; user: Owner } | undefined {
+    return this.volumes.get(id);
+  }
+
+  /** @param content what it is made of: another volume under the same id must be the same */
+  public addVolume(id: string, volume: StoreVolume, content: string, user: Owner): void {
+    this.volumes.set(id, { volume, content, user });
+  }
+
+  /** Counts an artifact among those that are put into a place; returns the sizes of all of them by path. */
+  public addContent(
+    place: string,
+    path: string,
+    bytes: number | undefined,
+  ): ReadonlyMap<string, number | undefined> {
+    const contents = this.contents.get(place) ?? new Map<string, number | undefined>();
+    this.contents.set(place, contents);
+    contents.set(path, bytes);
+    return contents;
+  }
+
+  /**
+   * Whether a construct is the first to make an artifact in a place. The others use what it makes: one download,
+   * by construction.
+   *
+   * @param fingerprint all that the making is told besides what decides the bytes
+   * @throws when the first one was told something else, which would be dropped without a word
+   */
+  public isFirstMaker(scope: IConstruct, place: string, path: string, fingerprint: string): boolean {
+    const id = `${place} ${path}`;
+    const first = this.makers.get(id);
+    if (!first) {
+      this.makers.set(id, { by: scope, fingerprint });
+      return true;
+    }
+    if (first.fingerprint !== fingerprint) {
+      throw new InputError(scope, 'store', `a place where ${first.by.node.path} makes ${path} already`, {
+        allowed: 'the same options as there, because one Job serves both',
+        advice: 'Give both constructs the same options, or use the .artifact of the first.',
+      });
+    }
+    return false;
+  }
+
+  public addUse(place: string, use: ArtifactUse): void {
+    const uses = this.uses.get(place);
+    if (uses) uses.push(use);
+    else this.uses.set(place, [use]);
+  }
+
+  /** Who makes or reads artifacts in a place. */
+  public usesOf(place: string): readonly ArtifactUse[] {
+    return this.uses.get(place) ?? [];
+  }
+
+  /** Adds a construct's pods to those that mount a volume; returns those that came before. */
+  public addVolumeUser(id: string, user: VolumeUser): readonly VolumeUser[] {
+    const others = this.volumeUsers.get(id) ?? [];
+    this.volumeUsers.set(id, [...others, user]);
+    return others;
+  }
+}
+
+/** How an artifact is used, for the record. @internal */
+export function artifactUse(by: IConstruct, does: ArtifactUse['does'], { key, path }: Artifact): ArtifactUse {
+  return { by, does, key, path };
+}

@@ -1,0 +1,72 @@
+import { InputError } from '../../pod/input-error';
+import type { Owner } from '../../pod/owner';
+import { isSamePlacement, unitePlacements } from '../../pod/placement';
+import { placementsOf } from '../../pod/pod-spec';
+import type { Placement } from '../../pod/pod-spec';
+import { AppStores, VolumeUser } from './app-stores';
+import { ClaimVolume, describeVolume, isSingleNode, StoreVolume } from './store-volume';
+
+/**
+ * Where a construct's pods may run: their own placement united with that of every store they mount. Whatever
+ * mounts stores asks this once, before it is rendered.
+ *
+ * @param field the pods' own placement, as the user gives it
+ * @throws when the placements contradict each other; when the pods mount two volumes that may be on two nodes;
+ * when they and other pods of a volume could not be on the node that the volume is on
+ * @internal
+ */
+export function placeOnStores(
+  owner: Owner,
+  field: string,
+  own: Placement,
+  volumes: readonly StoreVolume[],
+): Placement {
+  const placement = unitePlacements(owner.scope, field, own, placementsOf(volumes));
+  const claims = volumes.filter((volume): volume is ClaimVolume => isSingleNode(volume));
+  const [claim, second] = new Map(claims.map((each) => [each.claimName, each])).values();
+  if (second) {
+    throw new InputError(
+      owner.scope,
+      'store',
+      `claim ${second.claimName}, which one node at a time can mount`,
+      {
+        allowed: `the store of the model (claim ${claim.claimName}), or one that all nodes can mount`,
+        advice:
+          'A server that is applied early can bring the claim to another node than that of the model, and these ' +
+          'pods, which mount both, would never start. Use one store, or ReadWriteMany.',
+      },
+    );
+  }
+  if (claim) checkReach(owner, { by: owner.scope, field, placement }, claim);
+  return placement;
+}
+
+/**
+ * All pods of a single-node claim share its node, whichever of them is scheduled first: so each must be able to
+ * run where any other can. For a claim that exists the user knows where it is; there, only what can never be on
+ * one node is refused.
+ */
+function checkReach(owner: Owner, user: VolumeUser, claim: ClaimVolume): void {
+  const others = AppStores.of(owner.scope).addVolumeUser(`${claim.namespace} ${claim.claimName}`, user);
+  for (const other of others) {
+    if (claim.bindsLate ? isSamePlacement(user.placement, other.placement) : canMeet(user, other)) continue;
+    throw new InputError(owner.scope, user.field, user.placement, {
+      allowed: `the placement of ${other.by.node.path}, which is ${describePlacement(other.placement)}`,
+      advice:
+        `Both mount ${describeVolume(claim)}, which one node at a time can mount: the first of them to be ` +
+        'scheduled decides where it is, maybe where the other cannot run. Give the placement to the store ' +
+        '(ModelStore.claim({ placement })), and all pods that mount it have it.',
+    });
+  }
+}
+
+function canMeet(one: VolumeUser, other: VolumeUser): boolean {
+  const labels = other.placement.nodeSelector ?? {};
+  return Object.entries(one.placement.nodeSelector ?? {}).every(
+    ([key, value]) => (labels[key] ?? value) === value,
+  );
+}
+
+function describePlacement(placement: Placement): string {
+  return Object.keys(placement).length ? JSON.stringify(placement) : 'anywhere';
+}
