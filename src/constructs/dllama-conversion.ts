@@ -12,8 +12,9 @@ import { s3Args, s3Env, s3Ports, s3SecretPurpose } from '../artifact/s3-access';
 import { FloatType } from '../engines/dllama/float-type';
 import { modelFileBytes } from '../engines/dllama/memory';
 import { unsupportedByDllama } from '../engines/dllama/support';
+import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
-import { checkAddress, checkPositiveInteger } from '../pod/checks';
+import { checkPositiveInteger } from '../pod/checks';
 import { shortHash } from '../pod/content-hash';
 import { GUARD_PROGRAM, artifactFolder, guard, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
@@ -36,6 +37,7 @@ import {
 import { programPath, Programs } from '../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
 import { ConverterSpec, DllamaConverter } from './dllama-converter';
+import { packagePorts, packageServerArgs, PackageSources, resolvePackages } from './python-packages';
 
 /** What a `DllamaConversion` is told. */
 export interface DllamaConversionProps extends JobOptions {
@@ -109,7 +111,7 @@ export interface DllamaConversionProps extends JobOptions {
   /**
    * The package index.
    *
-   * @default - pip's own
+   * @default - the mirror's, or pip's own
    */
   readonly pipIndexUrl?: string;
 }
@@ -151,7 +153,8 @@ interface DllamaConversionSpec {
   readonly threads: number;
   readonly memory: Size;
   readonly image: string;
-  readonly packages?: Packages;
+  readonly packages?: PackageSources;
+  readonly scriptsUrl?: string;
   readonly options: ResolvedJobOptions;
 }
 
@@ -167,11 +170,6 @@ type Output =
   | { readonly kind: 'same' }
   | { readonly kind: 'volume'; readonly volume: StoreVolume }
   | { readonly kind: 's3'; readonly s3: S3StoreProps; readonly scratch: Size };
-
-interface Packages {
-  readonly proxy?: string;
-  readonly indexUrl?: string;
-}
 
 const OUTPUT_FOLDER = '/output';
 const PACKAGES_FOLDER = '/packages';
@@ -223,7 +221,8 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
     threads: checkPositiveInteger(scope, 'threads', props.threads ?? converter.threads),
     memory: resolveMemory(scope, props, converter, model, weights),
     image: checkImage(scope, 'image', props.image ?? PYTHON_IMAGE),
-    packages: resolvePackages(scope, props),
+    packages: resolvePackages(scope, props, converter.extraIndexUrl),
+    scriptsUrl: converter.scriptsUrl && mirrorOf(scope).web(converter.scriptsUrl),
     options: resolveJobOptions(scope, props, { backoffLimit: 5 }),
   };
 }
@@ -238,12 +237,21 @@ function checkWeights(scope: Construct, weights: string): FloatType {
 }
 
 function defaultName(model: Artifact): string {
-  return model.provenance.repository.split('/')[1].toLowerCase();
+  return model.provenance.repository.split('/').slice(-1)[0].toLowerCase();
 }
 
 /** All that the Job is told besides what decides the bytes. */
-function fingerprint({ converter, threads, memory, image, packages, options }: DllamaConversionSpec): string {
-  return shortHash({ converter: converter.id, threads, memory: bytesOf(memory), image, packages, options });
+function fingerprint(spec: DllamaConversionSpec): string {
+  const { converter, threads, memory, image, packages, scriptsUrl, options } = spec;
+  return shortHash({
+    converter: converter.id,
+    threads,
+    memory: bytesOf(memory),
+    image,
+    packages,
+    scriptsUrl,
+    options,
+  });
 }
 
 function resolveVolumes(spec: DllamaConversionSpec): ConversionVolumes {
@@ -300,17 +308,6 @@ function resolveMemory(
   return memory;
 }
 
-function resolvePackages(scope: Construct, props: DllamaConversionProps): Packages | undefined {
-  for (const field of ['pipProxy', 'pipIndexUrl'] as const) {
-    const url = props[field];
-    if (url !== undefined) checkAddress(scope, field, url, { path: true });
-    if (url !== undefined && props.installPackages === false) {
-      throw new InputError(scope, field, url, { allowed: 'nothing, as installPackages is false' });
-    }
-  }
-  return props.installPackages === false ? undefined : { proxy: props.pipProxy, indexUrl: props.pipIndexUrl };
-}
-
 function renderDllamaConversion(spec: DllamaConversionSpec & ConversionVolumes): void {
   const { owner, artifact, model, input, output, converter, options } = spec;
   const programs = new Programs(owner, [
@@ -353,8 +350,8 @@ function renderDllamaConversion(spec: DllamaConversionSpec & ConversionVolumes):
     }),
   });
   const endpoints = [
-    ...(spec.packages ? [portOf(spec.packages.proxy ?? spec.packages.indexUrl ?? 'https://index')] : []),
-    ...(converter.fetchesScripts ? [443] : []),
+    ...(spec.packages ? packagePorts(spec.packages) : []),
+    ...(spec.scriptsUrl ? [portOf(spec.scriptsUrl)] : []),
     ...(output.kind === 's3' ? s3Ports(output.s3) : []),
     ...options.ports,
   ];
@@ -378,7 +375,7 @@ function outputVolumes(output: Output): Record<string, unknown>[] {
   }
 }
 
-function packagesContainer(spec: DllamaConversionSpec, packages: Packages): ContainerSpec {
+function packagesContainer(spec: DllamaConversionSpec, packages: PackageSources): ContainerSpec {
   const { requirements, packagesSize } = spec.converter;
   return {
     name: 'packages',
@@ -393,8 +390,7 @@ function packagesContainer(spec: DllamaConversionSpec, packages: Packages): Cont
       '--disable-pip-version-check',
       `--target=${PACKAGES_FOLDER}`,
       `--requirement=${programPath(requirements)}`,
-      ...(packages.proxy ? [`--proxy=${packages.proxy}`] : []),
-      ...(packages.indexUrl ? [`--index-url=${packages.indexUrl}`] : []),
+      ...packageServerArgs(packages),
     ],
     env: [
       { name: 'HOME', value: PACKAGES_FOLDER },
@@ -426,16 +422,17 @@ function convertContainer(spec: DllamaConversionSpec & ConversionVolumes): Conta
       `--name=${spec.name}`,
       `--threads=${spec.threads}`,
       ...converter.args,
+      ...(spec.scriptsUrl ? [`--scripts-url=${spec.scriptsUrl}`] : []),
     ],
     env: [
       ...(spec.packages ? [{ name: 'PYTHONPATH', value: PACKAGES_FOLDER }] : []),
-      ...(converter.fetchesScripts ? outsideEnv(spec.options) : []),
+      ...(spec.scriptsUrl ? outsideEnv(spec.options) : []),
     ],
     mounts: [
       storeMount(output.kind === 'same' ? 'write' : 'read', spec.input),
       ...(output.kind === 'same' ? [] : [{ name: 'output', mountPath: OUTPUT_FOLDER }]),
       ...(spec.packages ? [{ name: 'packages', mountPath: PACKAGES_FOLDER, readOnly: true }] : []),
-      ...(converter.fetchesScripts ? outsideMounts(spec.options) : []),
+      ...(spec.scriptsUrl ? outsideMounts(spec.options) : []),
     ],
     resources: {
       cpu: String(spec.threads),

@@ -20,8 +20,10 @@ export interface ConverterSpec {
   readonly packagesSize: Size;
   /** Further arguments. */
   readonly args: readonly string[];
-  /** Whether it downloads more than packages. */
-  readonly fetchesScripts: boolean;
+  /** The index of those packages that the usual one has not. */
+  readonly extraIndexUrl?: string;
+  /** The folder of scripts that it downloads; `{version}` stands for the tag. A mirror may take its place. */
+  readonly scriptsUrl?: string;
   /** Memory by the model's facts, or undefined where it cannot be computed without them. */
   readonly memory: (facts: ModelFacts | undefined, weights: FloatType) => Size | undefined;
   /** Threads that it can use. */
@@ -30,6 +32,12 @@ export interface ConverterSpec {
 
 /** The tags whose scripts' checksums dllama_upstream.py holds. */
 const UPSTREAM_VERSIONS = ['v0.16.2', 'v0.16.3', 'v0.16.4'];
+
+/** Where its repository is readable file by file. */
+const UPSTREAM_SCRIPTS = 'https://raw.githubusercontent.com/b4rtaz/distributed-llama/{version}/converter';
+
+/** Where PyTorch without CUDA is. */
+const PYTORCH_INDEX = 'https://download.pytorch.org/whl/cpu';
 
 /** The converter of distributed-llama's own repository. */
 export interface UpstreamConverterProps {
@@ -77,7 +85,6 @@ export class DllamaConverter {
       requirements: 'requirements-numpy.txt',
       packagesSize: Size.mebibytes(256),
       args: [],
-      fetchesScripts: false,
       memory: () => Size.gibibytes(1),
       threads: 2,
     });
@@ -113,8 +120,9 @@ export class DllamaConverter {
       requirements: 'requirements-upstream.txt',
       // 0.9 GiB installed and 0.3 GiB of wheels on the way.
       packagesSize: Size.mebibytes(2048),
-      args: [`--version=${version}`, ...(scriptsUrl ? [`--scripts-url=${scriptsUrl}`] : [])],
-      fetchesScripts: true,
+      extraIndexUrl: PYTORCH_INDEX,
+      args: [`--version=${version}`],
+      scriptsUrl: scriptsUrl ?? UPSTREAM_SCRIPTS,
       memory: (facts, weights) => facts && upstreamMemory(facts, weights),
       threads: 1,
     });

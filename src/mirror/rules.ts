@@ -21,6 +21,9 @@ export interface MirrorSpec {
 /** The context key by which constructs find the mirror of their app. */
 export const MIRROR_CONTEXT = 'cdk8s-llm/mirror';
 
+/** Where pip looks unless it is told. */
+const PUBLIC_PACKAGE_INDEX = 'https://pypi.org/simple';
+
 /**
  * By which addresses an app's objects reach what they need. Every place that writes an image or an address into
  * an object asks here first. All methods are idempotent.
@@ -46,9 +49,9 @@ export class MirrorRules {
     );
   }
 
-  /** Where Python packages come from. */
+  /** Where Python packages come from; undefined where nothing stands for the public index. */
   public get packageIndex(): string | undefined {
-    return this.spec.packageIndex;
+    return this.spec.packageIndex ?? this.replaced(PUBLIC_PACKAGE_INDEX);
   }
 
   /** An image by the registry that holds the copy. Tag and digest stay. */

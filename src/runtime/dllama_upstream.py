@@ -39,7 +39,6 @@ SCRIPTS_OF_0_16_2 = {
     'tokenizer-writer.py': 'a449bbaa909732b4dcef25574ff64bcf2ba3eb87f9118f334fdbafb77956d630',
 }
 SCRIPTS = {version: SCRIPTS_OF_0_16_2 for version in ('v0.16.2', 'v0.16.3', 'v0.16.4')}
-SCRIPTS_URL = 'https://raw.githubusercontent.com/b4rtaz/distributed-llama/{version}/converter'
 
 # What the scripts import.
 PACKAGES = ('numpy', 'torch', 'safetensors', 'sentencepiece', 'transformers')
@@ -280,8 +279,8 @@ def entry_of(path, size, beginning):
 def main():
     parser = dllama_convert.command_line(__doc__.splitlines()[0])
     parser.add_argument('--version', required=True, help='tag of distributed-llama: ' + ', '.join(SCRIPTS))
-    parser.add_argument('--scripts-url', default=SCRIPTS_URL,
-                        help='folder of the scripts, for a mirror; {version} stands for the tag (default: %(default)s)')
+    parser.add_argument('--scripts-url', required=True,
+                        help='folder of the scripts at distributed-llama or a mirror; {version} stands for the tag')
     args = parser.parse_args()
     if args.version not in SCRIPTS:
         refuse('--version %s: checksums are known of %s' % (args.version, ', '.join(SCRIPTS)))

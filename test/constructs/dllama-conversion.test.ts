@@ -172,6 +172,17 @@ describe('the packages', () => {
     expect(argument(packages, 'index-url')).toEqual(['https://index.example.com/simple']);
   });
 
+  test('of the upstream converter come from the index of PyTorch too', () => {
+    const { job, convert } = made({ converter: DllamaConverter.upstream() });
+    const packages = container(job, 'packages');
+    expect(argument(packages, 'extra-index-url')).toEqual(['https://download.pytorch.org/whl/cpu']);
+    expect(argument(packages, 'index-url')).toEqual([]);
+    expect(argument(convert, 'scripts-url')).toEqual([
+      'https://raw.githubusercontent.com/b4rtaz/distributed-llama/{version}/converter',
+    ]);
+    expect(argument(container(made().job, 'packages'), 'extra-index-url')).toEqual([]);
+  });
+
   test('are not installed where the image has them', () => {
     const { job, convert } = made({ installPackages: false });
     expect(podSpec(job).initContainers.map((each: { name: string }) => each.name)).toEqual(['await-model']);

@@ -302,8 +302,9 @@ it('knows the same versions as the construct', () => {
 
 it('takes from the construct the mirror that the scripts are on', () => {
   const scriptsUrl = 'https://mirror.example/distributed-llama/{version}/converter';
-  const { args, id } = DllamaConverter.upstream({ scriptsUrl })._spec;
-  expect(args).toEqual(['--version=v0.16.2', `--scripts-url=${scriptsUrl}`]);
+  const { args, id, scriptsUrl: taken } = DllamaConverter.upstream({ scriptsUrl })._spec;
+  expect(args).toEqual(['--version=v0.16.2']);
+  expect(taken).toBe(scriptsUrl);
   // The bytes are the same, so the artifact is.
   expect(id).toBe(DllamaConverter.upstream()._spec.id);
   for (const wrong of ['http://mirror', 'https://me:secret@mirror', 'https://mirror:8443/x', 'mirror/x']) {
