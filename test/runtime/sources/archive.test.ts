@@ -1,0 +1,511 @@
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { deflateRawSync, gzipSync } from 'node:zlib';
+import { sha256 } from '../../doubles/hub';
+import { findPeer } from '../../doubles/peers';
+import { WebDouble } from '../../doubles/web';
+import type { LoopbackFault } from '../../doubles/loopback';
+import {
+  MIB,
+  PYTHON,
+  bytes,
+  expectComplete,
+  filesOf,
+  markerOf,
+  removeTemporaryFolders,
+  run,
+  sleep,
+  start,
+  temporaryFolder,
+} from '../artifact/program';
+import type { Outcome, RunOptions } from '../artifact/program';
+import { pax, tar, zip } from './archives';
+import type { Entry, ZipEntry } from './archives';
+import { webArgs } from './web-stand';
+
+const WEIGHTS = bytes(MIB + 77);
+const CONFIG = Buffer.from('{"a": 1}');
+const GOOD: Entry[] = [
+  { name: './model/', type: '5', mode: 0o755 },
+  { name: './model/weights.bin', content: WEIGHTS, mode: 0o6777 },
+  { name: './model/config.json', content: CONFIG },
+  { name: './model/empty', content: Buffer.alloc(0) },
+  { name: './model/latest.bin', type: '2', target: 'weights.bin' },
+  { name: './model/deep/latest.bin', type: '2', target: '../latest.bin' },
+  { name: './model/again.bin', type: '1', target: './model/weights.bin' },
+  pax({ path: `model/${'long-'.repeat(30)}name` }),
+  { name: 'shortened', content: CONFIG },
+];
+const GOOD_FILES = [
+  { path: 'model/weights.bin', content: WEIGHTS },
+  { path: 'model/config.json', content: CONFIG },
+  { path: 'model/empty', content: Buffer.alloc(0) },
+  { path: 'model/latest.bin', content: WEIGHTS },
+  { path: 'model/deep/latest.bin', content: WEIGHTS },
+  { path: 'model/again.bin', content: WEIGHTS },
+  { path: `model/${'long-'.repeat(30)}name`, content: CONFIG },
+];
+
+const file = (name: string, content = CONFIG): Entry => ({ name, content });
+
+/** What Python's module of this name makes of the content. */
+const compressed = (python: string, module: string, content: Buffer): Buffer =>
+  execFileSync(
+    python,
+    [
+      '-c',
+      `import sys; from ${module} import compress; sys.stdout.buffer.write(compress(sys.stdin.buffer.read()))`,
+    ],
+    { input: content, maxBuffer: 64 * MIB },
+  );
+
+describe('an archive', () => {
+  let web: WebDouble;
+  let dir: string;
+  beforeAll(async () => {
+    web = await WebDouble.start({});
+  });
+  beforeEach(() => {
+    web.forget();
+    dir = temporaryFolder();
+  });
+  afterAll(async () => {
+    await web.stop();
+    removeTemporaryFolders();
+  });
+
+  /** The arguments by which an archive is fetched that the server has from now on. */
+  const serve = (archive: Buffer, format: string, ...more: string[]): string[] => {
+    web.files['/model'] = { content: archive };
+    return webArgs('archive', web.url('/model'), sha256(archive), dir, `--unpack=${format}`, ...more);
+  };
+  const unpack = (
+    archive: Buffer,
+    format: string,
+    more: string[] = [],
+    options: RunOptions = {},
+  ): Promise<Outcome> => run(serve(archive, format, ...more), options);
+
+  describe('that is good', () => {
+    test.each([
+      ['tar', (content: Buffer) => content],
+      ['tar.gz', gzipSync],
+      [
+        'tar.gz',
+        (content: Buffer) =>
+          Buffer.concat([
+            gzipSync(content.subarray(0, 999)),
+            gzipSync(content.subarray(999)),
+            Buffer.alloc(99),
+          ]),
+      ],
+      ['tar.bz2', (content: Buffer) => compressed(PYTHON, 'bz2', content)],
+      ['tar.xz', (content: Buffer) => compressed(PYTHON, 'lzma', content)],
+    ] as const)('is unpacked from %s', async (format, compress) => {
+      const archive = compress(tar(GOOD));
+      const outcome = await unpack(archive, format);
+      expect(outcome.log).toContain(`complete: ${GOOD_FILES.length} files`);
+      expect(outcome.code).toBe(0);
+      expectComplete(dir, GOOD_FILES);
+      expect(markerOf(dir)).toMatchObject({ source: { type: 'https', unpacked: format } });
+      expect(outcome.result.fetched).toBe(archive.length);
+      // Neither set-user-id nor executable; and the archive is gone.
+      expect(fs.statSync(path.join(dir, 'model/weights.bin')).mode & 0o7111).toBe(0);
+      expect(fs.existsSync(path.join(dir, '.artifact.parts'))).toBe(false);
+
+      web.forget();
+      expect((await run(serve(archive, format))).log).toContain('is complete already');
+      expect(web.requests).toHaveLength(0);
+    });
+
+    const zstd = findPeer('compression.zstd');
+    (zstd ? test : test.skip)('is unpacked from tar.zst, by Python 3.14', async () => {
+      const [python] = zstd as string[];
+      const archive = compressed(python, 'compression.zstd', tar(GOOD));
+      const byIt = { wrap: [python, '-u'], withoutPython: true };
+      expect((await unpack(archive, 'tar.zst', [], byIt)).code).toBe(0);
+      expectComplete(dir, GOOD_FILES);
+      // Several frames; one that is cut; and one that wants 2 GiB of memory.
+      dir = temporaryFolder();
+      const [one, two] = [tar(GOOD).subarray(0, 5000), tar(GOOD).subarray(5000)];
+      const frames = [one, two].map((frame) => compressed(python, 'compression.zstd', frame));
+      expect((await unpack(Buffer.concat(frames), 'tar.zst', [], byIt)).code).toBe(0);
+      expectComplete(dir, GOOD_FILES);
+      dir = temporaryFolder();
+      const cut = archive.subarray(0, archive.length / 2);
+      expect((await unpack(cut, 'tar.zst', [], byIt)).result.error).toContain('it ends in the middle');
+      const greedy = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x01, 0x00, 0x00]);
+      const outcome = await unpack(greedy, 'tar.zst', [], byIt);
+      expect(outcome.code).toBe(64);
+      expect(outcome.result.error).toContain('too much memory');
+    });
+
+    test('is unpacked from zip', async () => {
+      const entries: ZipEntry[] = [
+        { name: 'model/', mode: 0o40755 },
+        { name: 'model/weights.bin', content: WEIGHTS, compression: 8, compressed: deflateRawSync(WEIGHTS) },
+        { name: 'model/config.json', content: CONFIG, mode: 0o106777 },
+        { name: 'model/latest.bin', content: Buffer.from('weights.bin'), mode: 0o120777 },
+      ];
+      expect((await unpack(zip(entries), 'zip')).code).toBe(0);
+      const names = entries.slice(1).map(({ name }) => name);
+      expectComplete(dir, [
+        { path: names[0], content: WEIGHTS },
+        { path: names[1], content: CONFIG },
+        { path: names[2], content: WEIGHTS },
+      ]);
+      expect(fs.statSync(path.join(dir, names[1])).mode & 0o7111).toBe(0);
+    });
+
+    test('loses the folders above, and the files that are not asked for', async () => {
+      const more = ['--strip-components=1', '--include=*.bin', '--include=config.json', '--exclude=deep/'];
+      expect((await unpack(tar([...GOOD, file('README')]), 'tar', more)).code).toBe(0);
+      const stripped = GOOD_FILES.map(({ path: name, content }) => ({ path: name.slice(6), content }));
+      expectComplete(
+        dir,
+        stripped.filter(({ path: name }) => /^\w+\.(bin|json)$/.test(name)),
+      );
+    });
+
+    test('is brought in spite of a network that fails, and of links that expire', async () => {
+      const archive = tar([file('weights.bin', bytes(5 * MIB))]);
+      const args = serve(archive, 'tar');
+      web.files['/model'] = { content: archive, elsewhere: true };
+      web.links.uses = 3;
+      const faults: LoopbackFault[] = [
+        { at: 'elsewhere', cutAfter: 300_000, covers: 2 * MIB },
+        { at: 'elsewhere', flip: 4 * MIB, covers: 4 * MIB },
+        { status: 503 },
+      ];
+      web.faults.push(...faults);
+      expect((await run(args)).code).toBe(0);
+      expectComplete(dir, [{ path: 'weights.bin', content: bytes(5 * MIB) }]);
+    });
+  });
+
+  describe('that is evil or broken is refused, and leaves nothing behind', () => {
+    const link = (target: string, name = 'a/link'): Entry => ({ name, type: '2', target });
+    const evil: [string, Entry[], string][] = [
+      ['a path out of the folder', [file('../evil')], "unsafe path: '../evil'"],
+      ['a path that leaves the folder later', [file('a/../../evil')], 'unsafe path'],
+      ['an absolute path', [file('/etc/evil')], "unsafe path: '/etc/evil'"],
+      ['an absolute path in a pax header', [pax({ path: '/etc/evil' }), file('good')], 'unsafe path'],
+      ['a folder out of the folder', [{ name: '../evil/', type: '5' }], 'unsafe path'],
+      ['an empty name', [file('a//b')], 'unsafe path'],
+      ['a backslash', [file('..\\evil')], 'unsafe path'],
+      ['a control character', [file('a\x1b[2Jb')], 'control characters'],
+      ['a name that is too long', [pax({ path: 'a'.repeat(300) }), file('x')], 'the name is too long'],
+      ['a path that is too long', [pax({ path: 'a/'.repeat(600) + 'b' }), file('x')], 'the name is too long'],
+      ['the name of the marker', [file('.artifact.json')], 'reserved'],
+      ['the name of the marker in capitals', [file('./.Artifact.JSON')], 'reserved'],
+      ['our own folder', [file('.artifact.parts/download/archive')], 'reserved'],
+      ['a character device', [{ name: 'null', type: '3' }], 'is a character device'],
+      ['a block device', [{ name: 'disk', type: '4' }], 'is a block device'],
+      ['a pipe', [{ name: 'pipe', type: '6' }], 'is a pipe'],
+      ['a type that nobody knows', [{ ...file('label'), type: 'V' }], "of type 'V'"],
+      ['a sparse file', [{ name: 'sparse', type: 'S' }], 'a sparse file'],
+      [
+        'a sparse file in a pax header',
+        [pax({ 'GNU.sparse.map': '0,1', 'GNU.sparse.size': '9' }), file('x')],
+        'sparse',
+      ],
+      ['a link to an absolute path', [link('/etc/passwd')], 'out of the archive'],
+      ['a link out of the folder', [link('../../evil')], 'out of the archive'],
+      ['a link to nothing', [link('nothing')], 'which is no file that was taken'],
+      ['a link to a folder', [{ name: 'b/', type: '5' }, file('b/c'), link('../b')], 'which is no file'],
+      ['links in a circle', [link('other'), link('link', 'a/other')], 'which is no file'],
+      ['a file through a link', [link('.', 'a'), file('a/evil')], 'both a file and a folder'],
+      ['a hard link out of the folder', [{ name: 'a', type: '1', target: '/etc/passwd' }], 'unsafe path'],
+      ['a hard link to nothing', [{ name: 'a', type: '1', target: 'b' }], 'which is no file'],
+      ['one name twice', [file('a'), file('./a', WEIGHTS)], "two files 'a'"],
+      ['names that differ in case', [file('Model.bin'), file('model.bin')], 'where the case of letters'],
+      ['folders that differ in case', [file('A/b'), file('a/c')], 'where the case of letters'],
+      [
+        'names that differ in how an accent is written',
+        [file('\u00e9'), file('e\u0301')],
+        'where the case of letters',
+      ],
+      ['a file where a folder is', [file('a/b'), file('a')], 'both a file and a folder'],
+      ['a size below zero', [pax({ size: '-512' }), file('x')], 'cannot be unpacked'],
+      ['a size that no disk has', [{ ...file('x'), size: 0o77777777777 }], 'unpacks to more than'],
+      ['a name as large as the memory', [{ name: 'x', type: 'L', size: 0o40000000000 }], 'a header of'],
+      [
+        'thousands of headers in each other',
+        Array.from({ length: 3000 }, () => pax({ a: 'b' })),
+        'cannot be unpacked',
+      ],
+      ['nothing', [], 'nothing of the archive is left'],
+    ];
+    test.each(evil)('%s', async (_, entries, told) => {
+      const outcome = await unpack(
+        gzipSync(tar([file('first.json'), ...entries].slice(entries.length ? 0 : 1))),
+        'tar.gz',
+      );
+      expect(outcome.result.error).toContain(told);
+      expect(outcome.code).toBe(64);
+      expect(filesOf(dir)).toEqual(
+        [
+          '.artifact.parts/download/archive',
+          '.artifact.parts/lock',
+          '.artifact.parts/download/.artifact.parts/lock',
+        ].sort(),
+      );
+    });
+
+    const whole = tar([file('a'), file('weights.bin', WEIGHTS), file('b')]);
+    const spoilt = Buffer.from(whole);
+    spoilt.fill(0xaa, 1024, 1536); // the header of the second file
+    const broken: [string, string, Buffer, string][] = [
+      ['a tar that is cut in a file', 'tar', whole.subarray(0, 100_000), 'cannot be unpacked'],
+      ['a tar with a header that is none', 'tar', spoilt, 'after its end there is more'],
+      [
+        'a tar with something after its end',
+        'tar',
+        Buffer.concat([whole, Buffer.from('more')]),
+        'after its end there is more',
+      ],
+      ['a gzip that is cut', 'tar.gz', gzipSync(whole).subarray(0, -5), 'it ends in the middle'],
+      [
+        'a gzip with something after its end',
+        'tar.gz',
+        Buffer.concat([gzipSync(whole), Buffer.from('more')]),
+        'cannot be unpacked',
+      ],
+      ['a tar in the place of a gzip', 'tar.gz', whole, 'cannot be unpacked as tar.gz'],
+      ['a gzip in the place of a tar', 'tar', gzipSync(whole), 'cannot be unpacked as tar,'],
+      ['a gzip in the place of bzip2', 'tar.bz2', gzipSync(whole), 'cannot be unpacked as tar.bz2'],
+      ['a gzip in the place of xz', 'tar.xz', gzipSync(whole), 'cannot be unpacked as tar.xz'],
+      ['a gzip in the place of zip', 'zip', gzipSync(whole), 'cannot be unpacked as zip'],
+      ['nothing in the place of a tar', 'tar', Buffer.alloc(0), 'cannot be unpacked as tar'],
+    ];
+    test.each(broken)('%s', async (_, format, archive, told) => {
+      const outcome = await unpack(archive, format);
+      expect(outcome.result.error).toContain(told);
+      expect(outcome.code).toBe(64);
+      expect(markerOf(dir)).toBeUndefined();
+    });
+
+    const zipLink = (target: string): ZipEntry => ({
+      name: 'a/link',
+      content: Buffer.from(target),
+      mode: 0o120777,
+    });
+    const zips: [string, ZipEntry[], string][] = [
+      ['a path out of the folder', [file('../evil')], 'unsafe path'],
+      ['an absolute path', [file('/evil')], 'unsafe path'],
+      ['a name with a zero', [file('model.bin\0.txt')], 'unsafe path'],
+      ['a link out of the folder', [zipLink('../../evil')], 'out of the archive'],
+      ['a link of megabytes', [zipLink('a/'.repeat(5000))], 'is a link of 4097 characters'],
+      ['a device', [{ ...file('null'), mode: 0o020666 }], 'a device, pipe or socket'],
+      ['a password', [{ ...file('a'), encrypted: true }], 'is encrypted'],
+      ['a compression that nobody knows', [{ ...file('a'), compression: 99 }], 'cannot unpack'],
+      ['another name in the file than in the list', [{ ...file('a'), localName: 'b' }], 'cannot be unpacked'],
+      ['one name twice', [file('a'), file('a')], "two files 'a'"],
+      [
+        'more than it says',
+        [{ ...file('a', WEIGHTS), size: 10, compression: 8, compressed: deflateRawSync(WEIGHTS) }],
+        'cannot be unpacked',
+      ],
+      ['less than it says', [{ ...file('a'), size: 1000 }], 'cannot be unpacked'],
+      [
+        'a wrong checksum',
+        [{ ...file('a'), compression: 8, compressed: deflateRawSync(WEIGHTS) }],
+        'cannot be unpacked',
+      ],
+    ];
+    test.each(zips)('a zip with %s', async (_, entries, told) => {
+      const outcome = await unpack(zip([file('first.json'), ...entries]), 'zip');
+      expect(outcome.result.error).toContain(told);
+      expect(outcome.code).toBe(64);
+      expect(markerOf(dir)).toBeUndefined();
+      expect(fs.readdirSync(dir)).toEqual(['.artifact.parts']);
+    });
+
+    const zeros = Buffer.alloc(64 * MIB);
+    const few = ['--max-unpacked-bytes=1048576'];
+    const bombs: [string, string, Buffer, string[], string][] = [
+      ['of one large file', 'tar.gz', gzipSync(tar([file('zeros', zeros)])), few, "met at 'zeros'"],
+      [
+        'of many files',
+        'tar.gz',
+        gzipSync(tar(Array.from({ length: 40 }, (_, i) => file(`${i}`, zeros.subarray(0, 30_000))))),
+        few,
+        'unpacks to more than 1.0 MiB',
+      ],
+      [
+        'of zeros after the end',
+        'tar.gz',
+        gzipSync(Buffer.concat([tar([file('a')]), zeros])),
+        [...few, '--max-unpacked-files=10'],
+        'unpacks to more than',
+      ],
+      [
+        'of a zip',
+        'zip',
+        zip([
+          {
+            name: 'zeros',
+            content: zeros.subarray(0, 2 * MIB),
+            compression: 8,
+            compressed: deflateRawSync(zeros.subarray(0, 2 * MIB)),
+          },
+        ]),
+        few,
+        "met at 'zeros'",
+      ],
+      [
+        'of a size that ten times the archive and 1 GiB cannot explain',
+        'tar.gz',
+        gzipSync(tar([{ ...file('zeros'), size: 2 ** 31 }])),
+        [],
+        'unpacks to more than 1.00 GiB',
+      ],
+      [
+        'of names',
+        'tar',
+        tar(Array.from({ length: 12 }, (_, i) => file(`${i}`))),
+        ['--max-unpacked-files=10'],
+        'more than 10 files and folders',
+      ],
+      [
+        'of links',
+        'tar',
+        tar([
+          file('a', WEIGHTS),
+          ...Array.from({ length: 9 }, (_, i) => ({ name: `l${i}`, type: '2', target: 'a' })),
+        ]),
+        ['--max-unpacked-bytes=5000000'],
+        "unpacks to more than 4.8 MiB (met at 'l",
+      ],
+    ];
+    test.each(bombs)('a bomb %s', async (_, format, archive, more, told) => {
+      const outcome = await unpack(archive, format, more);
+      expect(outcome.result.error).toContain(told);
+      expect(outcome.code).toBe(64);
+      expect(markerOf(dir)).toBeUndefined();
+    });
+
+    test('a bomb is refused within a memory of 48 MiB more than Python takes', async () => {
+      const bomb = gzipSync(tar([{ name: 'x', type: 'L', content: Buffer.alloc(40 * MIB, 'a') }, file('a')]));
+      const outcome = await unpack(bomb, 'tar.gz', ['--workers=1'], {
+        wrap: ['prlimit', `--data=${64 * MIB}`],
+      });
+      expect(outcome.result.error).toContain('a header of');
+      expect(outcome.code).toBe(64);
+    });
+  });
+
+  describe('ends the program', () => {
+    const archive = gzipSync(tar(GOOD));
+
+    test('when its checksum is wrong twice, before anything of it is read', async () => {
+      const args = serve(archive, 'tar.gz').map((arg) => arg.replace(sha256(archive), '0'.repeat(64)));
+      const outcome = await run(args);
+      expect(outcome.code).toBe(65);
+      expect(markerOf(dir)).toBeUndefined();
+    });
+
+    test.each([
+      [
+        'a bucket',
+        (args: string[]) => [
+          ...args.filter((arg) => !arg.startsWith('--dir')),
+          '--bucket=b',
+          '--prefix=p',
+          '--s3-endpoint=http://127.0.0.1:9',
+        ],
+        'an archive is unpacked into a folder',
+      ],
+      [
+        'two archives',
+        (args: string[]) => [...args, '--url=http://127.0.0.1:9/x', `--sha256=${'0'.repeat(64)}`],
+        'one archive alone',
+      ],
+      ['a format that nobody knows', (args: string[]) => [...args, '--unpack=rar'], 'invalid choice'],
+      [
+        'components below zero',
+        (args: string[]) => [...args, '--strip-components=-1'],
+        'must not be negative',
+      ],
+      [
+        'nothing that is asked for',
+        (args: string[]) => [...args, '--include=*.gguf'],
+        'nothing of the archive is left',
+      ],
+    ])('with 64 for %s', async (_, change, told) => {
+      const outcome = await run(change(serve(archive, 'tar.gz')));
+      expect(outcome.result.error).toContain(told);
+      expect(outcome.code).toBe(64);
+    });
+
+    test('for tar.zst on a Python that does not know it, before anything is fetched', async () => {
+      const without =
+        "import sys; sys.modules['compression'] = None; import runpy; sys.argv.pop(0); " +
+        'sys.path.insert(0, sys.argv[0].rpartition("/")[0]); runpy.run_path(sys.argv[0], run_name="__main__")';
+      const outcome = await unpack(archive, 'tar.zst', [], {
+        wrap: [PYTHON, '-c', without],
+        withoutPython: true,
+      });
+      expect(outcome.result.error).toContain('tar.zst needs Python 3.14 or newer');
+      expect(outcome.code).toBe(64);
+      expect(web.requests).toHaveLength(0);
+    });
+
+    test('when the disk is full while it is unpacked; with more room, nothing is fetched again', async () => {
+      const large = gzipSync(tar([file('zeros', Buffer.alloc(4 * MIB)), file('b')]));
+      const outcome = await unpack(large, 'tar.gz', [], { wrap: ['prlimit', `--fsize=${2 * MIB}`] });
+      expect(outcome.result.error).toContain('it must hold the archive');
+      expect(outcome.code).toBe(73);
+      expect(markerOf(dir)).toBeUndefined();
+      const again = await unpack(large, 'tar.gz');
+      expect(again.code).toBe(0);
+      expect(again.result.fetched).toBe(0);
+    });
+
+    test('when there is no room for the archive and what it holds, before anything is fetched', async () => {
+      const { bavail, bsize } = fs.statfsSync(dir);
+      const size = Math.ceil((bavail * bsize) / 2 / MIB + 64) * MIB; // it fits, but not what it holds
+      const headers = { 'Content-Range': `bytes 0-4/${size}` };
+      const args = serve(archive, 'tar.gz');
+      web.faults.push({ status: 206, headers });
+      const outcome = await run(args);
+      expect(outcome.result.error).toContain('the archive and what it unpacks to are there at once');
+      expect(outcome.code).toBe(73);
+      expect(web.requests).toHaveLength(1);
+    });
+  });
+
+  test('killed at random instants, it never leaves a marker over a half, and fetches little again', async () => {
+    const contents = Array.from({ length: 12 }, (_, i) => file(`model/${i}.bin`, bytes(2 * MIB + i, i + 1)));
+    const archive = gzipSync(tar(contents), { level: 1 });
+    const args = serve(archive, 'tar.gz');
+    let killed = 0;
+    for (; killed < 14; killed++) {
+      const { child, ended } = start(args);
+      await sleep(150 + Math.random() * 900);
+      child.kill('SIGKILL');
+      if ((await ended).signal === null) break;
+      if (markerOf(dir)) break; // killed between the marker and the end
+      for (const { name, content } of contents) {
+        const final = path.join(dir, name);
+        if (fs.existsSync(final)) expect(sha256(fs.readFileSync(final))).toBe(sha256(content as Buffer));
+      }
+    }
+    expect((await run(args)).code).toBe(0);
+    expectComplete(
+      dir,
+      contents.map(({ name, content }) => ({ path: name, content: content as Buffer })),
+    );
+    expect(fs.existsSync(path.join(dir, '.artifact.parts'))).toBe(false);
+    // A kill loses what was in the buffers, and nothing else.
+    expect(web.sent).toBeLessThanOrEqual(archive.length + (killed + 1) * (4 * MIB + 1024));
+  }, 60_000);
+
+  test('two copies at once do no harm', async () => {
+    const args = serve(gzipSync(tar(GOOD)), 'tar.gz');
+    const outcomes = await Promise.all([run(args), run(args)]);
+    expect(outcomes.map(({ code }) => code)).toEqual([0, 0]);
+    expectComplete(dir, GOOD_FILES);
+  });
+});
