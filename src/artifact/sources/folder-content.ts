@@ -1,0 +1,65 @@
+import type { Size } from 'cdk8s';
+import type { FloatType } from '../../engines/dllama/float-type';
+import { InputError } from '../../pod/input-error';
+import { bytesOf, bytesQuantity } from '../../pod/quantity';
+import { ArtifactFormat } from '../format';
+import { checkPath } from './folder-pins';
+import type { SourceSpec } from './source-spec';
+
+/** What a folder's files are, which no program asks before they are there. */
+export interface FolderContent {
+  /**
+   * How the files are to be read.
+   *
+   * @default ArtifactFormat.HUGGING_FACE
+   */
+  readonly format?: ArtifactFormat;
+
+  /**
+   * The file that holds the weights, for formats of one file: its path in the folder.
+   *
+   * @default - none
+   */
+  readonly modelFile?: string;
+
+  /**
+   * The file of the tokenizer, for formats that have one: its path in the folder.
+   *
+   * @default - none
+   */
+  readonly tokenizerFile?: string;
+
+  /**
+   * How the weights are stored, for distributed-llama's format.
+   *
+   * @default - not known
+   */
+  readonly weights?: FloatType;
+
+  /**
+   * The size of all files together, by which claims and memory are checked at synth.
+   *
+   * @default - not known
+   */
+  readonly size?: Size;
+}
+
+/** @throws when a path is none, or the size nothing. @internal */
+export function resolveContent(
+  where: string,
+  props: FolderContent,
+): Pick<SourceSpec, 'format' | 'modelFile' | 'tokenizerFile' | 'weights' | 'bytes'> {
+  for (const field of ['modelFile', 'tokenizerFile'] as const) {
+    if (props[field] !== undefined) checkPath(where, field, props[field]);
+  }
+  if (props.size && bytesOf(props.size) <= 0) {
+    throw new InputError(where, 'size', bytesQuantity(props.size), { allowed: 'a size above nothing' });
+  }
+  return {
+    format: props.format ?? ArtifactFormat.HUGGING_FACE,
+    modelFile: props.modelFile,
+    tokenizerFile: props.tokenizerFile,
+    weights: props.weights,
+    bytes: props.size && bytesOf(props.size),
+  };
+}

@@ -1,0 +1,68 @@
+import { InputError } from '../../pod/input-error';
+import { nodeFolder, NodeFolderOptions, nodeFolderVolume } from '../stores/node-store';
+import { FolderContent, resolveContent } from './folder-content';
+import { folderName, FolderPins, resolvePins } from './folder-pins';
+import { SOURCE_FOLDER, SourceProof, SourceSpec } from './source-spec';
+
+/**
+ * A folder of a node's disk, which user 65532 can read. This departs from Pod Security: the namespace must allow
+ * `hostPath` (level `privileged`), and the synthesized README lists the Job. Exactly one of `files`, `manifest` and
+ * `unpinned` says what proves the files; exactly one of `hostname` and `nodeSelector`, where they are.
+ */
+export interface NodeFolderSourceProps extends NodeFolderOptions, FolderPins, FolderContent {}
+
+const WHERE = 'ModelSource.nodeFolder';
+
+/**
+ * @param path the folder's absolute path on the node
+ * @throws when the path is none or one of the system, when not exactly one pin and one way to find the node is given
+ * @internal
+ */
+export function nodeFolderSource(path: string, given: NodeFolderSourceProps): SourceSpec {
+  const props = given ?? {};
+  checkFolder(path);
+  const volume = nodeFolderVolume(nodeFolder(path, props));
+  const pins = resolvePins(WHERE, props, {}, HOW_TO_PIN);
+  return {
+    kind: 'mounted',
+    name: folderName(path.slice(1), 'node'),
+    identity: {
+      type: 'node',
+      ...pins.identity,
+      // What is proven is the same wherever it lies.
+      ...(pins.proof === SourceProof.NONE ? { path, nodeSelector: volume.placement.nodeSelector } : {}),
+    },
+    address: `node:${path}@${pins.revision}`,
+    repository: path.slice(1),
+    revision: pins.revision,
+    proof: pins.proof,
+    ...resolveContent(WHERE, props),
+    fetch: {
+      by: 'program',
+      args: [
+        `--folder=${SOURCE_FOLDER}`,
+        ...pins.args,
+        '--origin=type=node',
+        `--origin=address=node:${path}`,
+      ],
+      endpoints: [],
+      secrets: [],
+      needsFolder: false,
+      volume,
+    },
+  };
+}
+
+const HOW_TO_PIN =
+  'List the files on the node (find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS), and give the ' +
+  'path and the own sha256 of that list as manifest.';
+
+/** Beside what a store asks of a folder: a source is only read. */
+function checkFolder(path: unknown): void {
+  if (typeof path !== 'string' || !path.startsWith('/') || path.endsWith('/')) {
+    throw new InputError(WHERE, 'path', path, {
+      allowed: "the absolute path of a folder: '/data/models/qwen3'",
+      advice: 'User 65532 must be able to read it.',
+    });
+  }
+}
