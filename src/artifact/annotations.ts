@@ -18,11 +18,12 @@ export function consumerAnnotations(artifact: Artifact): Record<string, string |
 
 /** What an object that serves an artifact says of where it comes from. */
 export function provenanceAnnotations(artifact: Artifact): Record<string, string | undefined> {
-  const { source, repository, revision, licence } = artifact.provenance;
+  const { source, repository, revision, licence, proof } = artifact.provenance;
   return {
     [ANNOTATION.source]: source,
     [ANNOTATION.repository]: repository,
     [ANNOTATION.revision]: revision,
+    [ANNOTATION.proof]: proof,
     [ANNOTATION.licence]: licence,
   };
 }

@@ -5,18 +5,23 @@ import { checkKind } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { Owner } from '../pod/owner';
 import { ArtifactFormat } from './format';
-import { ModelStore, StoreVolume } from './model-store';
+import { ModelStore } from './model-store';
+import type { SourceImage, SourceProof } from './sources/source-spec';
+import type { StoreVolume } from './stores/store-volume';
 
 /** Where an artifact's bytes come from, for the people who answer for them. */
 export interface Provenance {
   /** The source's address: `hf://org/name@<commit>`. */
   readonly source: string;
 
-  /** The repository: `org/name`. */
+  /** What people call it: `org/name` of a repository. */
   readonly repository: string;
 
-  /** The full commit id. */
+  /** Which state of it: the full commit id, a version, a digest. */
   readonly revision: string;
+
+  /** What the source proves of the bytes. */
+  readonly proof: SourceProof;
 
   /**
    * The licence, as an SPDX identifier or the name that Hugging Face uses.
@@ -31,8 +36,11 @@ export interface ArtifactProps {
   readonly store: ModelStore;
   /** The namespace of the Job that makes it. */
   readonly namespace: string;
+  /** The first part of its folder's name. */
   readonly name: string;
   readonly key: string;
+  /** Its folder, where that is there already. @default - `<name>-<key>` */
+  readonly path?: string;
   readonly format: ArtifactFormat;
   readonly provenance: Provenance;
   readonly facts?: ModelFacts;
@@ -40,6 +48,8 @@ export interface ArtifactProps {
   readonly modelFile?: string;
   readonly tokenizerFile?: string;
   readonly weights?: FloatType;
+  /** The image that holds it, where it is one. */
+  readonly image?: SourceImage;
 }
 
 /**
@@ -84,6 +94,13 @@ export class Artifact {
    */
   public readonly _namespace: string;
 
+  /**
+   * The image that holds it, where a kubelet mounts it as it is.
+   *
+   * @internal
+   */
+  public readonly _image?: SourceImage;
+
   /** @internal */
   public static _of(props: ArtifactProps): Artifact {
     return new Artifact(props);
@@ -93,7 +110,7 @@ export class Artifact {
     this.store = props.store;
     this._namespace = props.namespace;
     this.key = props.key;
-    this.path = `${props.name}-${props.key}`;
+    this.path = props.path ?? `${props.name}-${props.key}`;
     this.format = props.format;
     this.provenance = props.provenance;
     this.facts = props.facts;
@@ -101,6 +118,7 @@ export class Artifact {
     this.modelFile = props.modelFile;
     this.tokenizerFile = props.tokenizerFile;
     this.weights = props.weights;
+    this._image = props.image;
   }
 
   /**
@@ -118,7 +136,7 @@ export class Artifact {
           'in ModelStore.s3.',
       });
     }
-    return this.store._volume(user);
+    return this.store._volume(user, this);
   }
 }
 

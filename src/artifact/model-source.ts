@@ -96,7 +96,7 @@ export class ModelSource {
 
 /** @throws when it is none. @internal */
 export function checkSource(scope: IConstruct, source: ModelSource): ModelSource {
-  return checkKind(scope, 'source', source, (given) => typeof given._spec?.kind === 'string', {
+  return checkKind(scope, 'source', source, (given) => given._spec?.fetch !== undefined, {
     allowed: 'a ModelSource',
     advice: "Make one: ModelSource.parse('hf://org/name@<commit>').",
   });

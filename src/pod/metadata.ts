@@ -31,6 +31,8 @@ export const ANNOTATION = {
   repository: 'cdk8s-llm/repository',
   revision: 'cdk8s-llm/revision',
   licence: 'cdk8s-llm/licence',
+  /** What the source proves of the bytes: `content`, `version` or `none`. */
+  proof: 'cdk8s-llm/proof',
   artifactKey: 'cdk8s-llm/artifact-key',
   artifactPath: 'cdk8s-llm/artifact-path',
   /** The artifact that a workload waits for. */

@@ -1,6 +1,6 @@
 import { Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { ArtifactFormat, ModelCacheProps, ModelSource, PublishedDllamaModel } from '../../src';
+import { ArtifactFormat, ModelCacheProps, ModelSource, PublishedDllamaModel, SourceProof } from '../../src';
 import {
   argument,
   container,
@@ -260,6 +260,7 @@ describe('the Job', () => {
       'cdk8s-llm/source': `hf://Qwen/Qwen3-1.7B@${COMMIT}`,
       'cdk8s-llm/repository': 'Qwen/Qwen3-1.7B',
       'cdk8s-llm/revision': COMMIT,
+      'cdk8s-llm/proof': 'content',
       'cdk8s-llm/licence': 'apache-2.0',
       'cdk8s-llm/artifact-key': artifact.key,
       'cdk8s-llm/artifact-path': artifact.path,
@@ -393,6 +394,7 @@ describe('the artifact', () => {
       source: `hf://Qwen/Qwen3-1.7B@${COMMIT}`,
       repository: 'Qwen/Qwen3-1.7B',
       revision: COMMIT,
+      proof: SourceProof.CONTENT,
       licence: undefined,
     });
     expect(artifact.facts?.layers).toBe(28);

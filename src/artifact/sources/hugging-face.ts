@@ -50,6 +50,21 @@ export interface HuggingFaceSourceOptions {
    * @default - no file is joined
    */
   readonly join?: { [whole: string]: string[] };
+
+  /**
+   * How the files are to be read.
+   *
+   * @default - GGUF where the patterns of `include` name `.gguf` files alone, distributed-llama's for the
+   * repositories that `PublishedDllamaModel` lists, otherwise that of Hugging Face
+   */
+  readonly format?: ArtifactFormat;
+
+  /**
+   * The file that holds the weights, for formats of one file: its path in the repository.
+   *
+   * @default - the one file that `include` names, where it is a `.gguf` file
+   */
+  readonly modelFile?: string;
 }
 
 /** A Hugging Face repository at a commit. */
@@ -128,11 +143,11 @@ export function huggingFaceSource(repo: string, given: HuggingFaceSourceProps): 
     repository: repo,
     revision,
     proof: SourceProof.CONTENT,
-    format: published ? ArtifactFormat.DLLAMA : ArtifactFormat.HUGGING_FACE,
+    format: props.format ?? formatOf(include, published),
     facts: published?.facts ?? (dataset ? undefined : knownFacts(repo)),
     bytes: published?.modelBytes,
     allWeights: !published && !dataset && takesWeights(include, exclude),
-    modelFile: published?.modelFile,
+    modelFile: props.modelFile ?? published?.modelFile ?? onlyGguf(include),
     tokenizerFile: published?.tokenizerFile,
     weights: published?.weights,
     fetch: {
@@ -159,6 +174,18 @@ export function huggingFaceSource(repo: string, given: HuggingFaceSourceProps): 
       needsFolder: false,
     },
   };
+}
+
+function formatOf(include: string[], published: PublishedDllamaModel | undefined): ArtifactFormat {
+  if (published) return ArtifactFormat.DLLAMA;
+  const ggufAlone = include.length > 0 && include.every((pattern) => pattern.endsWith('.gguf'));
+  return ggufAlone ? ArtifactFormat.GGUF : ArtifactFormat.HUGGING_FACE;
+}
+
+/** The file of weights, where one alone is asked for by its name. */
+function onlyGguf(include: string[]): string | undefined {
+  const [name] = include;
+  return include.length === 1 && /^[^*?[\]]+\.gguf$/.test(name) ? name : undefined;
 }
 
 /** Whether all weights are among the files, as far as the patterns tell: the size known is that of all. */

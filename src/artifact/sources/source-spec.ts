@@ -2,6 +2,7 @@ import type { FloatType } from '../../engines/dllama/float-type';
 import type { ModelFacts } from '../../engines/model-facts';
 import type { ContainerResources } from '../../pod/resources';
 import type { ArtifactFormat } from '../format';
+import type { ClaimVolume, NodeFolderVolume } from '../stores/store-volume';
 
 /** What a source proves of its bytes. */
 export enum SourceProof {
@@ -80,6 +81,12 @@ export interface ContainerFetch {
   readonly adoptArgs: string[];
   /** Whether the image has /bin/sh, by which the tool is spared when all is there. */
   readonly shell: boolean;
+  /** What the tool's exit codes mean: `3=66,7=64`; empty for a tool that knows ours. */
+  readonly exitCodes: string;
+  /** TCP ports that it asks, besides 443 and those of the endpoints. */
+  readonly ports: number[];
+  /** Labels by which a cloud gives the pod its identity. */
+  readonly podLabels?: Record<string, string>;
 }
 
 /** A folder of an image. @internal */
@@ -117,14 +124,8 @@ export interface SecretFile {
   readonly purpose: string;
 }
 
-/** A volume that a source's files are in. @internal */
-export interface SourceVolume {
-  readonly claimName?: string;
-  readonly accessModes?: string[];
-  /** A folder of the node's disk. */
-  readonly hostPath?: string;
-  readonly nodeSelector?: { [label: string]: string };
-}
+/** A volume that a source's files are in: a claim of the namespace, or a folder on a node. @internal */
+export type SourceVolume = Omit<ClaimVolume, 'namespace' | 'bindsLate'> | NodeFolderVolume;
 
 /** Where the volume of a source is mounted. @internal */
 export const SOURCE_FOLDER = '/source';

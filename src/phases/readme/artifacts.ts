@@ -43,7 +43,7 @@ export function artifactTable(pipeline: PipelineModel): string {
     const made = makers.length > 0;
     return [
       code(made ? (said[ANNOTATION.artifactPath] ?? key) : key),
-      text(said[ANNOTATION.source] ?? 'not said'),
+      sourceText(said),
       text(said[ANNOTATION.licence] ?? 'as the marker says'),
       made ? sizeText(said[ANNOTATION.artifactBytes]) : 'not said',
       made ? list(makers.map(entryText)) : 'not in this pipeline',
@@ -51,6 +51,19 @@ export function artifactTable(pipeline: PipelineModel): string {
     ];
   });
   return table(['artifact', 'source', 'licence', 'size', 'made by', 'awaited by'], rows, 'None.');
+}
+
+/** The source, and what it does not prove: whoever approves the change answers for that. */
+function sourceText(annotations: Record<string, string>): string {
+  const source = text(annotations[ANNOTATION.source] ?? 'not said');
+  switch (annotations[ANNOTATION.proof]) {
+    case 'none':
+      return `${source} (**unpinned**: whatever is there when the Job runs)`;
+    case 'version':
+      return `${source} (a version, for whose bytes the server vouches)`;
+    default:
+      return source;
+  }
 }
 
 function sizeText(bytes: string | undefined): string {

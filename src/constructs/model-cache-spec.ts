@@ -1,0 +1,230 @@
+import { Size } from 'cdk8s';
+import type { Construct } from 'constructs';
+import { Artifact } from '../artifact/artifact';
+import { sourceKey } from '../artifact/key';
+import { checkSource } from '../artifact/model-source';
+import { checkStore, ModelStore } from '../artifact/model-store';
+import { inPlaceOf } from '../artifact/sources/claim';
+import { mustGather } from '../artifact/sources/downloader';
+import type { SourceSpec } from '../artifact/sources/source-spec';
+import { placeOnStores } from '../artifact/stores/placing';
+import type { S3StoreProps } from '../artifact/stores/s3-store';
+import type { StoreVolume } from '../artifact/stores/store-volume';
+import { Phase } from '../phases/phase';
+import { checkPositiveInteger } from '../pod/checks';
+import { shortHash } from '../pod/content-hash';
+import { checkImage, PYTHON_IMAGE } from '../pod/image';
+import { InputError } from '../pod/input-error';
+import { ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
+import { Owner, ownerOf } from '../pod/owner';
+import { bytesOf, mebibytesFor } from '../pod/quantity';
+import type { ModelCacheProps } from './model-cache';
+
+const MIB = 1024 * 1024;
+
+/** The interpreter with the program, measured 9 to 15 MiB. */
+const PROCESS_BYTES = 15 * MIB;
+
+/** S3's least size of a part; smaller ranges gain nothing. */
+const LEAST_CHUNK = 8 * MIB;
+
+/** A download as plain data. @internal */
+export interface ModelCacheSpec {
+  readonly owner: Owner;
+  readonly artifact: Artifact;
+  readonly source: SourceSpec;
+  readonly store: StoreAccess;
+  /** The volume that the source's files are in. */
+  readonly sourceVolume?: StoreVolume;
+  /** The source is a folder of the store itself: it is verified where it is. */
+  readonly inPlace: boolean;
+  /** The disk where files are gathered that cannot be streamed into a bucket. */
+  readonly scratch?: Size;
+  readonly serviceAccountName?: string;
+  readonly image: string;
+  readonly memory: Size;
+  readonly concurrency: number;
+  readonly chunkMib: number;
+  readonly options: ResolvedJobOptions;
+}
+
+/** The volumes that the Job mounts. @internal */
+export function mountedStores({
+  store,
+  sourceVolume,
+}: Pick<ModelCacheSpec, 'store' | 'sourceVolume'>): StoreVolume[] {
+  return [...(store.kind === 'volume' ? [store.volume] : []), ...(sourceVolume ? [sourceVolume] : [])];
+}
+
+/** How the Job reaches the store: through a volume, or a bucket's API. @internal */
+export type StoreAccess =
+  | { readonly kind: 'volume'; readonly volume: StoreVolume }
+  | { readonly kind: 's3'; readonly s3: S3StoreProps };
+
+/**
+ * What is known of the download before it is decided whether a Job of its own is needed for it.
+ *
+ * @internal
+ */
+export interface ModelCachePlan {
+  readonly artifact: Artifact;
+  /** Nothing where the files are there already, or another construct's Job brings them. */
+  readonly job?: ModelCacheSpec;
+}
+
+/** @internal */
+export function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCachePlan {
+  const owner = ownerOf(scope, 'model-cache', Phase.DOWNLOAD, [Phase.DOWNLOAD, Phase.TUNE, Phase.CONVERT]);
+  const source = checkSource(scope, props.source)._spec;
+  const store = checkStore(scope, props.store)._for(scope, source);
+  const artifact = artifactOf(owner, props, source, store);
+  const told = resolveTold(scope, props, source, store, artifact);
+  if (!store._makes(owner, artifact, shortHash(fingerprint(told)))) return { artifact };
+  const access = storeAccess(owner, store);
+  const volumes = { store: access, sourceVolume: told.inPlace ? undefined : sourceVolume(owner, source) };
+  const placement = placeOnStores(owner, 'placement', told.options.placement, mountedStores(volumes));
+  return {
+    artifact,
+    job: { ...told, ...volumes, owner, artifact, source, options: { ...told.options, placement } },
+  };
+}
+
+/** What the Job is told besides what decides the bytes, and where it runs. */
+type Told = Omit<ModelCacheSpec, 'owner' | 'artifact' | 'source' | 'store' | 'sourceVolume'> & {
+  readonly fetch: SourceSpec['fetch'];
+};
+
+function resolveTold(
+  scope: Construct,
+  props: ModelCacheProps,
+  source: SourceSpec,
+  store: ModelStore,
+  artifact: Artifact,
+): Told {
+  const concurrency = checkPositiveInteger(scope, 'concurrency', props.concurrency ?? 8);
+  const { memory, chunk } = memoryAndChunk(scope, props, concurrency);
+  const image = source.fetch.by === 'program' ? source.fetch.image : undefined;
+  const s3 = store._spec.kind === 's3' ? store._spec.s3 : undefined;
+  return {
+    fetch: source.fetch,
+    inPlace: inPlaceOf(source, store._spec) !== undefined,
+    scratch: scratchSize(scope, props, source, s3 !== undefined, artifact),
+    serviceAccountName: serviceAccountName(scope, source, s3),
+    image: checkImage(scope, 'image', props.image ?? image ?? PYTHON_IMAGE),
+    memory,
+    concurrency,
+    chunkMib: Math.floor(chunk / MIB),
+    options: resolveJobOptions(scope, props, { backoffLimit: 10 }),
+  };
+}
+
+/** As plain data: sizes are objects of a class. */
+function fingerprint({ memory, scratch, ...others }: Told): Record<string, unknown> {
+  const bytes = (size: Size) => bytesOf(size);
+  return JSON.parse(
+    JSON.stringify({ ...others, memory: bytes(memory), scratch: scratch && bytes(scratch) }),
+  ) as Record<string, unknown>;
+}
+
+function artifactOf(owner: Owner, props: ModelCacheProps, source: SourceSpec, store: ModelStore): Artifact {
+  const inPlace = inPlaceOf(source, store._spec);
+  const facts = props.facts ?? source.facts;
+  return Artifact._of({
+    store,
+    namespace: owner.namespace,
+    name: source.name,
+    key: inPlace?.key ?? sourceKey(source),
+    path: inPlace?.path,
+    format: source.format,
+    provenance: {
+      source: source.address,
+      repository: source.repository,
+      revision: source.revision,
+      proof: source.proof,
+      licence: props.licence,
+    },
+    facts,
+    bytes: source.bytes ?? (source.allWeights ? facts?.sourceBytes : undefined),
+    modelFile: source.modelFile,
+    tokenizerFile: source.tokenizerFile,
+    weights: source.weights,
+    image: store._spec.kind === 'image' ? source.image : undefined,
+  });
+}
+
+function storeAccess(owner: Owner, store: ModelStore): StoreAccess {
+  return store._spec.kind === 's3'
+    ? { kind: 's3', s3: store._spec.s3 }
+    : { kind: 'volume', volume: store._volume(owner) };
+}
+
+function sourceVolume({ namespace }: Owner, { fetch }: SourceSpec): StoreVolume | undefined {
+  const volume = fetch.by === 'program' ? fetch.volume : undefined;
+  if (!volume) return undefined;
+  return volume.kind === 'claim' ? { ...volume, namespace, bindsLate: false } : volume;
+}
+
+/** What cannot be streamed is gathered on a disk first: its size must be known. */
+function scratchSize(
+  scope: Construct,
+  props: ModelCacheProps,
+  source: SourceSpec,
+  toBucket: boolean,
+  artifact: Artifact,
+): Size | undefined {
+  const { fetch } = source;
+  const gathered = fetch.by === 'container' ? mustGather(fetch, toBucket) : fetch.needsFolder && toBucket;
+  if (!gathered) {
+    if (props.scratch === undefined) return undefined;
+    throw new InputError(scope, 'scratch', `${bytesOf(props.scratch) / MIB} MiB`, {
+      allowed: 'nothing here',
+      advice: gathered
+        ? 'The files are made in the store itself.'
+        : 'The files are streamed into the bucket.',
+    });
+  }
+  const needed = artifact.bytes === undefined ? undefined : 1.05 * artifact.bytes;
+  if (props.scratch === undefined && needed === undefined) {
+    throw new InputError(scope, 'scratch', undefined, {
+      allowed: 'the size of all files together, for instance Size.gibibytes(20)',
+      advice: `What comes from ${source.address} passes through a disk of the pod on its way into the store.`,
+    });
+  }
+  if (props.scratch && bytesOf(props.scratch) < (needed ?? 0)) {
+    throw new InputError(scope, 'scratch', `${bytesOf(props.scratch) / MIB} MiB`, {
+      allowed: `${Math.ceil((needed ?? 0) / MIB)} MiB or more`,
+    });
+  }
+  return props.scratch ?? mebibytesFor(needed ?? 0);
+}
+
+/** A pod has one identity. */
+function serviceAccountName(scope: Construct, source: SourceSpec, s3?: S3StoreProps): string | undefined {
+  const ofSource = source.fetch.serviceAccountName;
+  const ofStore = s3?.serviceAccount?.name;
+  if (ofSource !== undefined && ofStore !== undefined && ofSource !== ofStore) {
+    throw new InputError(scope, 'source', `a source that is read as ServiceAccount ${ofSource}`, {
+      allowed: `one that is read as ${ofStore}, as which the store is written`,
+      advice: 'A pod has one identity: use one ServiceAccount, or a credentials Secret for one of the two.',
+    });
+  }
+  return ofSource ?? ofStore;
+}
+
+/** Koldun's rule: as large a range as an eighth of the memory gives each worker, between 8 MiB and the cap. */
+function memoryAndChunk(scope: Construct, props: ModelCacheProps, concurrency: number) {
+  const cap = props.chunkMax ? bytesOf(props.chunkMax) : 64 * MIB;
+  if (cap < LEAST_CHUNK) {
+    throw new InputError(scope, 'chunkMax', `${cap / MIB} MiB`, { allowed: '8 MiB or more' });
+  }
+  const least = PROCESS_BYTES + concurrency * LEAST_CHUNK;
+  // Twice what is needed, for the page cache and the allocator.
+  const memory = props.memory ?? mebibytesFor(Math.max(256 * MIB, 2 * least));
+  if (bytesOf(memory) < least) {
+    throw new InputError(scope, 'memory', `${bytesOf(memory) / MIB} MiB`, {
+      allowed: `${Math.ceil(least / MIB)} MiB or more for a concurrency of ${concurrency} (15 MiB + ${concurrency} x 8 MiB)`,
+      advice: 'Give more memory, or a lower concurrency.',
+    });
+  }
+  return { memory, chunk: Math.max(LEAST_CHUNK, Math.min(cap, bytesOf(memory) / concurrency / 8)) };
+}
