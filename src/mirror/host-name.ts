@@ -23,9 +23,11 @@ export function normalized(address: string): string {
   return `${scheme}://${server}${found[3]}`;
 }
 
-/** Whether a host is this machine, this pod, or a Service of the cluster: what no mirror stands for. */
+/** Whether a host is the pod, its node, or a Service of the cluster: what no mirror stands for. */
 export function isInCluster(host: string): boolean {
   if (host === '[::1]' || host === '0.0.0.0' || host.startsWith('127.')) return true;
+  // Where clouds tell a pod its identity.
+  if (host.startsWith('169.254.') || host === 'metadata.google.internal') return true;
   // A bare name is a Service of the pod's own namespace.
   if (!host.includes('.') && !host.startsWith('[')) return true;
   return isIP(host) === 0 && /\.(svc|cluster\.local|localhost)$|\.svc\./.test(host);

@@ -1,6 +1,7 @@
 import type { IConfigMap, ISecret } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import { checkAddress, checkKind, checkPort, checkPositiveInteger } from './checks';
+import { InputError } from './input-error';
 import { portOf } from './network';
 import { checkPlacement } from './placement';
 import { Placement } from './pod-spec';
@@ -45,6 +46,21 @@ export interface JobOptions {
   readonly httpsProxy?: string;
 
   /**
+   * The proxy through which the Job reaches http addresses, those without TLS. Names without a dot are not known to
+   * be in the cluster: write them with `.svc`, or name them in `noProxy`.
+   *
+   * @default - none; they are reached directly
+   */
+  readonly httpProxy?: string;
+
+  /**
+   * Further hosts that are reached without a proxy; `.example.com` stands for all below one.
+   *
+   * @default - those in the cluster alone
+   */
+  readonly noProxy?: string[];
+
+  /**
    * The ConfigMap that holds, under the key `ca.crt`, all certificate authorities that the Job is to trust:
    * private ones, and public ones where it reaches public addresses too.
    *
@@ -68,6 +84,8 @@ export interface ResolvedJobOptions {
   readonly attempt: number;
   readonly imagePullSecrets: string[];
   readonly httpsProxy?: string;
+  readonly httpProxy?: string;
+  readonly noProxy: string[];
   readonly caConfigMap?: string;
   /** The ports that the options ask for. */
   readonly ports: number[];
@@ -81,13 +99,28 @@ function checkConfigMap(scope: Construct, configMap: IConfigMap): IConfigMap {
   });
 }
 
+/** Of the forms that tools know, those that all of them know. */
+function checkNoProxy(scope: Construct, noProxy: string[], proxy: string | undefined): void {
+  const odd = noProxy.find((host) => !/^\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host));
+  if (odd !== undefined) {
+    throw new InputError(scope, 'noProxy', odd, {
+      allowed: "the name or the address of a host, without scheme, port or path, or '.example.com'",
+    });
+  }
+  if (noProxy.length > 0 && proxy === undefined) {
+    throw new InputError(scope, 'noProxy', noProxy, { allowed: 'nothing, as there is no proxy' });
+  }
+}
+
 export function resolveJobOptions(
   scope: Construct,
   options: JobOptions,
   defaults: { readonly backoffLimit: number },
 ): ResolvedJobOptions {
-  const { httpsProxy, egressPorts = [] } = options;
+  const { httpsProxy, httpProxy, noProxy = [], egressPorts = [] } = options;
   if (httpsProxy !== undefined) checkAddress(scope, 'httpsProxy', httpsProxy);
+  if (httpProxy !== undefined) checkAddress(scope, 'httpProxy', httpProxy);
+  checkNoProxy(scope, noProxy, httpsProxy ?? httpProxy);
   egressPorts.forEach((port) => checkPort(scope, 'egressPorts', port));
   return {
     placement: checkPlacement(scope, 'placement', options.placement),
@@ -100,7 +133,9 @@ export function resolveJobOptions(
     attempt: checkPositiveInteger(scope, 'attempt', options.attempt ?? 1),
     imagePullSecrets: secretNames(scope, 'imagePullSecrets', options.imagePullSecrets),
     httpsProxy,
+    httpProxy,
+    noProxy,
     caConfigMap: options.caConfigMap && checkConfigMap(scope, options.caConfigMap).name,
-    ports: [...egressPorts, ...(httpsProxy ? [portOf(httpsProxy)] : [])],
+    ports: [...egressPorts, ...[httpsProxy, httpProxy].flatMap((proxy) => (proxy ? [portOf(proxy)] : []))],
   };
 }

@@ -50,24 +50,49 @@ test('images are pulled by the Secrets that are named, and by none unless they a
   expect(jobs().download.pod).not.toHaveProperty('imagePullSecrets');
 });
 
-test('a proxy is told to all that reach out, and its port opened', () => {
-  const made = jobs({ httpsProxy: 'http://proxy.example.com:3128' });
+const DIRECT =
+  'localhost,127.0.0.1,.svc,.cluster.local,169.254.169.254,169.254.170.23,metadata.google.internal';
+
+const variables = (env: { name: string; value: string }[]) =>
+  Object.fromEntries(env.filter(({ value }) => value !== undefined).map(({ name, value }) => [name, value]));
+
+test('a proxy is told to all that reach out, in both cases, and its port opened', () => {
+  const made = jobs({
+    httpsProxy: 'http://proxy.example.com:3128',
+    httpProxy: 'http://proxy.example.com:3129',
+    noProxy: ['hub.example.com', '.corp.example.com'],
+  });
   expect(reachingOut(made)).toHaveLength(3);
+  const direct = `${DIRECT},hub.example.com,.corp.example.com`;
   for (const { env } of reachingOut(made)) {
-    expect(env).toContainEqual({ name: 'HTTPS_PROXY', value: 'http://proxy.example.com:3128' });
-    expect(env).toContainEqual({ name: 'NO_PROXY', value: 'localhost,127.0.0.1,.svc,.cluster.local' });
+    expect(variables(env)).toMatchObject({
+      HTTPS_PROXY: 'http://proxy.example.com:3128',
+      https_proxy: 'http://proxy.example.com:3128',
+      HTTP_PROXY: 'http://proxy.example.com:3129',
+      http_proxy: 'http://proxy.example.com:3129',
+      NO_PROXY: direct,
+      no_proxy: direct,
+    });
   }
-  for (const ports of egressPorts(made.objects)) expect(ports).toContain(3128);
+  for (const ports of egressPorts(made.objects)) expect(ports).toEqual(expect.arrayContaining([3128, 3129]));
   expect(violationsOf(made.objects)).toBe('');
 });
 
-test('certificate authorities are mounted and told to Python and pip', () => {
+test('what is not encrypted is reached directly unless a proxy is named for it', () => {
+  const [{ env }] = reachingOut(jobs({ httpsProxy: 'http://proxy.example.com:3128' }));
+  expect(variables(env)).toMatchObject({ NO_PROXY: DIRECT });
+  expect(Object.keys(variables(env)).map((name) => name.toUpperCase())).not.toContain('HTTP_PROXY');
+});
+
+test('certificate authorities are mounted and told to each tool in its own way', () => {
   const made = jobs({
     caConfigMap: ConfigMap.fromConfigMapName(plainChart(), 'ca', 'company-ca'),
   });
   for (const { env, volumeMounts } of reachingOut(made)) {
-    expect(env).toContainEqual({ name: 'SSL_CERT_FILE', value: '/etc/cdk8s-llm/ca/ca.crt' });
-    expect(env).toContainEqual({ name: 'PIP_CERT', value: '/etc/cdk8s-llm/ca/ca.crt' });
+    const names = ['SSL_CERT_FILE', 'PIP_CERT', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'AWS_CA_BUNDLE'];
+    for (const name of [...names, 'GIT_SSL_CAINFO']) {
+      expect(env).toContainEqual({ name, value: '/etc/cdk8s-llm/ca/ca.crt' });
+    }
     expect(volumeMounts).toContainEqual({ name: 'ca', mountPath: '/etc/cdk8s-llm/ca', readOnly: true });
   }
   for (const { pod } of [made.download, made.convert]) {
@@ -86,6 +111,12 @@ test('further ports are opened, for Services whose pods listen on other ones', (
 test.each<[JobOptions, string]>([
   [{ httpsProxy: 'proxy:3128' }, "'httpsProxy' is 'proxy:3128'; allowed: 'http(s)://host[:port]'"],
   [{ httpsProxy: 'http://me:secret@proxy' }, "'httpsProxy' is 'http://***@proxy'"],
+  [{ httpProxy: 'proxy' }, "'httpProxy' is 'proxy'; allowed: 'http(s)://host[:port]'"],
+  [{ noProxy: ['hub.example.com'] }, '\'noProxy\' is ["hub.example.com"]; allowed: nothing, as there is no'],
+  [
+    { httpsProxy: 'http://p', noProxy: ['http://hub'] },
+    "'noProxy' is 'http://hub'; allowed: the name or the",
+  ],
   [{ caConfigMap: 'ca' as never }, "'caConfigMap' is "],
   [{ egressPorts: [0] }, "'egressPorts' is 0; allowed: 1 to 65535"],
 ])('%j is refused', (options, message) => expect(() => jobs(options)).toThrow(message));
