@@ -6,18 +6,8 @@ import { checkSecret } from '../pod/secret-env';
 /** The region that S3 servers take when they know none. */
 const DEFAULT_REGION = 'us-east-1';
 
-/** A bucket on AWS or any S3-compatible server, and how it is opened. */
-export interface S3ConnectionProps {
-  /** The bucket. It must exist. */
-  readonly bucket: string;
-
-  /**
-   * The folder in the bucket.
-   *
-   * @default - the bucket's root
-   */
-  readonly prefix?: string;
-
+/** An S3 server, on AWS or any compatible one, and how it is opened. */
+export interface S3ServerProps {
   /**
    * The region, which requests are signed for.
    *
@@ -55,6 +45,19 @@ export interface S3ConnectionProps {
    * @default - the namespace's own ServiceAccount, `default`
    */
   readonly serviceAccount?: IServiceAccount;
+}
+
+/** A bucket, or a folder in it. */
+export interface S3ConnectionProps extends S3ServerProps {
+  /** The bucket. It must exist. */
+  readonly bucket: string;
+
+  /**
+   * The folder in the bucket.
+   *
+   * @default - the bucket's root
+   */
+  readonly prefix?: string;
 }
 
 /** A connection as plain data, every default applied. @internal */

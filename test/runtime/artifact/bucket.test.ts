@@ -206,7 +206,7 @@ describe('a bucket that fails', () => {
       'keys without the right to write',
       { match: /POST|PUT/, status: 403, code: 'AccessDenied', times: 100 },
       77,
-      /AccessDenied .*check the keys/,
+      /AccessDenied .*check what the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY may do/,
     ],
     [
       'a store that stays away',
@@ -230,8 +230,21 @@ describe('a bucket that fails', () => {
   test.each([
     ['a wrong secret', { AWS_SECRET_ACCESS_KEY: 'wrong' }, [], 77, /SignatureDoesNotMatch/],
     ['a wrong key', { AWS_ACCESS_KEY_ID: 'wrong' }, [], 77, /InvalidAccessKeyId/],
-    ['no key', { AWS_ACCESS_KEY_ID: '' }, [], 77, /AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set/],
-    ['a wrong region', {}, ['--s3-region=eu-west-1'], 64, /is --s3-region eu-west-1 right/],
+    [
+      'half of a key',
+      { AWS_ACCESS_KEY_ID: '' },
+      [],
+      77,
+      /AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not: the Secret must hold both/,
+    ],
+    [
+      'no key, and no identity',
+      { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' },
+      [],
+      77,
+      /no credentials: .* are not set, and the cluster gave this pod no identity.*Name a credentialsSecret/,
+    ],
+    ['a wrong region', {}, ['--s3-region=eu-west-1'], 64, /the bucket is in region us-east-1: set that/],
     ['no prefix', {}, ['--prefix=/'], 64, /needs --s3-endpoint and a --prefix/],
   ])('%s', async (_, env, more, code, message) => {
     const outcome = await run(fetchArgs(hub, bucketArgs(s3, 'p'), ...more), {

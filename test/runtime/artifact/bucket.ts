@@ -56,11 +56,16 @@ export function expectTrueObjects(server: S3Double, prefix: string, files: HubFi
 }
 
 /** Kills the program while it waits for the answer to a request; so many were answered before. */
-export async function killAtRequest(server: S3Double, args: string[], passed: number): Promise<void> {
+export async function killAtRequest(
+  server: S3Double,
+  args: string[],
+  passed: number,
+  env = server.environment,
+): Promise<void> {
   const before = server.requests.length;
   const fault = { match: /./, hang: true, after: passed, times: Infinity };
   server.faults.push(fault);
-  const { child, ended } = start(args, { env: server.environment });
+  const { child, ended } = start(args, { env });
   while (server.requests.length <= before + passed && child.exitCode === null) {
     await sleep(5);
   }

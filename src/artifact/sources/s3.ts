@@ -1,0 +1,197 @@
+import { shortHash } from '../../pod/content-hash';
+import { InputError, withoutCredentials } from '../../pod/input-error';
+import { s3EndpointFlag, s3PlaceArgs, s3Secrets } from '../s3-access';
+import { checkS3Connection, S3ConnectionProps, S3Prefix, S3ServerProps } from '../s3-connection';
+import type { S3Connection } from '../s3-connection';
+import { FolderContent, resolveContent } from './folder-content';
+import {
+  checkPath,
+  folderName,
+  FolderManifestPin,
+  FolderPins,
+  resolvePins,
+  ResolvedPins,
+} from './folder-pins';
+import { SourceProof, SourceSpec } from './source-spec';
+
+/** The marker by which programs of ours say that an artifact is complete, and what it is made of. */
+const MARKER = '.artifact.json';
+
+/** What fits on a command line beside all else; Linux takes 2 MiB. */
+const MOST_NAMED_FILES = 1000;
+
+/**
+ * How to read a folder of an S3 bucket, besides where it is. Exactly one of the pins must be given: `manifest`,
+ * `files`, `versions` or `unpinned`.
+ */
+export interface S3SourceOptions extends S3ServerProps, FolderPins, FolderContent {
+  /**
+   * Pins versions, in a bucket that keeps them: the files to take, by path below the prefix, and the version id of
+   * each. The server vouches for the bytes; where it tells a checksum of them, they are checked against it.
+   *
+   * @default - not pinned by versions
+   */
+  readonly versions?: { [path: string]: string };
+
+  /**
+   * Whether the bucket is public, so that requests are not signed.
+   *
+   * @default false
+   */
+  readonly anonymous?: boolean;
+
+  /**
+   * Whether to pay for the requests and the traffic, as buckets with that setting demand.
+   *
+   * @default false
+   */
+  readonly requesterPays?: boolean;
+}
+
+/** A folder of an S3 bucket. */
+export interface S3SourceProps extends S3ConnectionProps, S3SourceOptions {}
+
+/**
+ * @throws when the server, the bucket or the prefix cannot be ones, when not exactly one pin is given, when a
+ * checksum, version or path is none
+ * @internal
+ */
+export function s3Source(given: S3SourceProps): SourceSpec {
+  const where = 'ModelSource.s3';
+  const props = given ?? {};
+  const connection = checkS3Connection(where, props, S3Prefix.ANY);
+  checkAnonymous(where, props);
+  const pins = pinsOf(where, props, connection);
+  const place = [connection.bucket, connection.prefix].filter((part) => part !== '').join('/');
+  const isArtifact = props.manifest && (props.manifest.path ?? MARKER) === MARKER;
+  return {
+    kind: 's3_source',
+    name: folderName(place, 's3'),
+    identity: { type: 's3', ...pins.identity },
+    address: `s3://${place}${isArtifact ? `@${pins.revision}` : ''}`,
+    repository: place,
+    revision: pins.revision,
+    proof: pins.proof,
+    ...resolveContent(where, props),
+    fetch: {
+      by: 'program',
+      args: [
+        ...s3PlaceArgs(props, '', 'source'),
+        ...(props.anonymous ? ['--anonymous'] : []),
+        ...(props.requesterPays ? ['--requester-pays'] : []),
+        ...pins.args,
+      ],
+      endpoints: [{ flag: s3EndpointFlag('source'), url: connection.endpoint }],
+      secrets: s3Secrets(props, 'source'),
+      serviceAccountName: connection.serviceAccountName,
+      needsFolder: false,
+    },
+  };
+}
+
+/** An address of a folder in S3, taken apart. @internal */
+export interface S3Address {
+  readonly bucket: string;
+  readonly prefix?: string;
+  readonly manifest?: FolderManifestPin;
+}
+
+/**
+ * `s3://bucket[/prefix][@sha256:<of its .artifact.json>]`; nothing where it is none.
+ *
+ * @throws when it holds credentials or a query, which would end up in logs or be lost
+ * @internal
+ */
+export function parseS3Address(address: string): S3Address | undefined {
+  const [, rest] = /^s3:\/\/(.*)$/s.exec(address) ?? [];
+  if (rest === undefined) return undefined;
+  const [, place, sha256] = /^(.*?)(?:@sha256:([0-9A-Fa-f]{64}))?$/s.exec(rest) as RegExpExecArray;
+  const [bucket, ...folders] = place.split('/');
+  if (bucket.includes('@') || bucket.includes(':') || place.includes('?')) {
+    throw new InputError('ModelSource.parse', 'address', withoutCredentials(address), {
+      allowed: "'s3://bucket/prefix' or 's3://bucket/prefix@sha256:<sha256 of its .artifact.json>'",
+      advice: 'Keys, versions and the server are given as options.',
+    });
+  }
+  const prefix = folders.join('/').replace(/\/$/, '');
+  return {
+    bucket,
+    ...(prefix ? { prefix } : {}),
+    ...(sha256 ? { manifest: { sha256 } } : {}),
+  };
+}
+
+function pinsOf(where: string, props: S3SourceProps, connection: S3Connection): ResolvedPins {
+  if (props.versions) return pinByVersions(where, props, props.versions, connection);
+  const pins = resolvePins(where, props, {}, howToPin(connection));
+  // Where nothing tells of the content, the place decides the bytes.
+  return pins.proof === SourceProof.NONE
+    ? { ...pins, identity: { ...pins.identity, ...whereabouts(connection) } }
+    : pins;
+}
+
+function howToPin({ bucket, prefix, endpoint }: S3Connection): string {
+  const folder = `s3://${[bucket, prefix].filter((part) => part !== '').join('/')}`;
+  return (
+    'For an artifact of ours, manifest is { sha256: ... } of what this prints: ' +
+    `aws s3 cp ${folder}/${MARKER} - --endpoint-url ${endpoint} | sha256sum. ` +
+    'In a bucket that keeps versions, give versions.'
+  );
+}
+
+function pinByVersions(
+  where: string,
+  props: S3SourceProps,
+  given: { [path: string]: string },
+  connection: S3Connection,
+): ResolvedPins {
+  for (const field of ['manifest', 'files', 'unpinned', 'include', 'exclude'] as const) {
+    const other = props[field];
+    if (Array.isArray(other) ? other.length > 0 : other) {
+      throw new InputError(where, field, other, {
+        allowed: 'nothing beside versions, which says which files to take, and which state of them',
+      });
+    }
+  }
+  const versions = Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (versions.length === 0 || versions.length > MOST_NAMED_FILES) {
+    throw new InputError(where, 'versions', `${versions.length} files`, {
+      allowed: `1 to ${MOST_NAMED_FILES} files`,
+      advice: 'Pin more of them by a manifest in the bucket.',
+    });
+  }
+  for (const [path, version] of versions) {
+    checkPath(where, 'versions', path);
+    // `null` is what S3 calls the one state of an object that is overwritten in place.
+    if (typeof version !== 'string' || !/^[^\s:]+$/.test(version) || version === 'null') {
+      const key = connection.prefix ? `${connection.prefix}/${path}` : path;
+      throw new InputError(where, `versions.${path}`, version, {
+        allowed: 'the version id of an object in a bucket that keeps versions',
+        advice: `List them with: aws s3api list-object-versions --bucket ${connection.bucket} --prefix '${key}'`,
+      });
+    }
+  }
+  return {
+    proof: SourceProof.VERSION,
+    identity: { versions: Object.fromEntries(versions), ...whereabouts(connection) },
+    revision: versions.length === 1 ? versions[0][1] : `versions:${shortHash(versions, 12)}`,
+    args: versions.map(([path, version]) => `--version=${version}:${path}`),
+  };
+}
+
+/** Buckets of one name are on many servers. */
+function whereabouts({ endpoint, bucket, prefix }: S3Connection): Record<string, string> {
+  return { endpoint, bucket, prefix };
+}
+
+function checkAnonymous(where: string, props: S3SourceProps): void {
+  const credentials = (['credentialsSecret', 'serviceAccount'] as const).find((field) => props[field]);
+  if (props.anonymous && (credentials || props.requesterPays)) {
+    throw new InputError(where, 'anonymous', true, {
+      allowed: `false beside ${credentials ?? 'requesterPays'}`,
+      advice: credentials
+        ? 'Unsigned requests use no credentials.'
+        : 'Who pays must be known: the requests must be signed.',
+    });
+  }
+}
