@@ -45,7 +45,7 @@ function convert(folder, { name, ...shape }, weights) {
   const output = path.join(folder, 'output');
   const measured = JSON.parse(
     python(
-      path.join(ROOT, 'bench/convert/measure.py'),
+      path.join(ROOT, 'bench/measure.py'),
       ...[interpreter(), CONVERTER, '--input', model, '--input-key', 'bench', '--output', output],
       ...['--key', 'bench', '--weights', weights, '--name', name],
     ),

@@ -6,15 +6,17 @@ import { createRequire } from 'node:module';
 import * as os from 'node:os';
 import { benchConvert } from './convert.mjs';
 import { benchSynth } from './synth.mjs';
+import { benchTransfer } from './transfer.mjs';
 import { print } from './synth/print.mjs';
 import { benchStart } from './synth/start.mjs';
 
 const quick = process.argv.includes('--quick');
 const tables = [];
-for (const bench of [benchStart, benchSynth, benchConvert]) {
-  const table = await bench({ quick });
-  print(table);
-  tables.push(table);
+for (const bench of [benchStart, benchSynth, benchConvert, benchTransfer]) {
+  for (const table of [await bench({ quick })].flat()) {
+    print(table);
+    tables.push(table);
+  }
 }
 // A quick run measures less than what is on record.
 if (!quick) {

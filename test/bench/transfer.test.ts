@@ -1,0 +1,57 @@
+import { spawnSync } from 'node:child_process';
+import * as path from 'node:path';
+
+const ROOT = path.join(__dirname, '..', '..');
+
+/** A small run of the benchmark: whether every row of it still works. What it measures says nothing. */
+function quickRun(only: string): { output: string; warnings: string; code: number | null } {
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['bench/transfer.mjs', '--quick', `--only=${only}`],
+    { cwd: ROOT, encoding: 'utf8' },
+  );
+  return { output: stdout, warnings: stderr, code: status };
+}
+
+/** The lines of the tables that name this row, and how it was moved. */
+function rowsOf(output: string, title: string): string[] {
+  return output.split('\n').filter((line) => line.startsWith('│') && line.includes(title));
+}
+
+describe('a quick run of the benchmark of transfers', () => {
+  test.each([
+    // The others move other files by the same commands.
+    ['hub-folder-four,hub-folder-small', 'Hub to folder, ', 2],
+    ['hub-s3-repository', 'Hub to S3, ', 1],
+    ['s3-folder-repository', 'S3 to folder, ', 1],
+    ['tls', 'TLS: ', 3],
+    ['far', 'Far CDN: ', 1],
+  ])(
+    '%s: our program and all that are here move the files',
+    (only, title, rows) => {
+      const { output, warnings, code } = quickRun(only);
+      expect(warnings).not.toContain('FAILED');
+      expect(code).toBe(0);
+      const ours = rowsOf(output, title).filter((line) => /'ours, 8 x 8 MiB' +│ +'\d/.test(line));
+      expect(ours).toHaveLength(rows);
+    },
+    300_000,
+  );
+
+  test('memory and second runs', () => {
+    const { output, code } = quickRun('limits,flat,again');
+    expect(code).toBe(0);
+    expect(output).not.toContain('failed');
+    // Nothing is fetched again, wherever it went.
+    const bodies = rowsOf(output, 'bytes of bodies read from the Hub');
+    expect(bodies).toHaveLength(4);
+    for (const line of bodies) expect(line).toMatch(/│ +0 +│ +'at most 0' +│ +'yes'/);
+  }, 300_000);
+
+  test('a row that is not there is told', () => {
+    expect(quickRun('nothing')).toMatchObject({
+      code: 1,
+      warnings: expect.stringContaining('no row is called'),
+    });
+  });
+});
