@@ -420,7 +420,7 @@ function error(
 }
 
 /** Sends a body, as faults have it. */
-function send(response: http.ServerResponse, body: Buffer, fault: S3Fault): void {
+function send(response: http.ServerResponse, body: Buffer, fault: Partial<S3Fault>): void {
   const { flip, cutAfter, resetAfter, stallAfter } = fault;
   const sent = Buffer.from(body);
   if (flip !== undefined && flip < sent.length) {
