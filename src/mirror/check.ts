@@ -26,18 +26,21 @@ function uncovered(named: readonly NamedHost[], rules: MirrorRules): NamedHost[]
 function complaint({ host, text, kind }: NamedHost): string {
   const shown = text.length > 200 ? `${text.slice(0, 200)}...` : text;
   return (
-    `names ${host} ('${shown}'), which is neither a mirror nor in the cluster. Add to the Mirror ` +
-    `${remedy(host, kind)}, or allow: ['${host}']`
+    `names ${host} ('${shown}'), which is neither a mirror nor in the cluster. ` +
+    `${remedy(host, kind)}, or let it be named: allow: ['${host}']`
   );
 }
 
+/** What a construct of ours is given is rewritten by the mirror; what users write themselves is not. */
 function remedy(host: string, kind: NamedHost['kind']): string {
+  const add = 'Write the name of the copy, or add to the Mirror';
+  if (kind === 'host') return 'Write the name of the server that stands for it';
   if (kind === 'image')
-    return `registries: { '${host}': '<the registry with the copies>' }, or a defaultRegistry`;
-  if (kind === 'git') return `git: { '<its beginning>': '<that of the copy>' }`;
-  if (kind === 'host') return `the server that stands for it, and name that one here`;
-  if (/(^|\.)(huggingface\.co|hf\.co)$/.test(host)) return "huggingFace: 'https://<the hub with the copies>'";
-  return `addresses: { 'https://${host}': '<the server with the copies>' }`;
+    return `${add} registries: { '${host}': '<registry with the copies>' } or a defaultRegistry`;
+  if (kind === 'git') return `${add} git: { '<how it begins>': '<how the copy begins>' }`;
+  if (/(^|\.)(huggingface\.co|hf\.co)$/.test(host))
+    return `${add} huggingFace: 'https://<hub with the copies>'`;
+  return `${add} addresses: { 'https://${host}': 'https://<server with the copies>' }`;
 }
 
 /** Has every synth of an app check what the hosts are that its objects name. */

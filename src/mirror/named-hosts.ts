@@ -36,7 +36,7 @@ const URLS = new RegExp(
   `([a-z][a-z\\d+.-]*)://((?:[^\\s/@"'\`<>]*@)?(?:\\[[\\da-f:.]+\\]|${NAME}(?:\\.${NAME})*))(?![a-z\\d.-]*[%{$*?+\\\\(])`,
   'gi',
 );
-const SSH = new RegExp(`(?<![\\w.%+-])[\\w.-]+@(${NAME}(?:\\.${NAME})+):(?!//)[\\w~/.-]+`, 'gi');
+const SSH = new RegExp(`(?<![\\w.%+/-])[\\w.-]+@(${NAME}(?:\\.${NAME})+):(?!//)[\\w~/.-]+`, 'gi');
 
 /** The hosts of all addresses in a text: `https://host/path`, `git@host:path`. What is made at run time is not seen. */
 export function hostsInText(text: string): NamedHost[] {

@@ -73,17 +73,16 @@ export class MirrorRules {
     return this.repositories.replace(normalized(address)) ?? this.web(address);
   }
 
-  /** The web address of a registry that holds a repository: its path comes before the repository's name. */
-  public registry(address: string, repository: string): string {
-    if (this.isCovered(address)) return address;
+  /** A repository that is read by the registry's own protocol, and the registry's web address. */
+  public repository(address: string, name: string): { address: string; name: string } {
+    if (this.isCovered(address)) return { address, name };
     const replaced = this.replaced(address);
-    if (replaced !== undefined) return replaced;
-    const { registry } = parseImageReference(`${addressHost(address, { port: true })}/${repository}`);
-    const image = this.image(`${registry}/${repository}`);
-    const suffix = `/${repository}`;
-    return image === `${registry}/${repository}` || !image.endsWith(suffix)
-      ? address
-      : `https://${image.slice(0, -suffix.length)}`;
+    if (replaced !== undefined) return { address: replaced, name };
+    const full = `${addressHost(address, { port: true })}/${name}`;
+    const { registry, repository } = parseImageReference(this.image(full));
+    return this.covers(addressHost(registry))
+      ? { address: `https://${registry}`, name: repository }
+      : { address, name };
   }
 
   /** Whether a host may be named: it is a mirror, in the cluster, or allowed. */
