@@ -90,7 +90,8 @@ class Registry(WebSource):
         patience, wrong = Patience('%s of %s' % (path, self.name)), 0
         while True:
             try:
-                response, at = self.follow(http, '%s/%s' % (self.base, path), {'Accept': ', '.join(accept)} if accept else {})
+                headers = {'Accept': ', '.join(accept)} if accept else {}
+                response, at = self.follow(http, '%s/%s' % (self.base, path), headers)
                 if response.status in missing:
                     response.read(MIB)
                     return None
@@ -107,8 +108,8 @@ class Registry(WebSource):
                     return body
                 wrong += 1
                 if wrong > 1:
-                    raise Failure(CHECKSUM, '%s: asked for %s, twice the registry sent %s. The registry or the way to it '
-                                  'spoils data' % (self, expected, found))
+                    raise Failure(CHECKSUM, '%s: asked for %s, twice the registry sent %s. The registry or the way to '
+                                  'it spoils data' % (self, expected, found))
                 raise Again('asked for %s, the registry sent %s' % (expected, found))
             except RETRYABLE as error:
                 http.close()
@@ -205,7 +206,7 @@ class Access:
             return 'the credentials of the pull Secret for %s were used' % self.credentials['key']
         if self.others is None:
             return 'no credentials are set (pullSecret)'
-        return 'the pull Secret has no entry for %s/%s, but for: %s' % (self.host, self.repo, ', '.join(self.others) or 'none')
+        return no_entry(self.host, self.repo, self.others)
 
     def headers(self):
         token = self.token
@@ -250,13 +251,15 @@ class Access:
         realm = parameters.get('realm', '')
         parts = urllib.parse.urlsplit(realm)
         if not parts.hostname or parts.scheme not in ('https', self.scheme):
-            raise Failure(USAGE, '%s sends us for a token to %r, which is no address by %s' % (self.host, realm, self.scheme))
+            raise Failure(USAGE, '%s sends us for a token to %r, which is no address by %s'
+                          % (self.host, realm, self.scheme))
         scopes = (parameters.get('scope') or 'repository:%s:pull' % self.repo).split()
         query = [('service', parameters['service'])] if 'service' in parameters else []
         given = self.credentials or {}
         if given.get('identity_token'):
-            form = [('grant_type', 'refresh_token'), ('refresh_token', given['identity_token']), ('client_id', 'cdk8s-llm')]
-            body = urllib.parse.urlencode(form + query + [('scope', ' '.join(scopes))]).encode()
+            form = {'grant_type': 'refresh_token', 'refresh_token': given['identity_token'], 'client_id': 'cdk8s-llm',
+                    'scope': ' '.join(scopes), **dict(query)}
+            body = urllib.parse.urlencode(form).encode()
             headers = {'Content-Type': 'application/x-www-form-urlencoded'}
             response = http.open('POST', realm, headers, body)
         else:
@@ -268,8 +271,8 @@ class Access:
             raise Again('the token server %s: %s' % (parts.hostname, reason_of(response, body)), asked_wait(response))
         if response.status != 200:
             code = NO_ACCESS if response.status in (400, 401, 403, 404) else USAGE
-            raise Failure(code, 'the token server %s gives no token for %s/%s: %s. The repository does not exist, or is '
-                          'not public; %s' % (parts.hostname, self.host, self.repo, reason_of(response, body), self))
+            raise Failure(code, 'the token server %s gives no token for %s/%s: %s. The repository does not exist, or '
+                          'is not public; %s' % (parts.hostname, self.host, self.repo, reason_of(response, body), self))
         try:
             found = json.loads(body)
             value = found.get('token') or found.get('access_token')
@@ -299,11 +302,11 @@ def find_credentials(text, host, repo):
         entries = {str(key): dict(entry) for key, entry in auths.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         # What it holds is not shown: it is a Secret.
-        raise Failure(USAGE, 'the pull Secret is not of the form {"auths": {"<registry>": {...}}}; make it with: kubectl '
-                      'create secret docker-registry') from None
+        raise Failure(USAGE, 'the pull Secret is not of the form {"auths": {"<registry>": {...}}}; make it with: '
+                      'kubectl create secret docker-registry') from None
     fitting = [key for key in entries if fits(key, host, repo)]
     if not fitting:
-        log('the pull Secret has no entry for %s/%s, but for: %s' % (host, repo, ', '.join(entries) or 'none'))
+        log(no_entry(host, repo, entries))
         return None, list(entries)
     key = max(fitting, key=len)
     entry = entries[key]
@@ -315,6 +318,10 @@ def find_credentials(text, host, repo):
             raise Failure(USAGE, 'the pull Secret: "auth" of %s is not base64 of user:password' % key) from None
     return {'key': key, 'user': user, 'password': password, 'identity_token': entry.get('identitytoken'),
             'registry_token': entry.get('registrytoken')}, list(entries)
+
+
+def no_entry(host, repo, entries):
+    return 'the pull Secret has no entry for %s/%s, but for: %s' % (host, repo, ', '.join(entries) or 'none')
 
 
 def fits(key, host, repo):

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import * as http from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { sendBody } from './faulty-body';
-import type { BodyFault } from './faulty-body';
+import type * as http from 'node:http';
+import { Loopback, SignedLinks } from './loopback';
+import type { LoopbackFault } from './loopback';
 
 export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -22,6 +21,8 @@ export interface RegistryAuth {
   readonly scheme: 'basic' | 'bearer';
   /** `user:password`; whoever has it may pull. */
   readonly credentials: string;
+  /** What may be given in place of the credentials, by OAuth2. */
+  readonly refreshToken?: string;
   /** Whether a token is given to whoever asks for one. @default false */
   readonly anonymous?: boolean;
   /** How often a token may be used before it has expired. @default any number of times */
@@ -32,29 +33,6 @@ export interface RegistryAuth {
   readonly field?: 'token' | 'access_token';
   /** Asks for this scope in place of that of the repository, as ECR Public does. */
   readonly scope?: string;
-}
-
-/** What goes wrong, once or more often, with requests that match. */
-export interface RegistryFault extends BodyFault {
-  /** Which server. @default cdn */
-  readonly at?: 'registry' | 'cdn' | 'token';
-  /** Which address. @default any */
-  readonly match?: RegExp;
-  /** How often. @default 1 */
-  times?: number;
-  /** Only requests for a range that covers this byte. @default any */
-  readonly covers?: number;
-  /** Answers with a status, headers and a body. */
-  readonly status?: number;
-  readonly headers?: Record<string, string>;
-  readonly body?: string;
-}
-
-export interface RegistryRequest {
-  readonly at: 'registry' | 'cdn' | 'token';
-  readonly method: string;
-  readonly url: string;
-  readonly headers: http.IncomingHttpHeaders;
 }
 
 export const digestOf = (content: Buffer | string): string =>
@@ -71,47 +49,33 @@ interface Repository {
  * refuses the registry's credentials; manifests only for who accepts their type; tokens for one repository, from
  * a server of their own, that expire; no HEAD. Faults on demand.
  */
-export class RegistryDouble {
+export class RegistryDouble extends Loopback {
   public static async start(): Promise<RegistryDouble> {
     const double = new RegistryDouble();
-    await Promise.all([...double.servers.values()].map(listen));
+    await double.listen('registry', (request, response, fault) => {
+      double.serve(decodeURIComponent(request.url ?? ''), request, response, fault);
+    });
+    await double.listen('cdn', (request, response, fault) => double.serveLink(request, response, fault));
+    await double.listen('token', (request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += String(chunk)));
+      request.on('end', () => double.serveToken(request, new URLSearchParams(body), response));
+    });
     return double;
   }
 
-  public readonly requests: RegistryRequest[] = [];
-  public readonly faults: RegistryFault[] = [];
   public auth?: RegistryAuth;
   /** Sends blobs itself, as registries without a CDN do. */
   public direct = false;
-  /** How often a signed link may be used before it expires. */
-  public linkUses = Infinity;
+  /** The signed links that blobs are redirected to. */
+  public readonly links = new SignedLinks();
   /** Where manifests are found by their digest; Ollama has them among the blobs, Hugging Face nowhere. */
   public byDigest: 'manifests' | 'blobs' | 'nowhere' = 'manifests';
   /** The type that manifests are sent with, whatever they are: Ollama says text/plain. */
   public contentType?: string;
-  /** Bytes of blobs that were sent. */
-  public sent = 0;
 
-  private readonly servers = new Map(
-    (['registry', 'cdn', 'token'] as const).map((at) => [
-      at,
-      http.createServer((request, response) => this.serve(at, request, response)),
-    ]),
-  );
-  private readonly sockets = new Set<Socket>();
   private readonly repositories = new Map<string, Repository>();
-  private readonly links = new Map<string, { content: Buffer; uses: number }>();
   private readonly tokens = new Map<string, { scope: string; uses: number }>();
-
-  private constructor() {
-    for (const server of this.servers.values()) {
-      server.on('connection', (socket: Socket) => {
-        this.sockets.add(socket);
-        socket.on('close', () => this.sockets.delete(socket));
-        socket.on('error', () => socket.destroy());
-      });
-    }
-  }
 
   public get host(): string {
     return `127.0.0.1:${this.port('registry')}`;
@@ -119,11 +83,6 @@ export class RegistryDouble {
 
   public get endpoint(): string {
     return `http://${this.host}`;
-  }
-
-  public async stop(): Promise<void> {
-    this.sockets.forEach((socket) => socket.destroy());
-    await Promise.all([...this.servers.values()].map((server) => new Promise((done) => server.close(done))));
   }
 
   /** Adds a blob, and describes it as a manifest does. */
@@ -158,21 +117,6 @@ export class RegistryDouble {
     this.repository(repo).manifests.delete(digest);
   }
 
-  public count(at: 'registry' | 'cdn' | 'token', match = /./): number {
-    return this.requests.filter((request) => request.at === at && match.test(request.url)).length;
-  }
-
-  public forget(): void {
-    this.requests.length = 0;
-    this.faults.length = 0;
-    this.sent = 0;
-    this.linkUses = Infinity;
-  }
-
-  private port(at: 'registry' | 'cdn' | 'token'): number {
-    return (this.servers.get(at)?.address() as AddressInfo).port;
-  }
-
   private repository(repo: string): Repository {
     const found = this.repositories.get(repo) ?? { tags: new Map(), manifests: new Map(), blobs: new Map() };
     this.repositories.set(repo, found);
@@ -180,45 +124,10 @@ export class RegistryDouble {
   }
 
   private serve(
-    at: 'registry' | 'cdn' | 'token',
-    request: http.IncomingMessage,
-    response: http.ServerResponse,
-  ): void {
-    const url = request.url ?? '';
-    this.requests.push({ at, method: request.method ?? '', url, headers: request.headers });
-    const fault = this.nextFault(at, request);
-    if (fault?.status) {
-      const body = fault.body ?? 'fault';
-      response.writeHead(fault.status, { 'Content-Length': body.length, ...fault.headers }).end(body);
-    } else if (at === 'cdn') {
-      this.serveLink(request, response, fault);
-    } else if (at === 'token') {
-      request.resume().on('end', () => this.serveToken(new URL(url, this.endpoint), request, response));
-    } else {
-      this.serveRegistry(decodeURIComponent(url), request, response, fault);
-    }
-  }
-
-  private nextFault(at: string, request: http.IncomingMessage): RegistryFault | undefined {
-    const asked = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '');
-    const fault = this.faults.find(
-      ({ at: where = 'cdn', match, times = 1, covers }) =>
-        where === at &&
-        times > 0 &&
-        (match?.test(request.url ?? '') ?? true) &&
-        (covers === undefined ||
-          !asked ||
-          (Number(asked[1]) <= covers && covers <= Number(asked[2] || Infinity))),
-    );
-    if (fault) fault.times = (fault.times ?? 1) - 1;
-    return fault;
-  }
-
-  private serveRegistry(
     url: string,
     request: http.IncomingMessage,
     response: http.ServerResponse,
-    fault?: RegistryFault,
+    fault: LoopbackFault,
   ): void {
     const [, repo, kind, reference] = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(url) ?? [];
     if (request.method !== 'GET' || !repo) {
@@ -237,12 +146,12 @@ export class RegistryDouble {
       if (!content) {
         refuse(response, 404, 'BLOB_UNKNOWN', 'blob unknown to registry');
       } else if (this.direct) {
-        this.sent += sendBody(request, response, content, {}, fault);
+        this.send(content, request, response, fault);
       } else {
-        const link = createHash('sha1').update(`${reference}${this.links.size}`).digest('hex');
-        this.links.set(link, { content, uses: this.linkUses });
-        const location = `http://localhost:${this.port('cdn')}/${link}?digest=${reference}`;
-        response.writeHead(307, { Location: location, 'Content-Length': 0 }).end();
+        const link = this.links.make(reference, content);
+        response
+          .writeHead(307, { Location: `http://localhost:${this.port('cdn')}${link}`, 'Content-Length': 0 })
+          .end();
       }
     }
   }
@@ -252,7 +161,7 @@ export class RegistryDouble {
     reference: string,
     request: http.IncomingMessage,
     response: http.ServerResponse,
-    fault?: RegistryFault,
+    fault: LoopbackFault,
   ): void {
     const isDigest = reference.includes(':');
     const digest = isDigest ? reference : (tags.get(reference) ?? '');
@@ -271,23 +180,17 @@ export class RegistryDouble {
         'Content-Type': this.contentType ?? found.mediaType,
         'Docker-Content-Digest': digest,
       };
-      sendBody(request, response, Buffer.from(found.text), headers, fault);
+      this.send(Buffer.from(found.text), request, response, fault, { headers });
     }
   }
 
   private serveLink(
     request: http.IncomingMessage,
     response: http.ServerResponse,
-    fault?: RegistryFault,
+    fault: LoopbackFault,
   ): void {
-    const link = this.links.get(/^\/([0-9a-f]+)\?/.exec(request.url ?? '')?.[1] ?? '');
-    if (request.headers.authorization) {
-      response.writeHead(400, { 'Content-Length': 0 }).end(); // as S3 does: two kinds of authorization
-    } else if (!link || link.uses-- <= 0) {
-      response.writeHead(403, { 'Content-Length': 0 }).end();
-    } else {
-      this.sent += sendBody(request, response, link.content, {}, fault);
-    }
+    const content = this.links.open(request, response);
+    if (content) this.send(content, request, response, fault);
   }
 
   /** Whether the request may go on; it is answered if not. */
@@ -312,16 +215,28 @@ export class RegistryDouble {
     return false;
   }
 
-  private serveToken(url: URL, request: http.IncomingMessage, response: http.ServerResponse): void {
-    const { credentials = '', anonymous, tokenUses = Infinity, field = 'token' } = this.auth ?? {};
-    const given = request.headers.authorization;
-    if (given ? given !== basic(credentials) : !anonymous) {
+  private serveToken(
+    request: http.IncomingMessage,
+    form: URLSearchParams,
+    response: http.ServerResponse,
+  ): void {
+    const {
+      credentials = '',
+      refreshToken,
+      anonymous,
+      tokenUses = Infinity,
+      field = 'token',
+    } = this.auth ?? {};
+    const asked = request.method === 'POST' ? form : new URL(request.url ?? '', this.endpoint).searchParams;
+    const given = request.headers.authorization ?? form.get('refresh_token');
+    const known = request.method === 'POST' ? refreshToken : basic(credentials);
+    if (given ? given !== known : !anonymous) {
       refuse(response, given ? 401 : 403, 'DENIED', 'requested access to the resource is denied');
-    } else if (url.searchParams.get('service') !== 'double') {
+    } else if (asked.get('service') !== 'double') {
       refuse(response, 400, 'INVALID', 'no such service');
     } else {
       const token = `token-${this.tokens.size}`;
-      this.tokens.set(token, { scope: url.searchParams.getAll('scope').join(' '), uses: tokenUses });
+      this.tokens.set(token, { scope: asked.getAll('scope').join(' '), uses: tokenUses });
       response.end(JSON.stringify({ [field]: token, expires_in: 300 }));
     }
   }
@@ -339,8 +254,4 @@ function refuse(
   response
     .writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) })
     .end(body);
-}
-
-function listen(server: http.Server): Promise<void> {
-  return new Promise((done) => server.listen(0, '127.0.0.1', done));
 }
