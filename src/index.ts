@@ -1,15 +1,40 @@
 export * from './artifact/artifact';
-export {
-  ClaimStoreProps,
-  ExistingClaimOptions,
-  ModelStore,
-  S3CsiProps,
-  S3StoreProps,
-} from './artifact/model-store';
 export * from './artifact/format';
-export { ModelSource, ParsedSourceOptions } from './artifact/model-source';
+export { ModelSource } from './artifact/model-source';
+export { ModelStore } from './artifact/model-store';
+export { S3ConnectionProps, S3ServerProps } from './artifact/s3-connection';
+export { ClaimSourceOptions, ClaimSourceProps } from './artifact/sources/claim';
+export { CustomSourceProps, DownloaderResources } from './artifact/sources/custom';
+export { FolderContent } from './artifact/sources/folder-content';
+export { FolderManifestPin, FolderPins } from './artifact/sources/folder-pins';
+export {
+  ArchiveFormat,
+  HttpsFile,
+  HttpsFilesProps,
+  HttpsServerProps,
+  HttpsSourceOptions,
+  HttpsSourceProps,
+} from './artifact/sources/https';
 export { HuggingFaceSourceOptions, HuggingFaceSourceProps } from './artifact/sources/hugging-face';
+export { NgcSourceOptions, NgcSourceProps } from './artifact/sources/ngc';
+export { NodeFolderSourceProps } from './artifact/sources/node-folder';
+export { OciSourceProps } from './artifact/sources/oci';
+export { OllamaSourceProps } from './artifact/sources/ollama';
+export { ParsedHttpsOptions, ParsedNgcOptions, ParsedSourceOptions } from './artifact/sources/parse';
+export {
+  AzureBlobSourceOptions,
+  AzureBlobSourceProps,
+  BucketCopyOptions,
+  GcsSourceOptions,
+  GcsSourceProps,
+} from './artifact/sources/rclone';
+export { RegistrySourceOptions } from './artifact/sources/registry';
+export { S3SourceOptions, S3SourceProps } from './artifact/sources/s3';
 export { SourceProof } from './artifact/sources/source-spec';
+export { ClaimStoreProps, ExistingClaimOptions } from './artifact/stores/claim-store';
+export { ImageVolumeStoreProps } from './artifact/stores/image-store';
+export { NodeFolderOptions } from './artifact/stores/node-store';
+export { S3CsiProps, S3StoreProps } from './artifact/stores/s3-store';
 export * from './constructs/dllama-conversion';
 export { DllamaConverter, UpstreamConverterProps } from './constructs/dllama-converter';
 export * from './constructs/dllama-topology';
@@ -18,6 +43,7 @@ export * from './constructs/model-cache';
 export { FloatType } from './engines/dllama/float-type';
 export * from './engines/dllama/published-models';
 export * from './engines/model-facts';
+export { Mirror, MirrorProps } from './mirror/mirror';
 export { GitOps } from './phases/gitops/gitops';
 export { ArgoCdDestination, ArgoCdMode, ArgoCdProps } from './phases/gitops/argocd';
 export { FluxProps, FluxSourceRef } from './phases/gitops/flux';

@@ -10,6 +10,8 @@ import type { SourceSpec } from '../artifact/sources/source-spec';
 import { placeOnStores } from '../artifact/stores/placing';
 import type { S3StoreProps } from '../artifact/stores/s3-store';
 import type { StoreVolume } from '../artifact/stores/store-volume';
+import { mirroredSource } from '../mirror/mirrored-source';
+import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
 import { checkPositiveInteger } from '../pod/checks';
 import { shortHash } from '../pod/content-hash';
@@ -75,7 +77,7 @@ export interface ModelCachePlan {
 /** @internal */
 export function resolveModelCache(scope: Construct, props: ModelCacheProps): ModelCachePlan {
   const owner = ownerOf(scope, 'model-cache', Phase.DOWNLOAD, [Phase.DOWNLOAD, Phase.TUNE, Phase.CONVERT]);
-  const source = checkSource(scope, props.source)._spec;
+  const source = mirroredSource(checkSource(scope, props.source)._spec, mirrorOf(scope));
   const store = checkStore(scope, props.store)._for(scope, source);
   const artifact = artifactOf(owner, props, source, store);
   const told = resolveTold(scope, props, source, store, artifact);

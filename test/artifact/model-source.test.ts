@@ -260,8 +260,6 @@ describe('an address', () => {
   });
 
   test.each([
-    's3://bucket/model',
-    'ngc://org/model',
     'ftp://huggingface.co/a/b',
     'Qwen/Qwen3-1.7B',
     'https://huggingface.co/Qwen',
@@ -271,7 +269,8 @@ describe('an address', () => {
     '',
   ])('%j is refused with the forms that are known', (address) => {
     expect(() => ModelSource.parse(address, { revision: COMMIT })).toThrow(
-      `'address' is '${address}'; allowed: 'hf://org/name@<commit>' or 'https://huggingface.co/org/name[/tree/<commit>]'`,
+      `'address' is '${address}'; allowed: 'hf://[datasets/]org/name@<commit>', ` +
+        "'https://huggingface.co/[datasets/]org/name[/tree/<commit>]', 's3://bucket/prefix', 'gs://bucket/prefix', ",
     );
   });
 });

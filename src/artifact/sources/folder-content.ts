@@ -11,14 +11,14 @@ export interface FolderContent {
   /**
    * How the files are to be read.
    *
-   * @default ArtifactFormat.HUGGING_FACE
+   * @default - GGUF where the source names its files and one of them ends in `.gguf`, otherwise that of Hugging Face
    */
   readonly format?: ArtifactFormat;
 
   /**
    * The file that holds the weights, for formats of one file: its path in the folder.
    *
-   * @default - none
+   * @default - the `.gguf` file, where the source names its files and there is one alone
    */
   readonly modelFile?: string;
 
