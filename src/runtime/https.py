@@ -1,10 +1,10 @@
 """Source: files on web servers, each pinned by its sha256."""
 import hashlib
-import os
 import posixpath
 import re
 import urllib.parse
 
+from probe import told_size
 from program import CHECKSUM, Failure, MIB, NOT_FOUND, NO_ACCESS, USAGE, log, matching, secret
 from transfer import Output, Part
 from web import Again, Patience, RETRYABLE, WebSource, origin, overloaded
@@ -116,12 +116,7 @@ class WebFile(WebSource):
         while True:
             try:
                 response, url = self.follow(http, self.url, {'Range': 'bytes=0-%d' % (FIRST - 1)})
-                if response.status == 416:  # what some servers answer for a file of no bytes
-                    total = re.fullmatch(r'bytes \*/(\d+)', response.headers.get('Content-Range', ''))
-                    if total and total[1] == '0':
-                        response.read(MIB)
-                        return 0
-                if response.status not in (200, 206):
+                if response.status not in (200, 206) and told_size(response) is None:
                     self.refuse_at(response, url)
                 return self.size_of(response, http)
             except RETRYABLE as error:
@@ -142,20 +137,15 @@ class WebFile(WebSource):
         if encoding != 'identity':
             raise Failure(USAGE, '%s: the server sends it as %s though it was asked not to, so that its sha256 cannot be '
                           'checked' % (self, encoding))
-        total = None
-        if response.status == 206:
-            found = re.fullmatch(r'bytes 0-\d+/(\d+)', response.headers.get('Content-Range', ''))
-            total = int(found[1]) if found else None
-        elif response.length is not None:
-            total = response.length
+        total = told_size(response)
         first = response.read(FIRST)
         self.refuse_page(response, first)
         if total is None:
             return self.measure(http)
-        if response.status == 206:
-            response.read(1)  # the end of a chunked answer
-        else:
+        if response.status == 200:
             http.close()  # the rest of the file is not wanted yet
+        else:
+            response.read(1)  # the end of a chunked answer
         return total
 
     def refuse_page(self, response, first):

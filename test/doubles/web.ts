@@ -41,7 +41,7 @@ export class WebDouble extends Loopback {
     return this.endpoint + path;
   }
 
-  public forget(): void {
+  public override forget(): void {
     super.forget();
     this.links.uses = Infinity;
   }

@@ -47,7 +47,7 @@ const GOOD_FILES = [
   { path: `model/${'long-'.repeat(30)}name`, content: CONFIG },
 ];
 
-const file = (name: string, content = CONFIG): Entry => ({ name, content });
+const file = (name: string, content: Buffer = CONFIG): Entry => ({ name, content });
 
 /** What Python's module of this name makes of the content. */
 const compressed = (python: string, module: string, content: Buffer): Buffer =>
