@@ -1,7 +1,7 @@
 """The OCI distribution protocol, as far as pulling goes: manifests, blobs, and how to be let in.
 
-Facts: https://github.com/opencontainers/distribution-spec/blob/main/spec.md, and for tokens
-https://distribution.github.io/distribution/spec/auth/token/. What registries do besides is noted where it is met.
+Facts: spec.md of opencontainers/distribution-spec, and for tokens the page "Token Authentication Specification" of the
+registry Distribution. What registries do besides is noted where it is met.
 """
 import base64
 import fnmatch
@@ -61,13 +61,14 @@ class Registry(WebSource):
 
     def follow(self, http, url, headers):
         """As of WebSource, and lets itself in: registries say only when asked whom they want to see."""
-        for last in (False, True):
-            used = self.access.token
+        tries = 5  # a token may serve the other workers and have expired before it is this one's turn
+        while True:
+            used, tries = self.access.token, tries - 1
             response, at = super().follow(http, url, headers)
             if origin(at) != self.origin or response.status < 400:
                 self.access.accept(used)
                 return response, at
-            if last or not self.access.may_help(response.status, used):
+            if not tries or not self.access.may_help(response.status, used):
                 return response, at
             body = response.read(MIB)
             if not self.access.renew(http, response, used):
@@ -325,10 +326,10 @@ def no_entry(host, repo, entries):
 
 
 def fits(key, host, repo):
-    """Whether an entry is for this repository. As the kubelet matches them: https://kubernetes.io/docs/concepts/
-    containers/images/#config-json: `*` stands for a part of the host, a path for all repositories below it."""
+    """Whether an entry is for this repository. As the kubelet matches them (Kubernetes' documents, "Images",
+    "Interpretation of config.json"): `*` stands for a part of the host, a path for all repositories below it."""
     wanted, _, path = re.sub('^https?://', '', key).rstrip('/').partition('/')
-    if path in ('v1', 'v2'):  # https://index.docker.io/v1/, as `docker login` writes it
+    if path in ('v1', 'v2'):  # as `docker login` writes it for Docker Hub
         path = ''
     labels, given = [ALIASES.get(name, name).split('.') for name in (wanted, host)]
     same = len(labels) == len(given) and all(map(fnmatch.fnmatchcase, given, labels))
