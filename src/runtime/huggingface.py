@@ -13,8 +13,7 @@ def add_arguments(parser):
     parser.add_argument('--repo', required=True, type=matching(r'[\w.-]+(/[\w.-]+)?', 'ORG/NAME'))
     parser.add_argument('--revision', required=True, type=matching('[0-9a-f]{40}', 'a full commit id (40 hex digits)'))
     parser.add_argument('--repo-type', choices=['model', 'dataset'], default='model')
-    parser.add_argument('--endpoint', type=matching('https?://[^/]+.*', 'an http(s) address'),
-                        default='https://huggingface.co')
+    parser.add_argument('--endpoint', required=True, type=matching('https?://[^/]+.*', 'an http(s) address'))
     parser.add_argument('--include', action='append', default=[], metavar='GLOB')
     parser.add_argument('--exclude', action='append', default=[], metavar='GLOB')
     parser.add_argument('--join', action='append', default=[], type=join, metavar='TARGET=PART1,PART2,...')

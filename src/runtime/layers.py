@@ -1,6 +1,6 @@
 """Unpacks the layers of a container image, each on top of those before it, and takes one folder of what comes of it.
 
-Facts: https://github.com/opencontainers/image-spec/blob/main/layer.md. What layers say is trusted no more than what
+Facts: layer.md of opencontainers/image-spec. What layers say is trusted no more than what
 other archives say (see unpack.py).
 """
 import os

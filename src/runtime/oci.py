@@ -1,10 +1,9 @@
 """Source: a container image, or an OCI artifact, in a registry.
 
 Of an image, the layers are unpacked on top of each other and a folder of the outcome is taken. Of an artifact, each
-layer is a file, or an archive of files. Which is which, and the files' names, is said by
-https://github.com/opencontainers/image-spec, https://github.com/modelpack/model-spec (ModelPack),
-https://oras.land/docs/how_to_guides/pushing_and_pulling (ORAS) and, for models without names,
-https://github.com/docker/model-runner, pkg/distribution/types (Docker Model Runner).
+layer is a file, or an archive of files. Which is which, and the files' names, is said by the repositories
+opencontainers/image-spec and modelpack/model-spec (ModelPack), by the documents of ORAS ("Pushing and Pulling") and,
+for models without names, by docker/model-runner, pkg/distribution/types (Docker Model Runner).
 """
 import json
 import os

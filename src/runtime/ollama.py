@@ -1,7 +1,7 @@
 """Source: a model in Ollama's registry, or in another one in the same form.
 
 Its layers become files under fixed names (see NAMES), whatever the model is called, so that what serves it need not
-know. Facts: https://github.com/ollama/ollama, `server/images.go` (media types) and `types/model/name.go` (names).
+know. Facts: the repository ollama/ollama, `server/images.go` (media types) and `types/model/name.go` (names).
 """
 import registry
 from program import Failure, USAGE

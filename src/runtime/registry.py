@@ -19,7 +19,7 @@ INDEXES = ['application/vnd.oci.image.index.v1+json', 'application/vnd.docker.di
 MANIFESTS = ['application/vnd.oci.image.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v2+json']
 
 MOST_OF_A_MANIFEST = 4 * MIB  # what the specification asks registries to take
-NOT_HERE = (400, 404, 405)  # not every registry knows manifests by their digest; huggingface.co answers 400
+NOT_HERE = (400, 404, 405)  # not every registry knows manifests by their digest; Hugging Face answers 400
 
 # One registry under several names: whoever has credentials for one of them means all.
 ALIASES = {'index.docker.io': 'docker.io', 'registry-1.docker.io': 'docker.io', 'hf.co': 'huggingface.co'}

@@ -25,7 +25,7 @@ class S3:
     """A bucket; its connections are those of the thread that calls."""
 
     def __init__(self, endpoint, region, bucket, who=None, in_host=False, requester_pays=False):
-        """`who` asks (see aws_credentials.py), by default the keys in AWS_...; `in_host`: https://bucket.server/key"""
+        """`who` asks (see aws_credentials.py), by default the keys in AWS_...; `in_host`: bucket.server/key"""
         self.region, self.bucket = region, bucket
         self.who = who or credentials('', region)
         parts = urllib.parse.urlsplit(endpoint.rstrip('/'))

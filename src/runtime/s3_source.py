@@ -24,7 +24,7 @@ def add_arguments(parser):
     parser.add_argument('--source-bucket', required=True)
     parser.add_argument('--source-prefix', default='', help='the folder in the bucket')
     parser.add_argument('--source-addressing', choices=['path', 'host'], default='path',
-                        help='host: https://bucket.server/key')
+                        help='host: bucket.server/key')
     parser.add_argument('--anonymous', action='store_true', help='the bucket is public: sign nothing')
     parser.add_argument('--requester-pays', action='store_true')
     pins = parser.add_argument_group('exactly one of these')
