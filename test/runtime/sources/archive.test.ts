@@ -477,29 +477,41 @@ describe('an archive', () => {
   });
 
   test('killed at random instants, it never leaves a marker over a half, and fetches little again', async () => {
-    const contents = Array.from({ length: 12 }, (_, i) => file(`model/${i}.bin`, bytes(2 * MIB + i, i + 1)));
+    const contents = Array.from({ length: 60 }, (_, i) => file(`model/${i}.bin`, bytes(400_000 + i, i + 1)));
     const archive = gzipSync(tar(contents), { level: 1 });
     const args = serve(archive, 'tar.gz');
-    let killed = 0;
-    for (; killed < 14; killed++) {
+    const staging = path.join(dir, '.artifact.parts');
+    const unpacks = () =>
+      fs.existsSync(staging) && fs.readdirSync(staging).some((name) => /^unpacked/.test(name));
+    let [killed, unpacking] = [0, 0];
+    for (let attempt = 0; attempt < 16; attempt++) {
+      // At first while it is fetched, by a line so slow that this takes its time; then while it is unpacked.
+      const fetching = attempt < 6;
+      web.faults.splice(0, web.faults.length, ...(fetching ? [{ trickle: 100_000, times: Infinity }] : []));
       const { child, ended } = start(args);
-      await sleep(150 + Math.random() * 900);
+      const begun = fetching ? () => web.requests.length > 0 : unpacks;
+      while (!begun() && child.exitCode === null) await sleep(1);
+      await sleep(Math.random() * (fetching ? 600 : 60));
+      if (unpacks()) unpacking++;
       child.kill('SIGKILL');
-      if ((await ended).signal === null) break;
-      if (markerOf(dir)) break; // killed between the marker and the end
+      if ((await ended).signal === null || markerOf(dir)) break; // it was complete before
+      killed++;
       for (const { name, content } of contents) {
         const final = path.join(dir, name);
         if (fs.existsSync(final)) expect(sha256(fs.readFileSync(final))).toBe(sha256(content as Buffer));
       }
     }
+    web.faults.length = 0;
     expect((await run(args)).code).toBe(0);
     expectComplete(
       dir,
       contents.map(({ name, content }) => ({ path: name, content: content as Buffer })),
     );
-    expect(fs.existsSync(path.join(dir, '.artifact.parts'))).toBe(false);
+    expect(fs.existsSync(staging)).toBe(false);
+    expect(killed).toBeGreaterThan(6);
+    expect(unpacking).toBeGreaterThan(0);
     // A kill loses what was in the buffers, and nothing else.
-    expect(web.sent).toBeLessThanOrEqual(archive.length + (killed + 1) * (4 * MIB + 1024));
+    expect(web.sent).toBeLessThanOrEqual(archive.length + (killed + 2) * (4 * MIB + 1024));
   }, 60_000);
 
   test('two copies at once do no harm', async () => {
