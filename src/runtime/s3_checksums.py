@@ -77,17 +77,19 @@ class PartsHasher:
 
 def proof_of(headers, part_size_of):
     """The best in the headers of an object. `part_size_of(count)` is the size of all parts but the last, or None."""
+    etag, kind = headers.get('ETag', '').strip('"'), headers.get('x-amz-checksum-type', '')
+    # Some servers leave out both the kind and the `-N`: what their checksum is of nobody can tell.
+    of_whole = kind == 'FULL_OBJECT' or not kind and '-' not in etag
     for algorithm in ALGORITHMS:
         text, _, count = headers.get('x-amz-checksum-' + algorithm, '').partition('-')
         digest = decoded(text)
         if len(digest) != new(algorithm).digest_size:
             continue
-        if not count:
+        if not count and of_whole:
             return Checksum(algorithm, digest.hex())
         part_size = part_size_of(int(count)) if count.isdigit() else None
         if part_size:
             return ChecksumOfParts(algorithm, digest.hex(), part_size)
-    etag = headers.get('ETag', '').strip('"')
     if re.fullmatch('[0-9a-f]{32}', etag) and not is_encrypted(headers):
         return Checksum('md5', etag)
     return Unproven(headers.get('x-amz-version-id') or etag)

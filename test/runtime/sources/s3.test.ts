@@ -161,6 +161,13 @@ describe('bytes of which only the server tells a checksum', () => {
       'the sha256 of its parts',
       { etag: '"x-3"', partSize, checksums: { 'x-amz-checksum-sha256': compositeSha256(body, partSize) } },
     ],
+    [
+      'a CRC32 of the whole that was uploaded in parts',
+      {
+        etag: '"x-3"',
+        checksums: { 'x-amz-checksum-crc32': crc.toString('base64'), 'x-amz-checksum-type': 'FULL_OBJECT' },
+      },
+    ],
     ['an ETag that is an MD5', {}],
     [
       'an ETag that is an MD5, beside a checksum that nobody can compute here',
@@ -194,6 +201,10 @@ describe('bytes of which only the server tells a checksum', () => {
     [
       'a checksum of parts of unknown size',
       { etag: '"x-3"', checksums: { 'x-amz-checksum-sha256': compositeSha256(body, partSize) } },
+    ],
+    [
+      'a checksum of which the server does not say what it is of',
+      { etag: '"x-3"', partSize, checksums: { 'x-amz-checksum-sha256': base64('sha256', Buffer.from('?')) } },
     ],
   ])('are not measured by %s; that is told', async (_, more) => {
     put(s3, [MODEL], more);
