@@ -54,8 +54,8 @@ class BucketStore:
             if quiet > self.quiet_seconds:
                 return
             if time.monotonic() > until:
-                raise Failure(TRANSIENT, '%s%s is not complete, and was written to %d s ago: a download or conversion may be '
-                              'at work there. Run again when it is done' % (self, name, quiet))
+                raise Failure(TRANSIENT, '%s%s is not complete, and was written to %d s ago: a download or conversion '
+                              'may be at work there. Run again when it is done' % (self, name, quiet))
             if not told:
                 log('%s%s is not complete, and was written to %d s ago; waiting for %d s of silence'
                     % (self, name, quiet, self.quiet_seconds))
@@ -86,12 +86,12 @@ class BucketStore:
 
     def now(self):
         """By the server's clock, which dates what is written."""
-        headers = self.s3.call('GET', '', {'list-type': 2, 'max-keys': 1, 'prefix': self.prefix})[1]
-        date = headers.get('Date')
+        query = {'list-type': 2, 'encoding-type': 'url', 'max-keys': 1, 'prefix': self.prefix}
+        date = self.s3.call('GET', '', query)[1].get('Date')
         return email.utils.parsedate_to_datetime(date).timestamp() if date else time.time()
 
     def remove(self, name):
-        """The marker first: nothing that is half gone looks like an artifact. Single requests, which every server knows."""
+        """The marker first: nothing half gone looks like an artifact. Single requests, which every server knows."""
         folder = self.folder(name)
         for _ in range(5):
             self.s3.call('DELETE', folder + MARKER, accept=(200, 204, 404))

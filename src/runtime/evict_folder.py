@@ -47,8 +47,8 @@ class FolderStore:
         told = False
         while not self.lock(name):
             if time.monotonic() > until:
-                raise Failure(TRANSIENT, '%s is being written to: a download or conversion is at work there. Run again when it '
-                              'is done' % self.at(name))
+                raise Failure(TRANSIENT, '%s is being written to: a download or conversion is at work there. Run again '
+                              'when it is done' % self.at(name))
             if not told:
                 log('%s is being written to; waiting for that to end' % self.at(name))
                 told = True
@@ -89,9 +89,8 @@ class FolderStore:
         with open(probe, 'w', encoding='utf-8'):
             now = os.stat(probe).st_mtime
         os.unlink(probe)
-        newest = max([status.st_mtime for path, status in files_below(self.at(name)) if os.path.basename(path) != 'lock'],
-                     default=0)
-        return now - newest > self.quiet_seconds
+        written = [status.st_mtime for path, status in files_below(self.at(name)) if os.path.basename(path) != 'lock']
+        return now - max(written, default=0) > self.quiet_seconds
 
     def remove(self, name):
         """The marker first, then the name, then the bytes: nothing that is half gone looks like an artifact."""
@@ -126,8 +125,8 @@ class FolderStore:
 
     def refusal(self, error):
         if os_error_code(error) == NO_ACCESS:
-            return Failure(NO_ACCESS, 'cannot remove from %s as user %d, group %d: %s. Is the volume read-only, fsGroup not '
-                           "set, a node's folder not given to this user, or the file of another user?"
+            return Failure(NO_ACCESS, 'cannot remove from %s as user %d, group %d: %s. Is the volume read-only, '
+                           "fsGroup not set, a node's folder not given to this user, or the file of another user?"
                            % (error.filename or self.path, os.getuid(), os.getgid(), error.strerror))
         if isinstance(error, NotADirectoryError):
             return Failure(USAGE, '%s is no folder' % error.filename)
