@@ -1,5 +1,10 @@
+import type { Size } from 'cdk8s';
 import { InputError } from '../../pod/input-error';
+import { bytesOf, bytesQuantity } from '../../pod/quantity';
 import { ArtifactFormat } from '../format';
+import { FolderContent, resolveContent } from './folder-content';
+import { folderName } from './folder-pins';
+import { ZSTD_IMAGE } from './https';
 import {
   pullSecretUse,
   registryEndpoint,
@@ -17,8 +22,10 @@ import type { SourceSpec } from './source-spec';
  * `org.opencontainers.image.title` of ORAS), or after its kind where it has none, as in the models of Docker
  * Model Runner: `model.gguf`, `mmproj.gguf`, `chat_template.jinja`, `LICENSE`. Layers that are archives are
  * unpacked.
+ *
+ * Where the model is one file, name it by `modelFile` if the artifact does not call it `model.gguf`.
  */
-export interface OciSourceProps extends RegistrySourceOptions {
+export interface OciSourceProps extends RegistrySourceOptions, FolderContent {
   /**
    * The folder to take, whose content becomes the artifact: `/models` in an image made for KServe.
    *
@@ -34,18 +41,18 @@ export interface OciSourceProps extends RegistrySourceOptions {
   readonly platform?: string;
 
   /**
-   * How the files are to be read.
+   * What the layers may unpack to: a few kilobytes can hold terabytes of zeros.
    *
-   * @default ArtifactFormat.HUGGING_FACE
+   * @default - ten times the layers, and 1 GiB
    */
-  readonly format?: ArtifactFormat;
+  readonly maxUnpackedSize?: Size;
 
   /**
-   * The file that holds the weights, for formats of one file: its path below `path`.
+   * How many files and folders may be below `path`, those of every layer counted.
    *
-   * @default model.gguf where the format is GGUF, otherwise none
+   * @default 100000
    */
-  readonly modelFile?: string;
+  readonly maxUnpackedFiles?: number;
 }
 
 /**
@@ -79,19 +86,19 @@ export function ociSource(reference: string, given?: OciSourceProps): SourceSpec
   );
   const path = checkPath(where, props.path ?? '/');
   const platform = checkPlatform(where, props.platform ?? 'linux/amd64');
-  const format = props.format ?? ArtifactFormat.HUGGING_FACE;
+  const content = resolveContent(where, props);
   const pinned = digest ? `${tagged}@${digest}` : tagged;
   const what = digest ? { digest } : { unpinned: true, host, repo, tag };
   return {
     kind: 'oci',
-    name: `${repo}${tag ? `-${tag}` : ''}`.toLowerCase().replaceAll('/', '--'),
+    name: folderName(`${repo}${tag ? `-${tag}` : ''}`, 'oci'),
     identity: { type: 'oci', ...what, path, platform },
     address: `oci://${pinned}`,
     repository: named,
     revision: digest ?? String(tag),
     proof,
-    format,
-    modelFile: props.modelFile ?? (format === ArtifactFormat.GGUF ? 'model.gguf' : undefined),
+    ...content,
+    modelFile: content.modelFile ?? (content.format === ArtifactFormat.GGUF ? 'model.gguf' : undefined),
     fetch: {
       by: 'program',
       args: [
@@ -101,11 +108,13 @@ export function ociSource(reference: string, given?: OciSourceProps): SourceSpec
         ...(digest ? [`--digest=${digest}`] : []),
         `--path=${path}`,
         `--platform=${platform}`,
+        ...bounds(where, props),
       ],
       endpoints: [{ flag: '--endpoint', url: endpoint }],
       secrets: pullSecretUse(where, props.pullSecret, named),
-      // Whether its layers are archives is not known before the manifest is read.
+      // Whether its layers are archives, and how they are compressed, is not known before the manifest is read.
       needsFolder: true,
+      image: ZSTD_IMAGE,
     },
     image: { reference: pinned, path: path.slice(1) },
   };
@@ -116,8 +125,22 @@ export function parseOciAddress(address: string): string | undefined {
   return /^oci:\/\/(.+)$/.exec(address)?.[1];
 }
 
+/** What unpacking may come to. */
+function bounds(where: string, { maxUnpackedSize: size, maxUnpackedFiles: files }: OciSourceProps): string[] {
+  if (size && bytesOf(size) <= 0) {
+    throw new InputError(where, 'maxUnpackedSize', bytesQuantity(size), { allowed: 'a size above nothing' });
+  }
+  if (files !== undefined && !(Number.isSafeInteger(files) && files > 0)) {
+    throw new InputError(where, 'maxUnpackedFiles', files, { allowed: 'a whole number of at least 1' });
+  }
+  return [
+    ...(size ? [`--max-unpacked-bytes=${bytesOf(size)}`] : []),
+    ...(files ? [`--max-unpacked-files=${files}`] : []),
+  ];
+}
+
 function checkPath(where: string, path: string): string {
-  const clean = String(path).replace(/\/+$/, '') || '/';
+  const clean = path === '/' ? path : String(path).replace(/\/+$/, '');
   const names = clean.split('/').slice(1);
   const odd = clean !== '/' && names.some((name) => ['', '.', '..'].includes(name));
   // eslint-disable-next-line no-control-regex -- that is what is refused

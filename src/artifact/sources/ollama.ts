@@ -1,5 +1,8 @@
+import type { Size } from 'cdk8s';
 import { InputError } from '../../pod/input-error';
 import { ArtifactFormat } from '../format';
+import { resolveContent } from './folder-content';
+import { folderName } from './folder-pins';
 import {
   pullSecretUse,
   registryEndpoint,
@@ -24,8 +27,14 @@ export const OLLAMA_MODEL_FILE = 'model.gguf';
  * `LICENSE`, and the manifest's own configuration as `ollama.json`. A second file of a kind has a number:
  * `LICENSE-2`.
  */
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the place to say what becomes of the layers
-export interface OllamaSourceProps extends RegistrySourceOptions {}
+export interface OllamaSourceProps extends RegistrySourceOptions {
+  /**
+   * The size of all files together, by which claims and memory are checked at synth.
+   *
+   * @default - not known
+   */
+  readonly size?: Size;
+}
 
 /**
  * @param name `[host/][namespace/]name[:tag][@sha256:...]`
@@ -50,14 +59,13 @@ export function ollamaSource(name: string, given?: OllamaSourceProps): SourceSpe
   const repository = split.host ? `${split.host}/${split.path}` : split.path;
   return {
     kind: 'ollama',
-    name: `${split.path}-${tag}`.toLowerCase().replaceAll('/', '--'),
+    name: folderName(`${split.path}-${tag}`, 'ollama'),
     identity: digest ? { type: 'ollama', digest } : { type: 'ollama', unpinned: true, host, repo, tag },
     address: `ollama://${repository}:${tag}${digest ? `@${digest}` : ''}`,
     repository,
     revision: digest ?? tag,
     proof,
-    format: ArtifactFormat.GGUF,
-    modelFile: OLLAMA_MODEL_FILE,
+    ...resolveContent(where, { format: ArtifactFormat.GGUF, modelFile: OLLAMA_MODEL_FILE, size: props.size }),
     fetch: {
       by: 'program',
       args: [
