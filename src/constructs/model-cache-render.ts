@@ -40,6 +40,7 @@ export function renderModelCache(spec: ModelCacheSpec): void {
   const { containers, programs: files, volumes: own = scratchVolume(spec) } = allSteps(spec);
   const programs = new Programs(owner, files);
   const stores = mountedStores(spec);
+  const reached = [...new Set(ports(spec))];
   addJob(owner, {
     component: 'download',
     options,
@@ -62,9 +63,8 @@ export function renderModelCache(spec: ModelCacheSpec): void {
   addNetworkPolicy(owner, {
     component: 'download',
     ingress: [],
-    // A hub sends its large files from other hosts, whose addresses nobody can list.
-    egress: [{ ports: [...new Set(ports(spec))] }],
-    dns: true,
+    egress: reached.length ? [{ ports: reached }] : [],
+    dns: reached.length > 0,
   });
   programs.add();
 }
@@ -130,7 +130,6 @@ function fetchContainer(spec: ModelCacheSpec, fetch: ProgramFetch): ContainerSpe
     ],
     env: [
       ...fetch.secrets.map(secretUseEnv),
-      ...(fetch.env ?? []),
       ...(isStreamed(spec) ? bucketEnv(spec) : []),
       ...outsideEnv(spec.options),
     ],
@@ -222,11 +221,14 @@ function scratchVolume({ scratch }: ModelCacheSpec): Record<string, unknown>[] {
 }
 
 function ports({ source, store, options }: ModelCacheSpec): number[] {
+  const { fetch } = source;
+  const isOutside = fetch.by === 'container' || fetch.endpoints.length > 0;
   return [
-    443,
-    ...source.fetch.endpoints.map(({ url }) => portOf(url)),
+    // A hub sends its large files from other hosts, whose addresses nobody can list.
+    ...(isOutside ? [443] : []),
+    ...fetch.endpoints.map(({ url }) => portOf(url)),
+    ...(fetch.ports ?? []),
     ...(store.kind === 's3' ? s3Ports(store.s3) : []),
-    ...(source.fetch.by === 'container' ? source.fetch.ports : []),
     ...options.ports,
   ];
 }

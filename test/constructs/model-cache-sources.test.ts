@@ -190,3 +190,27 @@ describe("a folder of the store's own claim", () => {
     expect([artifact.key, artifact.path]).toEqual([key, `qwen-${key}`]);
   });
 });
+
+describe('the NetworkPolicy', () => {
+  const ports = (source: (scope: Construct) => ModelSource, store: (scope: Construct) => ModelStore) => {
+    const { spec } = the(made(source, store).objects, 'NetworkPolicy') as unknown as {
+      spec: { egress: { ports: { port: number }[] }[] };
+    };
+    return spec.egress.flatMap((rule) => rule.ports.map(({ port }) => port));
+  };
+  const of = (name: string) => SOURCES.find(([known]) => known === name)![1];
+
+  test('opens nothing for what is in the cluster already', () => {
+    expect(ports(of('another claim'), () => sharedClaim())).toEqual([]);
+    expect(ports(of('a folder of a node'), () => claim())).toEqual([]);
+  });
+
+  test('opens the bucket alone for what goes from a claim into a bucket', () => {
+    expect(ports(of('another claim'), (scope) => s3(scope))).toEqual([53, 53, 9000]);
+  });
+
+  test('lets an identity of the pod be proved: AWS names an agent on the node', () => {
+    expect(ports(of('S3 by the identity of the pod'), () => claim())).toEqual([53, 53, 443, 80]);
+    expect(ports(of('a public bucket'), () => claim())).toEqual([53, 53, 443]);
+  });
+});

@@ -1,6 +1,6 @@
 import { shortHash } from '../../pod/content-hash';
 import { InputError, withoutCredentials } from '../../pod/input-error';
-import { s3EndpointFlag, s3PlaceArgs, s3Secrets } from '../s3-access';
+import { s3EndpointFlag, s3PlaceArgs, s3Ports, s3Secrets } from '../s3-access';
 import { checkS3Connection, S3ConnectionProps, S3Prefix, S3ServerProps } from '../s3-connection';
 import type { S3Connection } from '../s3-connection';
 import { FolderContent, resolveContent } from './folder-content';
@@ -82,6 +82,7 @@ export function s3Source(given: S3SourceProps): SourceSpec {
         ...pins.args,
       ],
       endpoints: [{ flag: s3EndpointFlag('source'), url: connection.endpoint }],
+      ports: props.anonymous ? [] : s3Ports(props),
       secrets: s3Secrets(props, 'source'),
       serviceAccountName: connection.serviceAccountName,
       needsFolder: false,

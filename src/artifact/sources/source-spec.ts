@@ -51,9 +51,9 @@ export interface ProgramFetch {
   readonly args: string[];
   /** The servers: a mirror may take their place. */
   readonly endpoints: Endpoint[];
+  /** TCP ports that are asked besides 443 and those of the endpoints. @default - none */
+  readonly ports?: number[];
   readonly secrets: SecretUse[];
-  /** Environment that is no secret. */
-  readonly env?: Record<string, unknown>[];
   /** The ServiceAccount by whose identity the server lets the Job in. */
   readonly serviceAccountName?: string;
   /** The files are made by unpacking, so that they need a disk before they can be put into a bucket. */

@@ -49,6 +49,7 @@ describe('a source in S3', () => {
       secrets: [],
       serviceAccountName: undefined,
       needsFolder: false,
+      ports: [443, 80],
     });
   });
 
