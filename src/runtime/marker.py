@@ -33,6 +33,9 @@ def parse_marker(text):
 def write_marker(directory, marker):
     """Publishes an artifact: after this returns, the marker and all before it survive a power cut."""
     path = os.path.join(directory, MARKER)
+    for name in os.listdir(directory):
+        if name.startswith(MARKER + '.') and name.endswith('.tmp'):  # of a run that was killed before the rename
+            os.unlink(os.path.join(directory, name))
     temporary = '%s.%s.tmp' % (path, secrets.token_hex(4))
     with open(temporary, 'w', encoding='utf-8') as f:
         f.write(marker_text(marker))

@@ -313,7 +313,7 @@ class WebSource:
                     http.stream = (part, response, start + done)
                 # Reads the end of a chunked answer too, after which the connection can be used again.
                 elif response.read(1):
-                    raise Again('the file is longer than %s says' % self.service, code=CHECKSUM)
+                    raise Failure(CHECKSUM, '%s is longer than the %d bytes that it should have' % (part.name, part.size))
             except RangesIgnored:
                 http.close()
                 raise

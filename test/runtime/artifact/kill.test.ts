@@ -2,120 +2,291 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { HubDouble, sha256 } from '../../doubles/hub';
 import type { HubFile } from '../../doubles/hub';
+import { S3Double } from '../../doubles/s3';
+import { bucketArgs, expectObjects, expectTrueObjects, markerIn } from './bucket';
 import {
   MIB,
-  SOON,
   REPO,
   expectComplete,
   fetchArgs,
+  filesOf,
   large,
   markerOf,
+  patched,
   removeTemporaryFolders,
-  run,
   sleep,
   small,
   start,
   temporaryFolder,
 } from './program';
+import type { Outcome } from './program';
 
-const WORKERS = 2;
+/**
+ * Whatever instant a run is killed at, and however often: no marker is ever over wrong bytes, the next run goes on,
+ * and next to nothing is fetched twice. A failure says by which seed it comes again: KILL_SEED=... npx jest ...
+ */
 
-describe('a program that is killed', () => {
-  afterAll(removeTemporaryFolders);
+const KIB = 1024;
+const WORKERS = 3;
+const CHUNK = 64 * KIB;
+const KILLS = 76; // of each layout, in each kind of place
 
-  const layouts: [string, HubFile[], number][] = [
-    ['one large file', [large('model.safetensors', 64 * MIB + 99), small('config.json', '{}')], 13],
+/** Buffers of 64 KiB, read in pieces of 16 KiB, so that small files have many of both. */
+const SMALL_BUFFERS = 'import transfer, web; transfer.MIB = 65536; web.SLICE = 16384';
+
+/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+function randomOf(seed: number): () => number {
+  const { imul } = Math;
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** What a repository has, and what is to be made of it. */
+interface Layout {
+  readonly files: HubFile[];
+  readonly made: HubFile[];
+  readonly args: string[];
+}
+
+function layout(whole: HubFile[], name: string, parts: HubFile[]): Layout {
+  const joined = { path: name, content: Buffer.concat(parts.map((part) => part.content)) };
+  return {
+    files: [...whole, ...parts],
+    made: [...whole, joined],
+    args: [`--join=${name}=${parts.map((part) => part.path).join(',')}`],
+  };
+}
+
+const ofFewLarge = (size: number, first: number, second: number): Layout =>
+  layout([large('model.safetensors', size), small('config.json', '{}')], 'joined.bin', [
+    large('part-1', first),
+    large('part-2', second),
+  ]);
+
+const ofManySmall = (): Layout =>
+  layout(
     [
-      'files of every size',
-      [
-        ...[1, 5, 9, 13].map((size) => large(`shard-${size}.safetensors`, size * MIB + size)),
-        ...Array.from({ length: 60 }, (_, index) => small(`small/${index}.json`, `{"n": ${index}}`)),
-        large('empty.bin', 0),
-      ],
-      12,
+      ...Array.from({ length: 30 }, (_, n) => small(`small/${n}.json`, `{"n": ${n}}`)),
+      ...Array.from({ length: 20 }, (_, n) => large(`shard-${n}.safetensors`, n * 5 * KIB + n)),
     ],
-  ];
-
-  test.each(layouts)(
-    '%s: SIGKILL at random instants, then a rerun that continues',
-    async (_, files, kills) => {
-      const hub = await HubDouble.start({ name: REPO, files });
-      const dir = temporaryFolder();
-      const args = fetchArgs(hub, ['--dir', dir], `--workers=${WORKERS}`);
-      const total = files.reduce((sum, file) => sum + file.content.length, 0);
-      let killed = 0;
-      for (; killed < kills; killed++) {
-        // A line so slow that the kills are spread over the whole download.
-        hub.faults.splice(
-          0,
-          hub.faults.length,
-          { trickle: MIB, times: Infinity },
-          { at: 'hub', match: /resolve-cache/, trickle: 100, times: Infinity },
-        );
-        const { child, ended } = start(args);
-        const before = hub.requests.length;
-        while (hub.requests.length === before && child.exitCode === null) {
-          await sleep(10); // the interpreter begins, and what is there is hashed
-        }
-        await sleep(Math.random() * 500);
-        child.kill('SIGKILL');
-        if ((await ended).signal === null) {
-          break; // it was complete before
-        }
-        expect(markerOf(dir)).toBeUndefined();
-        for (const file of files) {
-          const final = path.join(dir, file.path);
-          if (fs.existsSync(final)) {
-            expect(sha256(fs.readFileSync(final))).toBe(sha256(file.content));
-          }
-        }
-      }
-      hub.faults.length = 0;
-      const outcome = await run(args);
-      expect(outcome.code).toBe(0);
-      expectComplete(dir, files);
-      expect(killed).toBeGreaterThan(kills / 2);
-      // A kill loses what was in the buffers, and nothing else.
-      expect(hub.sent).toBeLessThanOrEqual(total + killed * WORKERS * MIB);
-      expect(outcome.result.fetched).toBeLessThan(total);
-      await hub.stop();
-    },
-    60_000,
+    'all/joined.bin',
+    [large('aa', 70 * KIB), small('ab', 'the end')],
   );
 
-  test('the point to resume at is the byte: nothing that is on the disk is fetched again', async () => {
-    const file = large('model.safetensors', 8 * MIB + 5);
-    const hub = await HubDouble.start({ name: REPO, files: [file] });
-    const dir = temporaryFolder();
-    const args = fetchArgs(hub, ['--dir', dir], '--attempts=1', '--workers=1');
-    hub.faults.push({ status: 503, covers: 5 * MIB, times: 100 });
-    expect((await run(args)).code).toBe(75);
-    hub.forget();
-    const outcome = await run(args);
-    expect(outcome.code).toBe(0);
-    expect(outcome.result.fetched).toBe(3 * MIB + 5);
-    expect(hub.sent).toBe(3 * MIB + 5);
-    expectComplete(dir, [file]);
-    await hub.stop();
+/** Where the artifact goes to: a new place for each cycle from nothing to complete. */
+interface Place {
+  readonly args: string[];
+  readonly env?: Record<string, string>;
+  /** Bytes that a next run need not fetch. */
+  readonly stored: () => number;
+  /** What may have been fetched, at most, and not be stored when the run ends: bytes. */
+  readonly inFlight: () => number;
+  /** Which part of a run is had before a kill, by a random number: enough to come to an end now and then. */
+  readonly had: (random: number) => number;
+  readonly checkAfterKill: () => void;
+  readonly checkComplete: () => void;
+}
+
+function folder(made: HubFile[]): Place {
+  const dir = temporaryFolder();
+  const contentOf = new Map(made.map((file) => [file.path, file.content]));
+  return {
+    args: [`--dir=${dir}`],
+    stored: () =>
+      filesOf(dir).reduce(
+        (sum, file) => sum + fs.statSync(path.join(dir, file)).size * Number(isData(file)),
+        0,
+      ),
+    // Each worker has one buffer, whose bytes were not written yet.
+    inFlight: () => WORKERS * CHUNK,
+    had: early,
+    checkAfterKill: () => {
+      for (const file of filesOf(dir)) {
+        const content = contentOf.get(file);
+        if (content) expect(sha256(fs.readFileSync(path.join(dir, file)))).toBe(sha256(content));
+        else expect(file).toMatch(/^\.artifact\./);
+      }
+      const marker = markerOf(dir);
+      if (marker) expectTrueMarker(marker.files, made, (file) => fs.existsSync(path.join(dir, file)));
+    },
+    checkComplete: () => expectComplete(dir, made),
+  };
+}
+
+/** Most runs go on with what others have stored, and have little left to do. */
+const early: Place['had'] = (random) => 0.5 * random ** 2;
+
+/** A file that is begun anew each time is only had by a run that comes far. */
+const late: Place['had'] = (random) => random;
+
+const isData = (file: string) => !file.startsWith('.artifact') || file.endsWith('.part');
+
+function bucket(server: S3Double, prefix: string, made: HubFile[], had: Place['had']): Place {
+  const has = (file: string) => server.objects.has(`${prefix}/${file}`);
+  return {
+    args: bucketArgs(server, prefix),
+    env: server.environment,
+    stored: () => made.reduce((sum, file) => sum + file.content.length * Number(has(file.path)), 0),
+    // A file that was begun begins anew: each worker has one in hand, and may have begun another.
+    inFlight: () =>
+      made
+        .filter((file) => !has(file.path))
+        .map((file) => file.content.length)
+        .sort((a, b) => b - a)
+        .slice(0, 2 * WORKERS)
+        .reduce((sum, size) => sum + size, 0),
+    had,
+    checkAfterKill: () => {
+      expectTrueObjects(server, prefix, made);
+      if (has('.artifact.json')) expectTrueMarker(markerIn(server, prefix).files, made, has);
+    },
+    checkComplete: () => expectObjects(server, prefix, made),
+  };
+}
+
+/** The marker lists what was asked for, by its true hashes, and all of it is there. */
+function expectTrueMarker(
+  listed: { path: string; size: number; sha256: string }[],
+  made: HubFile[],
+  has: (file: string) => boolean,
+): void {
+  expect(listed).toHaveLength(made.length);
+  for (const { path: file, content } of made) {
+    expect(listed).toContainEqual({ path: file, size: content.length, sha256: sha256(content) });
+    expect(has(file)).toBe(true);
+  }
+}
+
+class Hunt {
+  /** Steps of a whole run, and milliseconds from its first request to its end. */
+  private steps = 0;
+  private span = 0;
+  public killed = 0;
+  public completed = 0;
+
+  constructor(
+    private readonly hub: HubDouble,
+    private readonly layout: Layout,
+    private readonly newPlace: () => Place,
+    private readonly patch: string,
+    private readonly random: () => number,
+  ) {}
+
+  public async run(kills: number): Promise<void> {
+    let place = this.newPlace();
+    const first = await this.attempt(place, 'steps', Infinity, 'SIGKILL');
+    expect(first.code).toBe(0);
+    place.checkComplete();
+    this.steps = Number(/steps: (\d+)/.exec(first.log)?.[1]);
+    place = this.newPlace();
+    while (this.killed < kills) {
+      const before = { stored: place.stored(), sent: this.hub.sent };
+      const outcome = await this.killAnywhere(place);
+      place.checkAfterKill();
+      // What is stored is not fetched again, so the sum is the size of the model and what each kill lost.
+      expect(this.hub.sent - before.sent).toBeLessThanOrEqual(
+        place.stored() - before.stored + place.inFlight(),
+      );
+      if (outcome.code === 0) {
+        place.checkComplete();
+        place = this.newPlace();
+        this.completed++;
+      } else {
+        expect([outcome.signal, outcome.code]).toEqual(
+          outcome.signal ? ['SIGKILL', null] : [null, 75], // by SIGTERM
+        );
+        this.killed++;
+      }
+    }
+    while ((await this.attempt(place, 'steps', Infinity, 'SIGKILL')).code !== 0);
+    place.checkComplete();
+  }
+
+  /** At any step, or at any time. */
+  private killAnywhere(place: Place): Promise<Outcome> {
+    const signal = this.random() < 0.75 ? 'SIGKILL' : 'SIGTERM';
+    const when = place.had(this.random());
+    return this.random() < 0.7
+      ? this.attempt(place, 'steps', 1 + Math.floor(when * this.steps), signal)
+      : this.attempt(place, 'time', when * this.span, signal);
+  }
+
+  private async attempt(
+    place: Place,
+    unit: 'steps' | 'time',
+    at: number,
+    signal: 'SIGKILL' | 'SIGTERM',
+  ): Promise<Outcome> {
+    const step = unit === 'steps' && at !== Infinity ? at : -1;
+    const { wrap, withoutPython } = patched(
+      `sys.path.append(${JSON.stringify(__dirname)}); import kill_at; kill_at.arm(${step}, "${signal}"); ${this.patch}`,
+    );
+    const asked = this.hub.requests.length;
+    const { child, ended } = start(
+      fetchArgs(this.hub, place.args, ...this.layout.args, `--workers=${WORKERS}`, '--attempts=2'),
+      { env: place.env, wrap, withoutPython },
+    );
+    let running = true;
+    void ended.then(() => (running = false));
+    while (this.hub.requests.length === asked && running) await sleep(2);
+    const began = Date.now();
+    if (unit === 'time') {
+      await sleep(at);
+      child.kill(signal);
+    }
+    const outcome = await ended;
+    if (outcome.code === 0) this.span = Math.max(this.span, Date.now() - began);
+    return outcome;
+  }
+}
+
+describe('a program that is killed at any instant', () => {
+  const seed = Number(process.env.KILL_SEED ?? Date.now() % 2 ** 31);
+  let s3: S3Double;
+  beforeAll(async () => {
+    s3 = await S3Double.start('models');
+  });
+  afterAll(async () => {
+    await s3.stop();
+    removeTemporaryFolders();
   });
 
-  test.each([
-    ['while bytes flow', { trickle: 10_000 }],
-    ['while the server stalls', { stallAfter: 10 }],
-  ])('SIGTERM %s ends it within a second, as transient', async (_, fault) => {
-    const hub = await HubDouble.start({ name: REPO, files: [large('model.safetensors', 6 * MIB)] });
-    hub.faults.push({ ...fault, times: 100 });
-    const { child, ended } = start(fetchArgs(hub, ['--dir', temporaryFolder()]));
-    while (hub.count('cdn') < 3) {
-      await sleep(20);
-    }
-    const asked = Date.now();
-    child.kill('SIGTERM');
-    const outcome = await ended;
-    expect(Date.now() - asked).toBeLessThan(SOON);
-    expect(outcome.code).toBe(75);
-    expect(outcome.result).toMatchObject({ code: 75, retryable: true });
-    expect(outcome.result.error).toContain('stopped by SIGTERM');
-    await hub.stop();
-  });
+  const toFolder = (made: HubFile[]) => () => folder(made);
+  let prefixes = 0;
+  const toBucket = (had: Place['had']) => (made: HubFile[]) => () => bucket(s3, `m${prefixes++}`, made, had);
+
+  test.each<[string, Layout, (made: HubFile[]) => () => Place, string]>([
+    [
+      'few large files to a folder',
+      ofFewLarge(24 * CHUNK + 99, 5 * CHUNK + 1, 3 * CHUNK - 7),
+      toFolder,
+      SMALL_BUFFERS,
+    ],
+    ['many small files to a folder', ofManySmall(), toFolder, SMALL_BUFFERS],
+    // S3 takes no smaller parts than of 5 MiB.
+    ['few large files to a bucket', ofFewLarge(10.5 * MIB, 3.5 * MIB, 2 * MIB + 1), toBucket(late), 'pass'],
+    ['many small files to a bucket', ofManySmall(), toBucket(early), 'pass'],
+  ])(
+    '%s',
+    async (_, what, to, patch) => {
+      const hub = await HubDouble.start({ name: REPO, files: what.files });
+      const hunt = new Hunt(hub, what, to(what.made), patch, randomOf(seed));
+      try {
+        await hunt.run(KILLS);
+        expect(hunt.completed).toBeGreaterThan(0);
+      } catch (cause) {
+        throw new Error(`KILL_SEED=${seed}, after ${hunt.killed} kills: ${(cause as Error).message}`, {
+          cause,
+        });
+      } finally {
+        await hub.stop();
+      }
+    },
+    300_000,
+  );
 });

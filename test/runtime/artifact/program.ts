@@ -47,8 +47,21 @@ export interface RunOptions {
   /** Put before the program, such as `prlimit --as=...`. */
   readonly wrap?: string[];
   readonly uid?: number;
+  /** The folder of the programs. @default src/runtime */
+  readonly programs?: string;
   /** `wrap` starts the interpreter itself. */
   readonly withoutPython?: boolean;
+}
+
+/** Where Python keeps what it compiled, so that not every run compiles the programs anew. */
+let compiledFolder: string | undefined;
+
+function compiled(): string {
+  if (!compiledFolder || !fs.existsSync(compiledFolder)) {
+    compiledFolder = temporaryFolder();
+    fs.chmodSync(compiledFolder, 0o777);
+  }
+  return compiledFolder;
 }
 
 /** Temporary folders that live as long as the tests of a file. */
@@ -73,7 +86,7 @@ export function start([program, ...args]: string[], options: RunOptions = {}): R
   const [command, ...rest] = [
     ...(options.wrap ?? []),
     ...(options.withoutPython ? [] : [PYTHON, '-u']),
-    path.join(RUNTIME, program),
+    path.join(options.programs ?? RUNTIME, program),
     ...args,
   ];
   const began = Date.now();
@@ -81,7 +94,7 @@ export function start([program, ...args]: string[], options: RunOptions = {}): R
     env: {
       PATH: process.env.PATH,
       HOME: '/nonexistent',
-      PYTHONDONTWRITEBYTECODE: '1',
+      PYTHONPYCACHEPREFIX: compiled(),
       TERMINATION_LOG: terminationLog,
       ...options.env,
     },
@@ -107,13 +120,22 @@ export function start([program, ...args]: string[], options: RunOptions = {}): R
   return { child, ended };
 }
 
+/** The programs, and others beside them, in a folder as that of a pod. */
+export function programsWith(...others: string[]): string {
+  const folder = temporaryFolder();
+  for (const file of [...fs.readdirSync(RUNTIME).map((name) => path.join(RUNTIME, name)), ...others]) {
+    if (/\.(py|sh)$/.test(file)) fs.copyFileSync(file, path.join(folder, path.basename(file)));
+  }
+  return folder;
+}
+
 /** Options that run `patch` in the interpreter before the program. */
 export function patched(patch: string): RunOptions {
   const bootstrap = [
     'import os, runpy, sys',
-    patch,
     'sys.argv = sys.argv[1:]',
     'sys.path.insert(0, os.path.dirname(sys.argv[0]))',
+    patch,
     'runpy.run_path(sys.argv[0], run_name="__main__")',
   ].join('\n');
   return { wrap: [PYTHON, '-c', bootstrap], withoutPython: true };
