@@ -1,8 +1,8 @@
 """Source: one version of a model in NVIDIA's NGC, straight from its HTTP API.
 
 What is known of the API, and from where (nothing here was run against NGC itself):
-- A key that begins with `nvapi-` is sent as it is; any other is exchanged at authn.nvidia.com for a token that lasts
-  about 15 minutes (https://github.com/ai-dynamo/modelexpress, providers/ngc.rs, `fetch_token`).
+- A key that begins with `nvapi-` is sent as it is; any other is exchanged at the authn service for a token that lasts
+  about 15 minutes (the repository ai-dynamo/modelexpress, providers/ngc.rs, `fetch_token`).
 - Files and their sizes: .../models/NAME/versions/VERSION/files, in pages (the package ngcsdk 4.36 on PyPI,
   registry/api/models.py `list_files`, and its schemas ModelVersionFileListResponse and File). ngcsdk counts pages
   from 0, modelexpress from 1; so both ends are asked for, and what is told twice is taken once.
@@ -36,8 +36,8 @@ def add_arguments(parser):
     address = matching('https?://[^/]+.*', 'an http(s) address')
     parser.add_argument('--model', required=True, type=matching(r'[\w.-]+(/[\w.-]+){1,2}', 'ORG/NAME or ORG/TEAM/NAME'))
     parser.add_argument('--version', required=True, type=matching(r'[\w.+-]+', 'a version'))
-    parser.add_argument('--endpoint', type=address, default='https://api.ngc.nvidia.com')
-    parser.add_argument('--token-endpoint', type=address, default='https://authn.nvidia.com')
+    parser.add_argument('--endpoint', required=True, type=address)
+    parser.add_argument('--token-endpoint', required=True, type=address)
     parser.add_argument('--include', action='append', default=[], metavar='GLOB')
     parser.add_argument('--exclude', action='append', default=[], metavar='GLOB')
     parser.add_argument('--file', action='append', default=[], metavar='SHA256:PATH',
@@ -213,7 +213,7 @@ class Model(WebSource):
         told = reason(response.read(MIB)) or response.reason
         key = 'the key was sent' if self.key else 'no key was set (apiKeySecret, NGC_API_KEY)'
         if response.status in (401, 403):
-            raise Failure(NO_ACCESS, '%s: no access, HTTP %d (%s); %s. Is the key one of this organization, does it have '
+            raise Failure(NO_ACCESS, '%s: no access, HTTP %d (%s); %s. Is the key of this organization, does it have '
                           'the service "NGC Catalog" or "Private Registry", and are the terms of the model accepted?'
                           % (self, response.status, told, key))
         if response.status == 404:
@@ -260,8 +260,8 @@ class Exchange(WebSource):
         overloaded(response)
         told = reason(response.read(MIB)) or response.reason
         raise Failure(NO_ACCESS if response.status in (400, 401, 403) else USAGE,
-                      'the API key of NGC was refused by %s: HTTP %d (%s). Make a new one at '
-                      'https://org.ngc.nvidia.com/setup/api-keys' % (url.split('?')[0], response.status, told))
+                      'the API key of NGC was refused by %s: HTTP %d (%s). Make a new one in '
+                      'NGC under Setup, API Keys' % (url.split('?')[0], response.status, told))
 
 
 class Vouched(Part):
