@@ -7,7 +7,7 @@ import re
 import threading
 
 from aws_credentials import Anonymous, credentials
-from marker import MARKER, STAGING, parse_marker
+from marker import MARKER, STAGING, check_path, parse_marker
 from pins import LARGEST_MANIFEST, sums
 from program import CHECKSUM, Failure, MIB, NOT_FOUND, USAGE, log, matching
 from s3 import NO_BODY, S3
@@ -151,6 +151,7 @@ class S3Source(WebSource):
 
     def part(self, name, sha256):
         """A file as it is in the bucket now."""
+        check_path(name)
         key, version = self.prefix + name, self.versions.get(name)
         query = {'versionId': version} if version else {}
         headers = self.s3.call('HEAD', key, query, headers={} if sha256 else {'x-amz-checksum-mode': 'ENABLED'})[1]

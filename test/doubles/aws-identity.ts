@@ -17,8 +17,10 @@ export class AwsIdentityDouble {
   public readonly role = 'arn:aws:iam::111122223333:role/reader';
   /** What the pod proves its identity by; must be what the token file holds. */
   public token = jwt('system:serviceaccount:llm:reader');
-  /** How long keys last. */
+  /** How long keys last, as is told with them. */
   public seconds = 3600;
+  /** How much longer they do last. */
+  public grace = 0;
   /** How often keys were given. */
   public given = 0;
   /** Answered instead of keys, the first first. */
@@ -76,7 +78,7 @@ export class AwsIdentityDouble {
       (kind) => kind + randomBytes(6).toString('hex'),
     );
     const expires = Date.now() + 1000 * this.seconds;
-    this.s3.accounts.set(access, { secretKey, sessionToken, expires });
+    this.s3.accounts.set(access, { secretKey, sessionToken, expires: expires + 1000 * this.grace });
     return { access, secretKey, sessionToken, expiration: new Date(expires).toISOString() };
   }
 

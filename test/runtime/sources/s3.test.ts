@@ -218,19 +218,19 @@ describe('bytes of which only the server tells a checksum', () => {
 
 describe('a bucket or a network that fails', () => {
   const cured: [string, S3Fault[]][] = [
-    ['a connection that is cut', [{ match: /GET .*model/, cutAfter: 700_001, times: 3 }]],
-    ['a connection that is reset', [{ match: /GET .*model/, resetAfter: 300_001, times: 3 }]],
+    ['a connection that is cut', [{ match: /GET .*model\.s/, cutAfter: 700_001, times: 3 }]],
+    ['a connection that is reset', [{ match: /GET .*model\.s/, resetAfter: 300_001, times: 3 }]],
     ['a connection that is reset before any answer', [{ match: /HEAD/, reset: true, times: 2 }]],
-    ['a stall', [{ match: /GET .*model/, stallAfter: 300_000, times: 2 }]],
+    ['a stall', [{ match: /GET .*model\.s/, stallAfter: 300_000, times: 2 }]],
     [
       '503 SlowDown with Retry-After',
-      [{ match: /GET .*model/, status: 503, code: 'SlowDown', headers: { 'Retry-After': '1' }, times: 2 }],
+      [{ match: /GET .*model\.s/, status: 503, code: 'SlowDown', headers: { 'Retry-After': '1' }, times: 2 }],
     ],
-    ['400 RequestTimeout', [{ match: /GET .*model/, status: 400, code: 'RequestTimeout' }]],
+    ['400 RequestTimeout', [{ match: /GET .*model\.s/, status: 400, code: 'RequestTimeout' }]],
     ['500 on the manifest', [{ match: /GET .*artifact/, status: 500, code: 'InternalError', times: 2 }]],
     ['503 on a HEAD', [{ match: /HEAD/, status: 503, times: 2 }]],
     ['a HEAD that is refused once', [{ match: /HEAD/, status: 400 }]],
-    ['a flipped byte in a file', [{ match: /GET .*model/, flip: 99, after: 1 }]],
+    ['a flipped byte in a file', [{ match: /GET .*model\.s/, flip: 99, after: 1 }]],
     ['a flipped byte in the manifest', [{ match: /GET .*artifact/, flip: 99 }]],
     ['a cut in the manifest', [{ match: /GET .*artifact/, cutAfter: 99 }]],
   ];
@@ -244,35 +244,35 @@ describe('a bucket or a network that fails', () => {
   });
 
   const final: [string, S3Fault, number, RegExp][] = [
-    ['no such key', { match: /GET .*model/, status: 404, code: 'NoSuchKey' }, 66, /NoSuchKey/],
+    ['no such key', { match: /GET .*model\.s/, status: 404, code: 'NoSuchKey' }, 66, /NoSuchKey/],
     [
       'no right to read',
-      { match: /GET .*model/, status: 403, code: 'AccessDenied' },
+      { match: /GET .*model\.s/, status: 403, code: 'AccessDenied' },
       77,
       /GET s3:\/\/models\/org\/model\/model\.safetensors: HTTP 403 AccessDenied .*check what the keys in SOURCE_AWS_ACCESS_KEY_ID and SOURCE_AWS_SECRET_ACCESS_KEY may do with this bucket/,
     ],
     [
       'a KMS key that is disabled',
-      { match: /GET .*model/, status: 400, code: 'KMS.DisabledException' },
+      { match: /GET .*model\.s/, status: 400, code: 'KMS.DisabledException' },
       77,
       /KMS\.DisabledException/,
     ],
     [
       'a clock that is wrong',
-      { match: /GET .*model/, status: 403, code: 'RequestTimeTooSkewed' },
+      { match: /GET .*model\.s/, status: 403, code: 'RequestTimeTooSkewed' },
       77,
       /the clock of this node is wrong: it says \d+ \w+ \d+ [\d:]+ GMT, the server /,
     ],
     [
       'a session that has expired, of keys in a Secret',
-      { match: /GET .*model/, status: 400, code: 'ExpiredToken' },
+      { match: /GET .*model\.s/, status: 400, code: 'ExpiredToken' },
       77,
       /ExpiredToken .*are no longer valid: put new ones into the Secret/,
     ],
     [
       'a bucket in another region',
       {
-        match: /GET .*model/,
+        match: /GET .*model\.s/,
         status: 301,
         code: 'PermanentRedirect',
         headers: { 'x-amz-bucket-region': 'eu-west-1' },
@@ -282,20 +282,20 @@ describe('a bucket or a network that fails', () => {
     ],
     [
       'an object that only the answer to GET tells is archived',
-      { match: /GET .*model/, status: 403, code: 'InvalidObjectState' },
+      { match: /GET .*model\.s/, status: 403, code: 'InvalidObjectState' },
       77,
       /s3:\/\/models\/org\/model\/model\.safetensors is archived .*aws s3api restore-object --bucket models --key 'org\/model\/model\.safetensors'/,
     ],
     [
       'a server that stays overloaded',
-      { match: /GET .*model/, status: 503, code: 'SlowDown' },
+      { match: /GET .*model\.s/, status: 503, code: 'SlowDown' },
       75,
       /503 SlowDown .*tried 2 times/,
     ],
-    ['a server that never answers', { match: /GET .*model/, hang: true }, 75, /no byte for 1 s/],
+    ['a server that never answers', { match: /GET .*model\.s/, hang: true }, 75, /no byte for 1 s/],
     [
       'an answer that S3 does not give',
-      { match: /GET .*model/, status: 418, code: 'Teapot' },
+      { match: /GET .*model\.s/, status: 418, code: 'Teapot' },
       64,
       /HTTP 418 Teapot/,
     ],
@@ -434,6 +434,19 @@ describe('a bucket or a network that fails', () => {
       /answers a listing of .* with something that is not XML; is that an S3 server/,
     );
   });
+
+  test.each(['../escape', 'a//b', 'a\\b', 'a/./b'])(
+    'an object whose name %j is no path in a folder: 64, until it is left out',
+    async (name) => {
+      s3.put(`${PREFIX}/${name}`, Buffer.from('x'));
+      const outcome = await fetchFrom(s3, ['--unpinned']);
+      expect(outcome.code).toBe(64);
+      expect(outcome.result.error).toMatch(/unsafe path: /);
+      expect(s3.requests.filter(isRead)).toEqual([]);
+      const others = await fetchFrom(s3, ['--unpinned', `--exclude=${name}`]);
+      expectComplete(others.dir, FILES);
+    },
+  );
 
   test('an archived object is told before any byte is read: 77', async () => {
     put(s3, [MODEL], { archived: true });
