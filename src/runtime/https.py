@@ -14,12 +14,14 @@ FIRST = 1024
 
 
 def add_arguments(parser):
-    parser.add_argument('--url', action='append', required=True, type=matching(r'https?://[^/@\s]+/\S*', 'an http(s) address'),
+    parser.add_argument('--url', action='append', required=True,
+                        type=matching(r'https?://[^/@\s]+/\S*', 'an http(s) address'),
                         help='a file; --sha256 and --path are of the files in the same order')
     parser.add_argument('--sha256', action='append', required=True, type=matching('[0-9a-f]{64}', 'a sha256'))
     parser.add_argument('--path', action='append', default=[], help="the file's path in the artifact; "
                         'default: the last part of its address')
-    parser.add_argument('--token-header', default='Authorization', type=matching('[A-Za-z0-9-]+', 'the name of a header'),
+    parser.add_argument('--token-header', default='Authorization',
+                        type=matching('[A-Za-z0-9-]+', 'the name of a header'),
                         help='the header that SOURCE_TOKEN is sent in; as `Bearer` if it is Authorization')
 
 
@@ -29,7 +31,7 @@ def source(options):
 
 def files(options):
     """The files that the options name."""
-    paths = options.path or [posixpath.basename(urllib.parse.unquote(urllib.parse.urlsplit(url).path)) for url in options.url]
+    paths = options.path or [last_part(url) for url in options.url]
     if not len(options.url) == len(options.sha256) == len(paths):
         raise Failure(USAGE, '%d --url, %d --sha256 and %d --path do not go together'
                       % (len(options.url), len(options.sha256), len(options.path)))
@@ -41,6 +43,10 @@ def files(options):
         bearer = options.token_header.lower() == 'authorization'
         headers = {options.token_header: 'Bearer ' + token if bearer else token}
     return [WebFile(url, sha256, path, headers) for url, sha256, path in zip(options.url, options.sha256, paths)]
+
+
+def last_part(url):
+    return posixpath.basename(urllib.parse.unquote(urllib.parse.urlsplit(url).path))
 
 
 def shown(url):
@@ -135,8 +141,8 @@ class WebFile(WebSource):
     def size_of(self, response, http):
         encoding = response.headers.get('Content-Encoding', 'identity')
         if encoding != 'identity':
-            raise Failure(USAGE, '%s: the server sends it as %s though it was asked not to, so that its sha256 cannot be '
-                          'checked' % (self, encoding))
+            raise Failure(USAGE, '%s: the server sends it as %s though it was asked not to, so that its sha256 cannot '
+                          'be checked' % (self, encoding))
         total = told_size(response)
         first = response.read(FIRST)
         self.refuse_page(response, first)
@@ -153,8 +159,8 @@ class WebFile(WebSource):
         is_page = re.match(rb'(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body)\b', first, re.IGNORECASE)
         if is_page and not re.search(r'\.x?html?$', urllib.parse.urlsplit(self.url).path, re.IGNORECASE):
             title = re.search(rb'<title[^>]*>([^<]*)', first, re.IGNORECASE)
-            raise Failure(NO_ACCESS, '%s: the server sends a web page%s instead of the file: a login, a page of terms, or '
-                          '"not found". Take the address of the file itself, %s'
+            raise Failure(NO_ACCESS, '%s: the server sends a web page%s instead of the file: a login, a page of terms, '
+                          'or "not found". Take the address of the file itself, %s'
                           % (self, ' (%r)' % title[1].decode(errors='replace').strip() if title else '',
                              'and check the token' if self.headers else 'and give a token if it is not public'))
 

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { deflateRawSync, gzipSync } from 'node:zlib';
+import { Size } from 'cdk8s';
+import { httpsSource } from '../../../src/artifact/sources/https';
 import { sha256 } from '../../doubles/hub';
 import { findPeer } from '../../doubles/peers';
 import { WebDouble } from '../../doubles/web';
@@ -9,6 +11,7 @@ import type { LoopbackFault } from '../../doubles/loopback';
 import {
   MIB,
   PYTHON,
+  SOON,
   bytes,
   expectComplete,
   filesOf,
@@ -22,7 +25,7 @@ import {
 import type { Outcome, RunOptions } from '../artifact/program';
 import { pax, tar, zip } from './archives';
 import type { Entry, ZipEntry } from './archives';
-import { webArgs } from './web-stand';
+import { argsOf, webArgs } from './web-stand';
 
 const WEIGHTS = bytes(MIB + 77);
 const CONFIG = Buffer.from('{"a": 1}');
@@ -166,6 +169,24 @@ describe('an archive', () => {
         dir,
         stripped.filter(({ path: name }) => /^\w+\.(bin|json)$/.test(name)),
       );
+    });
+
+    test('is unpacked as the Job of a ModelCache asks for it', async () => {
+      const archive = gzipSync(tar(GOOD));
+      web.files['/model.tgz'] = { content: archive };
+      const spec = httpsSource(web.url('/model.tgz'), {
+        sha256: sha256(archive),
+        plainHttp: true,
+        stripComponents: 1,
+        exclude: ['long-*', 'deep/', 'latest.bin', 'again.bin', 'empty'],
+        maxUnpackedSize: Size.mebibytes(16),
+        maxUnpackedFiles: 50,
+      });
+      expect((await run(argsOf(spec, dir))).code).toBe(0);
+      expectComplete(dir, [
+        { path: 'weights.bin', content: WEIGHTS },
+        { path: 'config.json', content: CONFIG },
+      ]);
     });
 
     test('is brought in spite of a network that fails, and of links that expire', async () => {
@@ -513,6 +534,23 @@ describe('an archive', () => {
     // A kill loses what was in the buffers, and nothing else.
     expect(web.sent).toBeLessThanOrEqual(archive.length + (killed + 2) * (4 * MIB + 1024));
   }, 60_000);
+
+  test('SIGTERM while it is unpacked ends the program within a second, as transient', async () => {
+    const contents = Array.from({ length: 300 }, (_, i) => file(`${i}.bin`, WEIGHTS));
+    const args = serve(gzipSync(tar(contents), { level: 1 }), 'tar.gz');
+    const { child, ended } = start(args);
+    const staging = path.join(dir, '.artifact.parts');
+    const unpacks = () =>
+      fs.existsSync(staging) && fs.readdirSync(staging).some((name) => /^unpacked/.test(name));
+    while (!unpacks() && child.exitCode === null) await sleep(1);
+    const asked = Date.now();
+    child.kill('SIGTERM');
+    const outcome = await ended;
+    expect(Date.now() - asked).toBeLessThan(SOON);
+    expect(outcome.code).toBe(75);
+    expect(outcome.result.error).toContain('stopped by SIGTERM');
+    expect(markerOf(dir)).toBeUndefined();
+  });
 
   test('two copies at once do no harm', async () => {
     const args = serve(gzipSync(tar(GOOD)), 'tar.gz');

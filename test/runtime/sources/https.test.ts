@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { httpsFilesSource } from '../../../src/artifact/sources/https';
 import { sha256 } from '../../doubles/hub';
 import { WebDouble } from '../../doubles/web';
 import type { ServedFile } from '../../doubles/web';
@@ -15,7 +16,7 @@ import {
   run,
   temporaryFolder,
 } from '../artifact/program';
-import { webArgs } from './web-stand';
+import { argsOf, webArgs } from './web-stand';
 
 const CONTENT = bytes(5 * MIB + 321);
 const MODEL = { path: 'model.gguf', content: CONTENT };
@@ -94,6 +95,17 @@ describe('files of a web server', () => {
       { path: 'weights/model.gguf', content: CONTENT },
       { path: 'tokenizer.json', content: FILES['/tokenizer.json'].content },
     ]);
+  });
+
+  test('as the Job of a ModelCache asks for it', async () => {
+    const files = ['/tokenizer.json', '/private/model.gguf'].map((file) => ({
+      url: web.url(file),
+      sha256: sha256(FILES[file].content),
+    }));
+    const spec = httpsFilesSource({ files, plainHttp: true });
+    const outcome = await run(argsOf(spec, dir), { env: { SOURCE_TOKEN: 'right' } });
+    expect(outcome.code).toBe(0);
+    expectComplete(dir, [MODEL, { path: 'tokenizer.json', content: FILES['/tokenizer.json'].content }]);
   });
 
   test('a query is sent, and told to nobody', async () => {

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { ngcSource } from '../../../src/artifact/sources/ngc';
 import { sha256 } from '../../doubles/hub';
 import type { LoopbackFault } from '../../doubles/loopback';
 import { LEGACY_KEY, NgcDouble, PERSONAL_KEY } from '../../doubles/ngc';
@@ -15,6 +16,7 @@ import {
   start,
   temporaryFolder,
 } from '../artifact/program';
+import { argsOf } from './web-stand';
 
 const FILES = [
   { path: 'weights/model one.safetensors', content: bytes(4 * MIB + 55) },
@@ -108,6 +110,17 @@ describe('a model in NGC', () => {
     const pin = `--file=${sha256(WEIGHTS.content)}:${WEIGHTS.path}`;
     expect((await run(fetch('org/team/old', '1.0', pin), { env })).code).toBe(0);
     expectComplete(dir, [WEIGHTS]);
+  });
+
+  test('as the Job of a ModelCache asks for it', async () => {
+    const spec = ngcSource('org/team/old', {
+      version: '1.0',
+      files: { 'config.json': sha256(FILES[1].content) },
+      endpoint: ngc.endpoint,
+      tokenEndpoint: ngc.tokenEndpoint,
+    });
+    expect((await run(argsOf(spec, dir), { env: { NGC_API_KEY: LEGACY_KEY } })).code).toBe(0);
+    expectComplete(dir, [FILES[1]]);
   });
 
   test('the files that patterns take', async () => {
