@@ -9,6 +9,15 @@ export const LAYER = 'application/vnd.oci.image.layer.v1.tar';
 /** What a tar's header calls them. */
 export const TYPE = { hardLink: '1', symbolicLink: '2', device: '3', folder: '5', pipe: '6' };
 
+export const file = (name: string, content: Buffer | string = name): Entry => ({
+  name,
+  content: Buffer.from(content),
+});
+export const folder = (name: string): Entry => ({ name, type: TYPE.folder });
+/** Files as the artifact has them. */
+export const kept = (entries: Record<string, Buffer | string>) =>
+  Object.entries(entries).map(([name, content]) => ({ path: name, content: Buffer.from(content) }));
+
 /** Where an image can be put: the double, or a real registry. */
 export type Pushes = Pick<RegistryDouble, 'blob' | 'manifest'>;
 

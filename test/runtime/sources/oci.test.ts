@@ -1,7 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { LoopbackFault } from '../../doubles/loopback';
 import { OCI_INDEX, RegistryDouble, digestOf } from '../../doubles/registry';
 import { S3Double } from '../../doubles/s3';
 import { bucketArgs, expectObjects } from '../artifact/bucket';
@@ -12,25 +11,15 @@ import {
   markerOf,
   removeTemporaryFolders,
   run,
-  sleep,
-  start,
   temporaryFolder,
 } from '../artifact/program';
 import { tar } from './archives';
 import type { Entry } from './archives';
-import { LAYER, TYPE, pushArtifact, pushImage } from './oci-images';
+import { LAYER, TYPE, file, folder, kept, pushArtifact, pushImage } from './oci-images';
 import { pullArgs } from './registry-stand';
 
 const REPO = 'org/model';
 const WEIGHTS = bytes(5 * MIB + 7, 3);
-
-const file = (name: string, content: Buffer | string = name): Entry => ({
-  name,
-  content: Buffer.from(content),
-});
-const folder = (name: string): Entry => ({ name, type: TYPE.folder });
-const kept = (entries: Record<string, Buffer | string>) =>
-  Object.entries(entries).map(([name, content]) => ({ path: name, content: Buffer.from(content) }));
 
 describe('a source in an OCI registry', () => {
   let registry: RegistryDouble;
@@ -166,91 +155,6 @@ describe('a source in an OCI registry', () => {
         }),
       );
       expect(fs.lstatSync(path.join(dir, 'absolute')).isFile()).toBe(true);
-    });
-
-    const evil: [string, Entry[], string][] = [
-      ['a name out of the folder', [file('m/../../evil')], 'unsafe path'],
-      ['a name out of the image', [file('../evil')], 'unsafe path'],
-      [
-        'a link out of the image',
-        [{ name: 'm/a', target: '../../etc/passwd', type: TYPE.symbolicLink }],
-        'out of the archive',
-      ],
-      [
-        'a link out of the folder that is taken',
-        [file('etc/passwd'), { name: 'm/a', target: '/etc/passwd', type: TYPE.symbolicLink }],
-        'the link /m/a of the image leads to /etc/passwd, which is not below /m: take a folder that holds both (path)',
-      ],
-      [
-        'a hard link out of the folder that is taken',
-        [file('etc/passwd'), { name: 'm/a', target: 'etc/passwd', type: TYPE.hardLink }],
-        "is another name of 'etc/passwd', which is not below /m: take a folder that holds both (path)",
-      ],
-      [
-        'a link to a folder',
-        [file('m/a/b'), { name: 'm/c', target: 'a', type: TYPE.symbolicLink }],
-        'the link /m/c of the image leads to /m/a, which is a folder; an artifact holds files alone',
-      ],
-      [
-        'a link to nothing',
-        [file('m/x'), { name: 'm/c', target: 'a', type: TYPE.symbolicLink }],
-        'which is not in the image',
-      ],
-      [
-        'links in a circle',
-        [
-          file('m/x'),
-          { name: 'm/a', target: 'b', type: TYPE.symbolicLink },
-          { name: 'm/b', target: 'a', type: TYPE.symbolicLink },
-        ],
-        'leads to',
-      ],
-      [
-        'a file through a link',
-        [{ name: 'm/a', target: '/etc', type: TYPE.symbolicLink }, file('m/a/passwd')],
-        'is both a file and a folder',
-      ],
-      ['a device', [file('m/x'), { name: 'm/null', type: TYPE.device }], 'is a character device'],
-      ['a pipe', [{ name: 'm/pipe', type: TYPE.pipe }], 'is a pipe'],
-      ['our marker', [file('m/.artifact.json', '{}')], 'is reserved for the marker'],
-      ['our staging folder', [file('m/.artifact.parts/x', '{}')], 'reserved for the marker'],
-      ['two files of one name', [file('m/x', '1'), file('m/x', '2')], "there are two files 'm/x'"],
-      ['names that differ in case alone', [file('m/x', '1'), file('m/X', '2')], 'where the case of letters'],
-      ['a removal of what is above', [file('m/.wh...', '')], 'unsafe path'],
-    ];
-    test.each(evil)('evil: %s is refused, and nothing comes of it', async (_, entries, message) => {
-      const outside = path.join(dir, '../evil');
-      const { digest } = pushImage(registry, [entries]);
-      const outcome = await run(pull(digest, message === 'unsafe path' ? '--path=/' : '--path=/m'));
-      expect(outcome.result).toMatchObject({ code: 64, error: expect.stringContaining(message) as string });
-      expect(fs.existsSync(outside)).toBe(false);
-      expect(fs.readdirSync(dir).filter((name) => !name.startsWith('.artifact.parts'))).toEqual([]);
-    });
-
-    test('evil: names of a lower layer that differ in case from those of a higher one', async () => {
-      const { digest } = pushImage(registry, [[file('m/x', '1')], [file('m/X', '2')]]);
-      expect((await run(pull(digest, '--path=/m'))).result.error).toContain('where the case of letters');
-    });
-
-    test('evil: a file of a higher layer through a link of a lower one', async () => {
-      const { digest } = pushImage(registry, [
-        [{ name: 'm/a', target: '/etc', type: TYPE.symbolicLink }],
-        [file('m/a/passwd', 'evil')],
-      ]);
-      const outcome = await run(pull(digest, '--path=/m'));
-      expect(outcome.result).toMatchObject({
-        code: 64,
-        error: expect.stringContaining("below 'm/a', which is a link") as string,
-      });
-    });
-
-    test('evil: a layer that expands without measure', async () => {
-      const { digest } = pushImage(registry, [[file('m/zeros', Buffer.alloc(20 * MIB))]]);
-      const outcome = await run(pull(digest, `--max-unpacked-bytes=${10 * MIB}`));
-      expect(outcome.result).toMatchObject({
-        code: 64,
-        error: expect.stringContaining('unpacks to more than 10.0 MiB') as string,
-      });
     });
 
     test('what is outside of the folder is not looked at: devices, and links to anything', async () => {
@@ -432,41 +336,6 @@ describe('a source in an OCI registry', () => {
       expect(markerOf(dir)).toMatchObject({ licence: 'Apache-2.0, MIT' });
     });
 
-    test.each<[string, Parameters<typeof pushArtifact>[1], string]>([
-      [
-        'a name out of the folder',
-        [[gguf, Buffer.from('1'), { 'org.cncf.model.filepath': '../evil' }]],
-        "unsafe path: '../evil'",
-      ],
-      ['an absolute name', [[gguf, Buffer.from('1'), { 'org.cncf.model.filepath': '/evil' }]], 'unsafe path'],
-      [
-        'no name and no kind that we know',
-        [['application/octet-stream', Buffer.from('1')]],
-        "layer 1 is of type 'application/octet-stream', has no name",
-      ],
-      [
-        'a file and an archive of one name',
-        [
-          [gguf, Buffer.from('1'), { 'org.cncf.model.filepath': 'a' }],
-          ['application/vnd.cncf.model.doc.v1.tar', tar([file('a', '2')])],
-        ],
-        "there are two files 'a'",
-      ],
-      [
-        'two files of one name',
-        [
-          [gguf, Buffer.from('1'), { 'org.cncf.model.filepath': 'a' }],
-          [gguf, Buffer.from('2'), { 'org.cncf.model.filepath': 'a' }],
-        ],
-        'two files of one name',
-      ],
-    ])('refused: %s', async (_, layers, message) => {
-      const { digest } = pushArtifact(registry, layers);
-      const outcome = await run(pull(digest));
-      expect(outcome.result).toMatchObject({ code: 64, error: expect.stringContaining(message) as string });
-      expect(markerOf(dir)).toBeUndefined();
-    });
-
     test('straight into a bucket', async () => {
       const s3 = await S3Double.start('models');
       const { digest } = pushArtifact(registry, [[gguf, WEIGHTS]]);
@@ -518,52 +387,4 @@ describe('a source in an OCI registry', () => {
     expect((await run(pullArgs('oci', { endpoint }, { digest }, ['--dir', dir]))).code).toBe(0);
     expectComplete(dir, kept({ 'm/x': '1' }));
   });
-
-  describe('faults while layers are fetched', () => {
-    const cases: [string, LoopbackFault[], number][] = [
-      ['cuts', [{ at: 'cdn', cutAfter: MIB / 2, covers: 2 * MIB, times: 3 }], 0],
-      ['resets', [{ at: 'cdn', cutAfter: 100, reset: true, times: 4 }], 0],
-      ['503', [{ at: 'cdn', status: 503, times: 3 }], 0],
-      ['a stall', [{ at: 'cdn', stallAfter: 1000, covers: 2 * MIB }], 0],
-      ['a flipped byte', [{ at: 'cdn', flip: 3 * MIB, covers: 3 * MIB }], 0],
-      ['a flipped byte, again and again', [{ at: 'cdn', flip: 3 * MIB, covers: 3 * MIB, times: 99 }], 65],
-      ['503 without end', [{ at: 'cdn', status: 503, times: 99 }], 75],
-      ['a blob that is not there', [{ at: 'registry', match: /blobs/, status: 404, times: 99 }], 66],
-    ];
-    test.each(cases)('%s', async (_, faults, code) => {
-      const { digest } = pushImage(registry, [[file('m/a', WEIGHTS)], [file('m/b', '1')]], {
-        compression: 'none',
-      });
-      registry.faults.push(...faults);
-      const outcome = await run(pull(digest, '--path=/m', '--stall-seconds=2', '--attempts=4'));
-      expect(`${outcome.code} ${outcome.log}`).toMatch(new RegExp(`^${code} `));
-      if (code === 0) {
-        expectComplete(dir, kept({ a: WEIGHTS, b: '1' }));
-      } else {
-        expect(markerOf(dir)).toBeUndefined();
-      }
-    });
-  });
-
-  test('killed at random, while it fetches and while it unpacks, it fetches nothing twice', async () => {
-    const weights = bytes(24 * MIB + 1);
-    const { digest } = pushImage(registry, [[file('m/a', weights)], [file('m/b', '1'), file('m/.wh.x', '')]]);
-    const args = pull(digest, '--path=/m', '--workers=2');
-    let killed = 0;
-    for (; killed < 12; killed++) {
-      registry.faults.splice(0, registry.faults.length, { at: 'cdn', trickle: 2 * MIB, times: Infinity });
-      const { child, ended } = start(args);
-      const before = registry.requests.length;
-      while (registry.requests.length === before && child.exitCode === null) await sleep(10);
-      await sleep(Math.random() * 900);
-      child.kill('SIGKILL');
-      if ((await ended).signal === null) break;
-      expect(markerOf(dir)).toBeUndefined();
-    }
-    registry.faults.length = 0;
-    expect((await run(args)).code).toBe(0);
-    expectComplete(dir, kept({ a: weights, b: '1' }));
-    // A kill loses what was in the buffers; the layer is a little longer than the weights, the rest is manifests.
-    expect(registry.sent).toBeLessThanOrEqual(weights.length + MIB + killed * 2 * MIB);
-  }, 60_000);
 });
