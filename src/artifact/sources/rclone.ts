@@ -344,7 +344,7 @@ const FLAGS = [
   // By size and MD5: what a former run has left is compared with the source, and not by its time.
   '--checksum',
   '--retries=3',
-  '--retries-sleep=10s',
+  '--retries-sleep=2s',
   '--low-level-retries=10',
   '--contimeout=1m',
   '--timeout=2m',

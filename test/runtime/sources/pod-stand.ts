@@ -24,6 +24,8 @@ export interface PodOptions {
   readonly secrets?: Record<string, string>;
   /** The environment of the downloader's image. */
   readonly imageEnv?: Record<string, string>;
+  /** Variables that the program of the test must not be told, because it is older than that of the image. */
+  readonly without?: string[];
   /** The shell of the downloader's image. */
   readonly shell?: string[];
   /** The volume of the store; one pod after another mounts it. */
@@ -147,6 +149,7 @@ export class PodStand {
   private environment(container: ContainerSpec): Record<string, string> {
     const env: Record<string, string> = {};
     for (const variable of (container.env ?? []) as unknown as Variable[]) {
+      if (this.options.without?.includes(variable.name)) continue;
       const ref = variable.valueFrom?.secretKeyRef;
       const value = ref
         ? this.options.secrets?.[`${ref.name}/${ref.key}`]
