@@ -26,10 +26,6 @@ import { nodeFolder, NodeFolderOptions, NodeFolderSpec, nodeFolderVolume } from 
 import { S3Spec, s3Store, S3StoreProps, s3Volume } from './stores/s3-store';
 import type { ClaimVolume, StoreVolume } from './stores/store-volume';
 
-export type { ClaimStoreProps, ExistingClaimOptions } from './stores/claim-store';
-export type { S3CsiProps, S3StoreProps } from './stores/s3-store';
-export type { StoreVolume } from './stores/store-volume';
-
 /** What kind of store, as plain data. @internal */
 export type StoreSpec = ClaimSpec | S3Spec | ImageStoreSpec | NodeFolderSpec;
 
@@ -187,7 +183,7 @@ export class ModelStore {
     if (this._spec.kind === 'claim') this.claim(owner, this._spec);
     const place = this._place(owner);
     if (place === undefined) return false;
-    if (this._spec.kind === 'claim' && isReadOnly(this._spec.accessModes)) {
+    if (this._isReadOnly()) {
       stores.addUse(place, artifactUse(owner.scope, 'reads', artifact));
       return false;
     }
@@ -200,9 +196,14 @@ export class ModelStore {
     return true;
   }
 
-  /** @internal */
-  public _admit(owner: Owner, artifact: Artifact): void {
-    this._makes(owner, artifact, '');
+  /** Whether nothing can be put into it. @internal */
+  public _isReadOnly(): boolean {
+    return this._spec.kind === 'claim' && isReadOnly(this._spec.accessModes);
+  }
+
+  /** Whether a construct of the user's app has made the new claim that it is. @internal */
+  public _isUsed(user: Owner): boolean {
+    return this.made.has(user.scope.node.root);
   }
 
   private claim(user: Owner, spec: ClaimSpec): ClaimVolume {

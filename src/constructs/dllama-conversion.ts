@@ -7,7 +7,7 @@ import { derivedKey } from '../artifact/key';
 import { checkStore, ModelStore } from '../artifact/model-store';
 import { placeOnStores } from '../artifact/stores/placing';
 import { S3StoreProps } from '../artifact/stores/s3-store';
-import { hasMarker, StoreVolume } from '../artifact/stores/store-volume';
+import type { StoreVolume } from '../artifact/stores/store-volume';
 import { s3Args, s3Env, s3Ports, s3SecretPurpose } from '../artifact/s3-access';
 import { FloatType } from '../engines/dllama/float-type';
 import { modelFileBytes } from '../engines/dllama/memory';
@@ -16,7 +16,7 @@ import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
 import { checkPositiveInteger } from '../pod/checks';
 import { shortHash } from '../pod/content-hash';
-import { GUARD_PROGRAM, artifactFolder, guard, python } from '../pod/guard';
+import { GUARD_PROGRAM, artifactFolder, guards, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { addJob } from '../pod/job';
@@ -333,7 +333,7 @@ function renderDllamaConversion(spec: DllamaConversionSpec & ConversionVolumes):
       imagePullSecrets: options.imagePullSecrets,
       stores,
       initContainers: [
-        ...(hasMarker(input) ? [guard(model, spec.image)] : []),
+        ...guards(model, input, spec.image),
         ...(spec.packages ? [packagesContainer(spec, spec.packages)] : []),
         ...(output.kind === 's3' ? [convert] : []),
       ],

@@ -1,6 +1,6 @@
 import { Size } from 'cdk8s';
 import { consumerAnnotations, provenanceAnnotations } from '../artifact/annotations';
-import { GUARD_PROGRAM, guard, python } from '../pod/guard';
+import { GUARD_PROGRAM, guards, python } from '../pod/guard';
 import { NO_MESH } from '../pod/mesh';
 import { LABEL } from '../pod/metadata';
 import { addNetworkPolicy, Peer } from '../pod/network';
@@ -76,7 +76,10 @@ function renderRoot(spec: DllamaTopologySpec, programs: Programs): void {
             imagePullSecrets: spec.imagePullSecrets,
             stores: [volume],
             more: { terminationGracePeriodSeconds: PRE_STOP_SECONDS + spec.drainSeconds + 10 },
-            initContainers: [guard(model, spec.front.image, spec.workerHosts), frontContainer(spec)],
+            initContainers: [
+              ...guards(model, volume, spec.front.image, spec.workerHosts),
+              frontContainer(spec),
+            ],
             containers: [rootContainer(spec)],
             volumes: [
               // Only the root reads the model; it sends the workers their parts.

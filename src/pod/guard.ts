@@ -1,5 +1,6 @@
 import { Size } from 'cdk8s';
 import { Artifact } from '../artifact/artifact';
+import { hasMarker, StoreVolume } from '../artifact/stores/store-volume';
 import { ContainerSpec, MODELS_FOLDER, storeMount } from './pod-spec';
 import { programPath } from './programs';
 
@@ -18,21 +19,31 @@ export function artifactFolder(artifact: Artifact): string {
 
 /**
  * The init container by which a consumer waits for an artifact, whatever order things were applied in. It
- * polls and never exits in vain, because each exit would only add to the back-off.
+ * polls and never exits in vain, because each exit would only add to the back-off. None where there is nothing to
+ * wait for.
  *
+ * @param volume the volume by which the pod reads the artifact
  * @param hosts names that must resolve before the pod goes on; they are looked up and never connected to
  */
-export function guard(artifact: Artifact, image: string, hosts: string[] = []): ContainerSpec {
-  return {
-    name: 'await-model',
-    image,
-    command: python(GUARD_PROGRAM),
-    args: [
-      `--key=${artifact.key}`,
-      `--dir=${artifactFolder(artifact)}`,
-      ...hosts.map((host) => `--resolve=${host}`),
-    ],
-    mounts: [storeMount('read')],
-    resources: { cpu: '100m', memory: Size.mebibytes(64), storage: Size.mebibytes(32) },
-  };
+export function guards(
+  artifact: Artifact,
+  volume: StoreVolume,
+  image: string,
+  hosts: string[] = [],
+): ContainerSpec[] {
+  const waits = hasMarker(volume);
+  if (!waits && hosts.length === 0) return [];
+  return [
+    {
+      name: 'await-model',
+      image,
+      command: python(GUARD_PROGRAM),
+      args: [
+        ...(waits ? [`--key=${artifact.key}`, `--dir=${artifactFolder(artifact)}`] : []),
+        ...hosts.map((host) => `--resolve=${host}`),
+      ],
+      mounts: waits ? [storeMount('read', volume)] : [],
+      resources: { cpu: '100m', memory: Size.mebibytes(64), storage: Size.mebibytes(32) },
+    },
+  ];
 }

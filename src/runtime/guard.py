@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The guard of a consumer: waits for ever for an artifact in a folder, and for names to resolve.
+"""The guard of a consumer: waits for ever for an artifact in a folder, for names to resolve, or for both.
 
 It reads sizes alone, and never opens a connection. It needs two modules, so that a change of how models are moved
 does not restart what serves them.
@@ -10,7 +10,7 @@ import sys
 import time
 
 from marker import MARKER, read_marker, stored_size
-from program import Parser, interruptible, log, positive, run
+from program import Failure, Parser, USAGE, interruptible, log, positive, run
 
 
 def wait(options):
@@ -21,7 +21,8 @@ def wait(options):
         except OSError as error:
             missing = '%s to be readable: %s' % (options.dir, error)
         if not missing:
-            log('%s is complete%s' % (options.dir, ', every host resolves' if options.resolve else ''))
+            log(', '.join((['%s is complete' % options.dir] if options.dir else [])
+                          + (['every host resolves'] if options.resolve else [])))
             return {'key': options.key, 'seconds': round(time.monotonic() - started, 1)}
         if told is None or time.monotonic() >= told + 60:
             log('waiting for %s' % missing)
@@ -31,6 +32,10 @@ def wait(options):
 
 def absent(folder, key, hosts):
     """The first thing that is missing, in words, or None."""
+    return (folder and absent_artifact(folder, key)) or absent_host(hosts)
+
+
+def absent_artifact(folder, key):
     marker = read_marker(folder)
     if marker is None:
         return '%s in %s: not there yet' % (MARKER, folder)
@@ -40,6 +45,10 @@ def absent(folder, key, hosts):
         size = stored_size(os.path.join(folder, file['path']))
         if size != file['size']:
             return '%s in %s: %s' % (file['path'], folder, 'not there' if size < 0 else '%d of %d bytes' % (size, file['size']))
+    return None
+
+
+def absent_host(hosts):
     for host in hosts:
         try:
             # DNS alone: a connection that sends nothing would end a distributed-llama worker. IPv4 is all it speaks.
@@ -51,11 +60,14 @@ def absent(folder, key, hosts):
 
 def parse(arguments):
     parser = Parser(prog='guard.py', description=__doc__, allow_abbrev=False)
-    parser.add_argument('--key', required=True, help='of the artifact')
-    parser.add_argument('--dir', required=True, help='the folder of the artifact')
+    parser.add_argument('--key', help='of the artifact; none where its volume is one that is whole or not there')
+    parser.add_argument('--dir', help='the folder of the artifact')
     parser.add_argument('--resolve', action='append', default=[], metavar='HOST')
     parser.add_argument('--every', type=positive, default=5, help='seconds')
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if bool(options.key) != bool(options.dir) or not (options.key or options.resolve):
+        raise Failure(USAGE, 'give --key and --dir, or --resolve, or all of them')
+    return options
 
 
 def main():

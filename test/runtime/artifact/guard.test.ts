@@ -110,6 +110,21 @@ describe('the guard', () => {
     await endNow(waiting);
   });
 
+  test('waits for names alone where the volume is whole or not there, as that of an image is', async () => {
+    const outcome = await run(['guard.py', '--resolve=localhost']);
+    expect(outcome.code).toBe(0);
+    expect(outcome.log).toContain('every host resolves');
+  });
+
+  test.each([[[]], [['--key=k1']], [['--dir=/models', '--resolve=localhost']]])(
+    'refuses %j, by which it would wait for nothing or for half of it',
+    async (args) => {
+      const outcome = await run(['guard.py', ...args]);
+      expect(outcome.code).toBe(64);
+      expect(outcome.result.error).toBe('give --key and --dir, or --resolve, or all of them');
+    },
+  );
+
   test('is ended by SIGTERM within a second, even while DNS hangs', async () => {
     const hang = patched(
       'import socket, time; socket.getaddrinfo = lambda *a: time.sleep(100); print("started", flush=True)',
