@@ -246,7 +246,8 @@ class Directory:
 
 
 def blocks(path):
-    buffer = memoryview(bytearray(MIB))
     with open(path, 'rb', buffering=0) as f:
+        # To have a MiB cleared for each of thousands of small files takes longer than to read them.
+        buffer = memoryview(bytearray(max(1, min(MIB, os.fstat(f.fileno()).st_size))))
         while count := f.readinto(buffer):
             yield buffer[:count]

@@ -224,18 +224,19 @@ class Transfer:
         self.ready = collections.deque()  # begun, with chunks that nobody has taken
         self.unfinished = len(outputs)
         self.failure = None
+        self.ended = threading.Event()  # all is stored, or there is a failure: what run() waits for
         self.https = [Http() for _ in range(max(1, workers))]
 
     def run(self, every):
         """Returns when all is stored; a line of progress is logged `every` so many seconds."""
+        if not self.outputs:
+            return
         history = collections.deque([(time.monotonic(), 0)], maxlen=4)  # rates are those of the last 30 s
         for worker in self.https:
             threading.Thread(target=self.work, args=(worker,), daemon=True).start()
-        with self.changed:
-            while self.unfinished and not self.failure:
-                self.changed.wait(max(0.1, history[-1][0] + every - time.monotonic()))
-                if time.monotonic() >= history[-1][0] + every:
-                    self.report(history)
+        while not self.ended.wait(max(0.1, history[-1][0] + every - time.monotonic())):
+            if time.monotonic() >= history[-1][0] + every:
+                self.report(history)
         if self.failure:
             raise self.failure
 
@@ -278,7 +279,7 @@ class Transfer:
         except BaseException as error:  # the main thread ends the program with it
             with self.changed:
                 self.failure = self.failure or error
-                self.changed.notify_all()
+                self.ended.set()
 
     def begin(self, output):
         """Finds out how much of the output is stored already, and offers the rest to the workers."""
@@ -356,7 +357,9 @@ class Transfer:
     def finished(self):
         with self.changed:
             self.unfinished -= 1
-            self.changed.notify_all()
+            if not self.unfinished:
+                self.ended.set()
+                self.changed.notify_all()
 
     def mismatch(self, output, mismatch):
         """Drops a part whose hash is wrong and reads it once more; the second time is the last."""
