@@ -2,6 +2,7 @@
 import argparse
 import concurrent.futures
 import hashlib
+import itertools
 import os.path
 import re
 import threading
@@ -9,13 +10,15 @@ import threading
 from aws_credentials import Anonymous, credentials
 from marker import MARKER, STAGING, check_path, parse_marker
 from pins import LARGEST_MANIFEST, sums
-from program import CHECKSUM, Failure, MIB, NOT_FOUND, USAGE, log, matching
+from program import CHECKSUM, Failure, MIB, NOT_FOUND, NO_ACCESS, USAGE, log, matching
 from s3 import NO_BODY, S3
 from s3_checksums import Checksum, proof_of
 from transfer import Output, Part, select, shorten
 from web import WebSource
 
-MOST_HEADS = 16  # asked for at once: 1,500 small files then take some seconds and not minutes
+MOST_HEADS = 16  # asked for at once
+MANY = 100  # files, of which the sizes are listed and not asked for one by one
+ARCHIVES = ('GLACIER', 'DEEP_ARCHIVE')
 
 
 def add_arguments(parser):
@@ -83,35 +86,29 @@ class S3Source(WebSource):
 
     def look(self, http):
         """(the outputs, what the marker says of their origin)"""
-        listed = self.listed()
-        chosen = select(listed, self.options.include, self.options.exclude)
+        meant = self.meant()
+        chosen = select(meant, self.options.include, self.options.exclude)
         if not chosen:
             raise Failure(NOT_FOUND, '%s: no file matches include=%s exclude=%s; there are: %s' % (
-                self, self.options.include, self.options.exclude, shorten(listed) or 'none'))
-        found = self.each(chosen, lambda name: self.part(name, listed[name]))
-        unproven = [part.name for part in found if not part.proven]
+                self, self.options.include, self.options.exclude, shorten(meant) or 'none'))
+        parts = self.parts({name: meant[name] for name in chosen})
+        unproven = [part.name for part in parts if not part.proven]
         if unproven:
             log('the server tells nothing but the size by which these could be checked on their way: %s'
                 % shorten(unproven, 5))
-        pinned = {'manifest': self.options.manifest, 'manifestSha256': self.options.manifest_sha256,
-                  'pinned': not self.options.unpinned, 'versions': self.found_versions or None}
-        source = {'type': 's3', 'endpoint': self.options.source_endpoint, 'bucket': self.s3.bucket,
-                  'prefix': self.prefix, **{name: value for name, value in pinned.items() if value is not None}}
-        described = {'licence': self.said.get('licence'), 'parents': [], 'source': source}
+        return [Output(part.name, [part]) for part in parts], self.described()
+
+    def described(self):
+        told = {'type': 's3', 'endpoint': self.options.source_endpoint, 'bucket': self.s3.bucket, 'prefix': self.prefix,
+                'manifest': self.options.manifest, 'manifestSha256': self.options.manifest_sha256,
+                'pinned': not self.options.unpinned, 'versions': self.found_versions or None}
         if self.said:
-            source['artifact'] = {'key': self.said.get('key'), 'source': self.said.get('source')}
-        return [Output(part.name, [part]) for part in found], described
+            told['artifact'] = {'key': self.said.get('key'), 'source': self.said.get('source')}
+        source = {name: value for name, value in told.items() if value is not None}
+        return {'licence': self.said.get('licence'), 'parents': [], 'source': source}
 
-    def each(self, names, function):
-        """What the function makes of each name; several at once, and none any more after one failed."""
-        pool = concurrent.futures.ThreadPoolExecutor(min(MOST_HEADS, self.options.workers))
-        try:
-            return list(pool.map(function, names))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def listed(self):
-        """{path: its sha256, or None}: the files that are meant, before include and exclude."""
+    def meant(self):
+        """{path: its sha256, or None}: the files, before include and exclude."""
         options = self.options
         if options.manifest:
             return self.manifest()
@@ -120,8 +117,7 @@ class S3Source(WebSource):
             if len(dict(given)) < len(given):
                 raise Failure(USAGE, 'two pins of one path')
             return dict(given) if options.file else dict.fromkeys(self.versions)
-        names = [item['Key'][len(self.prefix):] for item in self.s3.pages(
-            self.prefix, {'list-type': 2}, 'Contents', {'NextContinuationToken': 'continuation-token'})]
+        names = [item['Key'][len(self.prefix):] for item in self.listing()]
         # `folder/` is what consoles make to show a folder; a marker speaks of the place it is in, and not of a copy.
         files = [name for name in names if name and not name.endswith('/') and not name.startswith((MARKER, STAGING))]
         if not files:
@@ -149,9 +145,39 @@ class S3Source(WebSource):
         self.said = marker
         return {file['path']: file['sha256'] for file in marker['files']}
 
+    def parts(self, sha256s):
+        """The files as they are in the bucket now; asked for several at once, and none any more after one failed."""
+        for name in sha256s:
+            check_path(name)
+        listed = self.listed(sha256s) if len(sha256s) > MANY and all(sha256s.values()) else {}
+        pool = concurrent.futures.ThreadPoolExecutor(min(MOST_HEADS, self.options.workers))
+        try:
+            return list(pool.map(lambda name: listed.get(name) or self.part(name, sha256s[name]), sha256s))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def listing(self):
+        return self.s3.pages(self.prefix, {'list-type': 2}, 'Contents', {'NextContinuationToken': 'continuation-token'})
+
+    def listed(self, sha256s):
+        """{path: part} of those that a listing tells enough of: a thousand with one request, where it is allowed."""
+        found = {}
+        try:
+            # Not on and on where the folder holds much else.
+            for item in itertools.islice(self.listing(), 2 * len(sha256s) + 1000):
+                name = item['Key'][len(self.prefix):]
+                if name in sha256s and item.get('StorageClass') not in ARCHIVES:
+                    url = self.s3.url(item['Key'])
+                    self.urls[name], self.etags[url] = url, item.get('ETag')
+                    found[name] = Part(name, int(item['Size']), sha256s[name])
+        except Failure as failure:
+            if failure.code != NO_ACCESS:
+                raise
+            log('%s; asking for each file by itself' % failure)
+        return found
+
     def part(self, name, sha256):
-        """A file as it is in the bucket now."""
-        check_path(name)
+        """A file as a request of its own tells of it; fails where it is not there, or cannot be read."""
         key, version = self.prefix + name, self.versions.get(name)
         query = {'versionId': version} if version else {}
         headers = self.s3.call('HEAD', key, query, headers={} if sha256 else {'x-amz-checksum-mode': 'ENABLED'})[1]
@@ -212,5 +238,5 @@ class S3Source(WebSource):
 
 
 def is_archived(headers):
-    archived = headers.get('x-amz-storage-class') in ('GLACIER', 'DEEP_ARCHIVE') or headers.get('x-amz-archive-status')
+    archived = headers.get('x-amz-storage-class') in ARCHIVES or headers.get('x-amz-archive-status')
     return archived and 'ongoing-request="false"' not in headers.get('x-amz-restore', '')

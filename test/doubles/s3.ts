@@ -355,7 +355,7 @@ export class S3Double {
     }
     const items = page.map((key) => {
       const object = this.objects.get(key) as S3Object;
-      return `<Contents><Key>${encodeURIComponent(key).replaceAll('%20', '+')}</Key><Size>${object.body.length}</Size><ETag>${object.etag}</ETag><LastModified>${object.modified.toISOString()}</LastModified></Contents>`;
+      return `<Contents><Key>${encodeURIComponent(key).replaceAll('%20', '+')}</Key><Size>${object.body.length}</Size><ETag>${object.etag}</ETag><LastModified>${object.modified.toISOString()}</LastModified><StorageClass>${object.archived ? 'GLACIER' : 'STANDARD'}</StorageClass></Contents>`;
     });
     const more = page.length < keys.length;
     const token = Buffer.from(page.at(-1) ?? '').toString('base64url');

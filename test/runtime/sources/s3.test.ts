@@ -122,6 +122,57 @@ describe('a folder of a bucket that is pinned', () => {
   });
 });
 
+describe('a folder of many files that are pinned', () => {
+  const many = Array.from({ length: 150 }, (_, index) =>
+    small(`d${index % 7}/${index} +.json`, `{"i": ${index}}`),
+  );
+  let pins: string[];
+  beforeEach(() => {
+    put(s3, many);
+    pins = putManifest(s3, '.artifact.json', markerText(many));
+    s3.pageSize = 60;
+  });
+  const heads = () => s3.requests.filter((line) => line.startsWith('HEAD') && line.includes('/d'));
+
+  test('is listed, and not asked for file by file', async () => {
+    const outcome = await fetchFrom(s3, pins);
+    expect(outcome.log).not.toContain('FAILED');
+    expectComplete(outcome.dir, many);
+    expect(heads()).toEqual([]);
+    expect(s3.requests.filter((line) => line.includes('list-type'))).toHaveLength(3);
+  });
+
+  test('is asked for file by file where it may not be listed', async () => {
+    s3.faults.push({ match: /list-type/, status: 403, code: 'AccessDenied', times: 100 });
+    const outcome = await fetchFrom(s3, pins);
+    expect(outcome.log).toContain('asking for each file by itself');
+    expectComplete(outcome.dir, many);
+    expect(heads()).toHaveLength(many.length);
+  });
+
+  test('lacks one: 66, with its name', async () => {
+    s3.objects.delete(`${PREFIX}/${many[99].path}`);
+    const outcome = await fetchFrom(s3, pins);
+    expect(outcome.code).toBe(66);
+    expect(outcome.result.error).toContain(`s3://models/${PREFIX}/${many[99].path}: HTTP 404 NoSuchKey`);
+    expect(heads()).toHaveLength(1);
+  });
+
+  test('has one in an archive: 77', async () => {
+    put(s3, [many[99]], { archived: true });
+    const outcome = await fetchFrom(s3, pins);
+    expect(outcome.code).toBe(77);
+    expect(outcome.result.error).toContain(`${many[99].path} is archived`);
+  });
+
+  test('has one of another size: 65', async () => {
+    put(s3, [{ ...many[99], content: Buffer.from('{"another": true}') }]);
+    const outcome = await fetchFrom(s3, pins);
+    expect(outcome.code).toBe(65);
+    expect(outcome.result.error).toContain(many[99].path);
+  });
+});
+
 describe('a folder of a bucket that is asked for as it is', () => {
   test('is listed in pages; folder objects and a marker are left where they are', async () => {
     s3.pageSize = 2;
