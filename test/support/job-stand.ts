@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import type { KubeObject } from '../../src/validation/kube-object';
+import { PYTHON, temporaryFolder } from '../runtime/artifact/program';
+import type { Outcome, Result } from '../runtime/artifact/program';
+import { podSpec, the, Untyped } from './objects';
+
+/** What the Secrets of the namespace hold, by `secret/key`. */
+export type Secrets = Record<string, string>;
+
+/**
+ * A kubelet for one Job on this machine: runs its containers one after the other with the command, the arguments, the
+ * environment and the files that the YAML gives them. A mount is a folder here, so its path is replaced wherever it
+ * stands; an image is whatever is installed here.
+ */
+export class JobStand {
+  /** By the volume's name: the folder that it is. Those of claims live on from pod to pod. */
+  private readonly volumes = new Map<string, string>();
+
+  public constructor(
+    private readonly objects: KubeObject[],
+    private readonly secrets: Secrets = {},
+    claims: Record<string, string> = {},
+  ) {
+    for (const [name, folder] of Object.entries(claims)) this.volumes.set(`claim ${name}`, folder);
+  }
+
+  /** The folder of a claim. */
+  public claim(name: string): string {
+    return this.folder(`claim ${name}`);
+  }
+
+  /** One pod: its containers up to the first that fails, by their names. */
+  public async run(): Promise<Record<string, Outcome>> {
+    const pod = podSpec(the(this.objects, 'Job'));
+    const folders = new Map<string, string>();
+    for (const volume of pod.volumes as Untyped[]) folders.set(volume.name, this.mounted(volume));
+    const outcomes: Record<string, Outcome> = {};
+    for (const container of [...(pod.initContainers ?? []), ...pod.containers] as Untyped[]) {
+      outcomes[container.name] = await this.start(container, folders);
+      if (outcomes[container.name].code !== 0) break;
+    }
+    return outcomes;
+  }
+
+  private mounted(volume: Untyped): string {
+    if (volume.persistentVolumeClaim) return this.claim(volume.persistentVolumeClaim.claimName);
+    const folder = temporaryFolder();
+    if (volume.configMap) {
+      const { data } = the(this.objects, 'ConfigMap', volume.configMap.name) as unknown as {
+        data: Record<string, string>;
+      };
+      for (const [file, text] of Object.entries(data)) fs.writeFileSync(path.join(folder, file), text);
+    }
+    return folder;
+  }
+
+  private folder(id: string): string {
+    let folder = this.volumes.get(id);
+    if (!folder) this.volumes.set(id, (folder = temporaryFolder()));
+    return folder;
+  }
+
+  private async start(container: Untyped, folders: Map<string, string>): Promise<Outcome> {
+    const mounts = container.volumeMounts as { name: string; mountPath: string }[];
+    const at = new Map(mounts.map(({ name, mountPath }) => [mountPath, String(folders.get(name))]));
+    // In one pass: the folders here may be below a path that is mounted there.
+    const paths = new RegExp(`(^|=)(${[...at.keys()].join('|')})(?=/|$)`, 'g');
+    const here = (text: string) =>
+      text.replace(paths, (_, before: string, mounted: string) => `${before}${at.get(mounted)}`);
+    const log = path.join(temporaryFolder(), 'termination-log');
+    const env: Record<string, string> = { PATH: String(process.env.PATH), HOME: '/nonexistent' };
+    env.TERMINATION_LOG = log;
+    env.PYTHONDONTWRITEBYTECODE = '1';
+    for (const variable of container.env ?? []) {
+      const value = this.valueOf(variable);
+      if (value !== undefined) env[variable.name] = here(value);
+    }
+    const expand = (word: string) => word.replace(/\$\((\w+)\)/g, (all, name: string) => env[name] ?? all);
+    const [command, ...args] = [...container.command, ...(container.args ?? [])].map((word: string) =>
+      expand(here(word)),
+    );
+    const began = Date.now();
+    const child = spawn(command === 'python3' ? PYTHON : command, args, { env });
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+    return new Promise((done, failed) => {
+      child.on('error', failed);
+      child.on('close', (code, signal) => {
+        const left = fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '';
+        done({
+          code,
+          signal,
+          result: left ? (JSON.parse(left) as Result) : {},
+          log: Buffer.concat(chunks).toString(),
+          milliseconds: Date.now() - began,
+        });
+      });
+    });
+  }
+
+  private valueOf({ value, valueFrom }: Untyped): string | undefined {
+    if (!valueFrom) return value;
+    const { name, key, optional } = valueFrom.secretKeyRef;
+    const known = this.secrets[`${name}/${key}`];
+    if (known === undefined && !optional) throw new Error(`no Secret holds ${name}/${key}`);
+    return known;
+  }
+}
