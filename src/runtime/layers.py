@@ -9,7 +9,7 @@ import shutil
 
 from marker import check_path, parents
 from members import Member
-from program import Failure, NOT_FOUND, USAGE
+from program import Failure, NOT_FOUND, USAGE, log
 from transfer import shorten
 from unpack import Names, RATIO, SLACK, Unpacking, plain, resolved
 
@@ -40,7 +40,8 @@ class Layers(Unpacking):
         self.tops = set()
 
     def unpack(self):
-        for self.layer in self.layers:
+        for number, self.layer in enumerate(self.layers, 1):
+            log('unpacking layer %d of %d' % (number, len(self.layers)))
             self.archive, self.options.unpack = self.layer.archive, self.layer.form
             self.names, self.fresh = Names(0), set()
             self.folders = {folder for path in (*self.stored, *self.links) for folder in parents(path)}

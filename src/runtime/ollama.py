@@ -34,12 +34,14 @@ def source(options):
 
 
 class Model(registry.Registry):
+    shelves = ('blobs', 'manifests')  # Ollama's registry has them with the blobs: its own client looks there
+
     def look(self, http):
         """(the outputs, what the marker says of their origin)"""
         manifest, digest = self.manifest(http)
         names = names_of([kind_of(layer, self) for layer in manifest.get('layers') or []])
         outputs = [Output(name, [self.part(name, layer)]) for name, layer in zip(names, manifest['layers']) if name]
-        if manifest.get('config'):
+        if (manifest.get('config') or {}).get('digest'):
             outputs.append(Output('ollama.json', [self.part('ollama.json', manifest['config'])]))
         return outputs, {'licence': None, 'parents': [], 'source': {
             'type': 'ollama', 'repo': self.name, 'tag': self.tag, 'digest': digest}}

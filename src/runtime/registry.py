@@ -37,6 +37,7 @@ class Registry(WebSource):
     """A manifest in a repository of a registry, and its blobs. Credentials: DOCKER_CONFIG_JSON."""
 
     service = 'the registry'
+    shelves = ('manifests', 'blobs')  # where manifests are found by their digest
 
     def __init__(self, options):
         if not (options.tag or options.digest):
@@ -131,10 +132,11 @@ class Registry(WebSource):
         return self.get(http, 'manifests/' + self.tag, INDEXES + MANIFESTS, missing=missing)
 
     def by_digest(self, http, digest):
-        body = self.get(http, 'manifests/' + digest, INDEXES + MANIFESTS, expected=digest, missing=NOT_HERE)
-        if body is None:
-            # Ollama's registry keeps manifests with the blobs (as does its own client, `Registry.Resolve`).
-            body = self.get(http, 'blobs/' + digest, expected=digest, missing=NOT_HERE)
+        body = None
+        for shelf in self.shelves:
+            if body is None:
+                accept = INDEXES + MANIFESTS if shelf == 'manifests' else ()
+                body = self.get(http, '%s/%s' % (shelf, digest), accept, expected=digest, missing=NOT_HERE)
         if body is None and self.tag and digest == self.digest:
             body = self.by_tag(http, missing=NOT_HERE)
             found = body and 'sha256:' + hashlib.sha256(body).hexdigest()
@@ -315,7 +317,7 @@ def find_credentials(text, host, repo):
     if entry.get('auth'):
         try:
             user, _, password = base64.b64decode(entry['auth']).decode().partition(':')
-        except ValueError:
+        except (ValueError, TypeError):
             raise Failure(USAGE, 'the pull Secret: "auth" of %s is not base64 of user:password' % key) from None
     return {'key': key, 'user': user, 'password': password, 'identity_token': entry.get('identitytoken'),
             'registry_token': entry.get('registrytoken')}, list(entries)

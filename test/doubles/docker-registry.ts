@@ -6,7 +6,7 @@ import * as http from 'node:http';
 import * as net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
-import { digestOf, OCI_MANIFEST } from './registry';
+import { describeBlob, manifestText, OCI_MANIFEST } from './registry';
 import type { Descriptor } from './registry';
 import { TEST_CERTIFICATE, TEST_KEY } from './tls';
 
@@ -95,22 +95,21 @@ export class DockerRegistry {
     content: Buffer | string,
     annotations?: Record<string, string>,
   ): Descriptor {
-    const body = Buffer.from(content);
-    const digest = digestOf(body);
+    const described = describeBlob(mediaType, content, annotations);
     this.queue(async () => {
       const begun = await this.call(repo, 'POST', `/v2/${repo}/blobs/uploads/`, 202);
       const location = new URL(begun.headers.get('location') ?? '', this.endpoint);
-      location.searchParams.set('digest', digest);
+      location.searchParams.set('digest', described.digest);
       await this.call(
         repo,
         'PUT',
         location.pathname + location.search,
         201,
-        body,
+        Buffer.from(content),
         'application/octet-stream',
       );
     });
-    return { mediaType, digest, size: body.length, ...(annotations ? { annotations } : {}) };
+    return described;
   }
 
   /** Pushes a manifest or an index, under a tag if there is one. Done once `pushed` is. */
@@ -120,12 +119,19 @@ export class DockerRegistry {
     manifest: object,
     mediaType = OCI_MANIFEST,
   ): Descriptor {
-    const text = JSON.stringify({ schemaVersion: 2, mediaType, ...manifest });
-    const digest = digestOf(text);
+    const text = manifestText(manifest, mediaType);
+    const described = describeBlob(mediaType, text);
     this.queue(() =>
-      this.call(repo, 'PUT', `/v2/${repo}/manifests/${tag ?? digest}`, 201, Buffer.from(text), mediaType),
+      this.call(
+        repo,
+        'PUT',
+        `/v2/${repo}/manifests/${tag ?? described.digest}`,
+        201,
+        Buffer.from(text),
+        mediaType,
+      ),
     );
-    return { mediaType, digest, size: Buffer.byteLength(text) };
+    return described;
   }
 
   /** Returns when all is pushed. */

@@ -38,6 +38,19 @@ export interface RegistryAuth {
 export const digestOf = (content: Buffer | string): string =>
   `sha256:${createHash('sha256').update(content).digest('hex')}`;
 
+/** What a manifest says of a blob, or an index of a manifest. */
+export function describeBlob(
+  mediaType: string,
+  content: Buffer | string,
+  annotations?: Record<string, string>,
+): Descriptor {
+  const size = Buffer.byteLength(content);
+  return { mediaType, digest: digestOf(content), size, ...(annotations ? { annotations } : {}) };
+}
+
+export const manifestText = (manifest: object, mediaType: string): string =>
+  JSON.stringify({ schemaVersion: 2, mediaType, ...manifest });
+
 interface Repository {
   readonly tags: Map<string, string>;
   readonly manifests: Map<string, { text: string; mediaType: string }>;
@@ -92,10 +105,9 @@ export class RegistryDouble extends Loopback {
     content: Buffer | string,
     annotations?: Record<string, string>,
   ): Descriptor {
-    const bytes = Buffer.from(content);
-    const digest = digestOf(bytes);
-    this.repository(repo).blobs.set(digest, bytes);
-    return { mediaType, digest, size: bytes.length, ...(annotations ? { annotations } : {}) };
+    const described = describeBlob(mediaType, content, annotations);
+    this.repository(repo).blobs.set(described.digest, Buffer.from(content));
+    return described;
   }
 
   /** Adds a manifest or an index, under a tag if there is one, and describes it as an index does. */
@@ -105,12 +117,12 @@ export class RegistryDouble extends Loopback {
     manifest: object,
     mediaType = OCI_MANIFEST,
   ): Descriptor {
-    const text = JSON.stringify({ schemaVersion: 2, mediaType, ...manifest });
-    const digest = digestOf(text);
+    const text = manifestText(manifest, mediaType);
+    const described = describeBlob(mediaType, text);
     const { manifests, tags } = this.repository(repo);
-    manifests.set(digest, { text, mediaType });
-    if (tag) tags.set(tag, digest);
-    return { mediaType, digest, size: Buffer.byteLength(text) };
+    manifests.set(described.digest, { text, mediaType });
+    if (tag) tags.set(tag, described.digest);
+    return described;
   }
 
   public deleteManifest(repo: string, digest: string): void {
