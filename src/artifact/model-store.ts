@@ -25,6 +25,7 @@ import {
 import { nodeFolder, NodeFolderOptions, NodeFolderSpec, nodeFolderVolume } from './stores/node-store';
 import { S3Spec, s3Store, S3StoreProps, s3Volume } from './stores/s3-store';
 import type { ClaimVolume, StoreVolume } from './stores/store-volume';
+import type { SourceImage } from './sources/source-spec';
 
 /** What kind of store, as plain data. @internal */
 export type StoreSpec = ClaimSpec | S3Spec | ImageStoreSpec | NodeFolderSpec;
@@ -69,7 +70,8 @@ export class ModelStore {
   /**
    * For models that are OCI images (`oci://registry/name@sha256:...`): every pod that reads one mounts the image,
    * which its node pulls. Nothing is downloaded by a Job. Needs Kubernetes 1.35 (1.33 with the feature gate
-   * `ImageVolume`) and a container runtime that can do it: containerd 2.1 or CRI-O 1.31.
+   * `ImageVolume`) and a container runtime that can do it: containerd 2.1 or CRI-O 1.31. The image is one that a
+   * container could run from; artifacts of other kinds (ORAS, ModelPack) not every runtime can mount.
    *
    * @throws when the fallback is no store that a Job can write to, when the placement cannot be one
    */
@@ -104,10 +106,8 @@ export class ModelStore {
    * @throws when the cluster cannot mount images and there is no fallback, or when the source is no image
    * @internal
    */
-  public _for(scope: IConstruct, source: { readonly image?: unknown }): ModelStore {
-    return this._spec.kind === 'image'
-      ? storeForImage(scope, this, this._spec, source.image !== undefined)
-      : this;
+  public _for(scope: IConstruct, source: { readonly image?: SourceImage }): ModelStore {
+    return this._spec.kind === 'image' ? storeForImage(scope, this, this._spec, source.image) : this;
   }
 
   /**

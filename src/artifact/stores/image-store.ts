@@ -68,12 +68,18 @@ export function storeForImage(
   scope: IConstruct,
   store: ModelStore,
   spec: ImageStoreSpec,
-  isImage: boolean,
+  image: SourceImage | undefined,
 ): ModelStore {
-  if (!isImage) {
+  if (!image) {
     throw new InputError(scope, 'store', 'ModelStore.imageVolume', {
       allowed: 'a store that files can be put into: ModelStore.claim, existingClaim, s3 or nodeFolder',
       advice: "An image holds what it was built with: its source is 'oci://registry/name@sha256:...'.",
+    });
+  }
+  // Nothing but the digest proves what is mounted: a tag may mean another image on the next node.
+  if (!image.reference.includes('@sha256:')) {
+    throw new InputError(scope, 'source', image.reference, {
+      allowed: "an image that is pinned by its digest, 'registry/name@sha256:...', to be mounted as it is",
     });
   }
   const version = kubernetesVersionOf(scope);
