@@ -5,7 +5,7 @@ import type { CheckedObject, KubeObject } from '../validation/kube-object';
 import { hostsInObject, hostsInText, NamedHost } from './named-hosts';
 import type { MirrorRules } from './rules';
 
-/** For each host that an object names and no mirror covers: what names it, and what to do. */
+/** For each host that an object names and no mirror covers: what names it, and what to do. @internal */
 export function checkHosts(objects: readonly CheckedObject[], rules: MirrorRules): string[] {
   return objects.flatMap(({ object, where }) =>
     uncovered(hostsInObject(object), rules).map(
@@ -14,7 +14,7 @@ export function checkHosts(objects: readonly CheckedObject[], rules: MirrorRules
   );
 }
 
-/** The same of a file that holds no objects of the cluster, or that people read. */
+/** The same of a file that holds no objects of the cluster, or that people read. @internal */
 export function checkFileHosts(path: string, content: string, rules: MirrorRules): string[] {
   return uncovered(hostsInText(content), rules).map((named) => `${path}\n  [mirror] ${complaint(named)}`);
 }
@@ -43,7 +43,7 @@ function remedy(host: string, kind: NamedHost['kind']): string {
   return `${add} addresses: { 'https://${host}': 'https://<server with the copies>' }`;
 }
 
-/** Has every synth of an app check what the hosts are that its objects name. */
+/** Has every synth of an app check what the hosts are that its objects name. @internal */
 export function validateHosts(app: IConstruct, rules: MirrorRules): void {
   let found: string[] | undefined;
   app.node.addValidation({

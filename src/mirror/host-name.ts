@@ -6,13 +6,15 @@ const AUTHORITY = /^(?:[^@/]*@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d+))?/;
 /**
  * The host of a web address, of a registry with or without a path, or of a Git address of the form
  * `user@host:path`; in lower case.
+ *
+ * @internal
  */
 export function addressHost(address: string, { port = false } = {}): string {
   const [, host = '', number] = AUTHORITY.exec(address.replace(/^[a-z][a-z\d+.-]*:\/\//i, '')) ?? [];
   return host.toLowerCase() + (port && number ? `:${number}` : '');
 }
 
-/** With the scheme and the host in lower case and without the port that the scheme has anyway. */
+/** With the scheme and the host in lower case and without the port that the scheme has anyway. @internal */
 export function normalized(address: string): string {
   const found = /^([a-z][a-z\d+.-]*):\/\/([^/]*)(.*)$/is.exec(address);
   if (!found) return address;
@@ -23,7 +25,7 @@ export function normalized(address: string): string {
   return `${scheme}://${server}${found[3]}`;
 }
 
-/** Whether a host is the pod, its node, or a Service of the cluster: what no mirror stands for. */
+/** Whether a host is the pod, its node, or a Service of the cluster: what no mirror stands for. @internal */
 export function isInCluster(host: string): boolean {
   if (host === '[::1]' || host === '0.0.0.0' || host.startsWith('127.')) return true;
   // Where clouds tell a pod its identity.

@@ -1,4 +1,4 @@
-/** An image's name with the registry that it stands for. */
+/** An image's name with the registry that it stands for. @internal */
 export interface ImageReference {
   /** `docker.io`, `registry.example.com:5000`. */
   readonly registry: string;
@@ -14,6 +14,8 @@ const DOCKER_HUB = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
 /**
  * Reads a reference as container runtimes do: what has no registry is Docker Hub's, and what has no namespace
  * there is in `library`.
+ *
+ * @internal
  */
 export function parseImageReference(reference: string): ImageReference {
   const [, name, version] = /^(.*?)((?::[\w][\w.-]*)?(?:@[\w+.-]+:[0-9a-fA-F]+)?)$/s.exec(reference) ?? [

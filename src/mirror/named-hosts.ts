@@ -1,7 +1,7 @@
 import { addressHost } from './host-name';
 import { parseImageReference } from './image-reference';
 
-/** A host that something synthesized names. */
+/** A host that something synthesized names. @internal */
 export interface NamedHost {
   readonly host: string;
   /** What names it: the image, the address. */
@@ -11,7 +11,7 @@ export interface NamedHost {
   readonly field?: string;
 }
 
-/** Every host that an object names. */
+/** Every host that an object names. @internal */
 export function hostsInObject(object: object): NamedHost[] {
   const found: NamedHost[] = [];
   walk(object, [], (text, path) => {
@@ -38,7 +38,11 @@ const URLS = new RegExp(
 );
 const SSH = new RegExp(`(?<![\\w.%+/-])[\\w.-]+@(${NAME}(?:\\.${NAME})+):(?!//)[\\w~/.-]+`, 'gi');
 
-/** The hosts of all addresses in a text: `https://host/path`, `git@host:path`. What is made at run time is not seen. */
+/**
+ * The hosts of all addresses in a text: `https://host/path`, `git@host:path`. What is made at run time is not seen.
+ *
+ * @internal
+ */
 export function hostsInText(text: string): NamedHost[] {
   if (!text.includes('://') && !text.includes('@')) return [];
   const found: NamedHost[] = [];

@@ -1,4 +1,4 @@
-/** Addresses by the beginning of those that they take the place of. */
+/** Addresses by the beginning of those that they take the place of. @internal */
 export class Prefixes {
   /** The longest first. */
   private readonly entries: readonly (readonly [from: string, to: string])[];

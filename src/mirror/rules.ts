@@ -3,7 +3,7 @@ import { addressHost, isInCluster, normalized } from './host-name';
 import { parseImageReference } from './image-reference';
 import { Prefixes } from './prefixes';
 
-/** What the addresses of an app become. All maps are checked, and their addresses end in no `/`. */
+/** What the addresses of an app become. All maps are checked, and their addresses end in no `/`. @internal */
 export interface MirrorSpec {
   /** Registries, with or without the beginning of a path, to registries with or without one. */
   readonly registries: Readonly<Record<string, string>>;
@@ -18,7 +18,16 @@ export interface MirrorSpec {
   readonly allow: readonly string[];
 }
 
-/** The context key by which constructs find the mirror of their app. */
+/** Servers for people. @internal */
+export interface MirrorServers {
+  readonly images: readonly string[];
+  readonly files: readonly string[];
+  readonly packages: readonly string[];
+  readonly repositories: readonly string[];
+  readonly allowed: readonly string[];
+}
+
+/** The context key by which constructs find the mirror of their app. @internal */
 export const MIRROR_CONTEXT = 'cdk8s-llm/mirror';
 
 /** Where pip looks unless it is told. */
@@ -27,6 +36,8 @@ const PUBLIC_PACKAGE_INDEX = 'https://pypi.org/simple';
 /**
  * By which addresses an app's objects reach what they need. Every place that writes an image or an address into
  * an object asks here first. All methods are idempotent.
+ *
+ * @internal
  */
 export class MirrorRules {
   private readonly registries: Prefixes;
@@ -52,6 +63,20 @@ export class MirrorRules {
   /** Where Python packages come from; undefined where nothing stands for the public index. */
   public get packageIndex(): string | undefined {
     return this.spec.packageIndex ?? this.replaced(PUBLIC_PACKAGE_INDEX);
+  }
+
+  /** The addresses of the copies by what they are copies of, and the hosts that may be named besides. */
+  public get servers(): MirrorServers {
+    const { registries, defaultRegistry, addresses, git, allow } = this.spec;
+    const distinct = (...given: (string | undefined)[]) =>
+      [...new Set(given)].filter((one) => one !== undefined);
+    return {
+      images: distinct(...Object.values(registries), defaultRegistry),
+      files: distinct(...Object.values(addresses)),
+      packages: distinct(this.packageIndex),
+      repositories: distinct(...Object.values(git)),
+      allowed: distinct(...allow),
+    };
   }
 
   /** An image by the registry that holds the copy. Tag and digest stay. */
@@ -111,10 +136,10 @@ export class MirrorRules {
   }
 }
 
-/** Where no mirror is set, everything stays as it is. */
+/** Where no mirror is set, everything stays as it is. @internal */
 export const NO_MIRROR = new MirrorRules({ registries: {}, addresses: {}, git: {}, allow: [] });
 
-/** The rules that hold for a construct: those of its app's mirror, or none. */
+/** The rules that hold for a construct: those of its app's mirror, or none. @internal */
 export function mirrorOf(scope: IConstruct): MirrorRules {
   const given: unknown = scope.node.tryGetContext(MIRROR_CONTEXT);
   return given instanceof MirrorRules ? given : NO_MIRROR;

@@ -188,6 +188,7 @@ export class PhasedApp extends App {
         kubernetesVersion: this.kubernetesVersion,
         gitops: this.gitOps.map((tool) => tool._title),
         others,
+        mirror: this.mirror?._rules,
       }),
     };
   }

@@ -1,11 +1,14 @@
+import type { MirrorRules } from '../../mirror/rules';
 import type { PipelineView } from '../views';
 import { bytesText } from './amounts';
 import { artifactTable } from './artifacts';
 import { claimedBytes, claimTable } from './claims';
 import { amountCells, computeTable } from './compute';
+import { ConfigMaps } from './config-maps';
 import { diagram } from './diagram';
 import { Images } from './images';
 import { code, table, text } from './markdown';
+import { mirrorSection } from './mirror';
 import { networkTable } from './network';
 import { OptOuts } from './opt-outs';
 import { PipelineModel } from './pipeline-model';
@@ -22,6 +25,8 @@ export interface ReadmeOptions {
   readonly gitops: readonly string[];
   /** Files that belong to no pipeline: what the tools are pointed at does not hold them. */
   readonly others: readonly string[];
+  /** The rules of the app's mirror. @default - it has none */
+  readonly mirror?: MirrorRules;
 }
 
 /**
@@ -35,6 +40,7 @@ export function renderReadme(all: readonly PipelineView[], options: ReadmeOption
   const minor = Number(options.kubernetesVersion.split('.')[1]);
   const images = new Images();
   const secrets = new Secrets();
+  const configMaps = new ConfigMaps();
   const optOuts = new OptOuts();
   const rows: string[][] = [];
   const details: string[] = [];
@@ -42,6 +48,7 @@ export function renderReadme(all: readonly PipelineView[], options: ReadmeOption
     const pipeline = new PipelineModel(view, minor);
     images.add(pipeline);
     secrets.add(pipeline);
+    configMaps.add(pipeline);
     optOuts.add(pipeline);
     rows.push(summaryRow(pipeline));
     if (details.length < DETAILED) details.push(pipelineSection(pipeline));
@@ -50,7 +57,9 @@ export function renderReadme(all: readonly PipelineView[], options: ReadmeOption
     introduction(pipelines.length, options),
     `## Pipelines\n\n${table(SUMMARY, rows, 'None.')}${SUMMARY_NOTE}`,
     `## Secrets that must exist\n\n${secrets.table()}`,
+    ...(configMaps.size > 0 ? [`## ConfigMaps that must exist\n\n${configMaps.table()}`] : []),
     `## Images\n\n${images.table()}`,
+    ...(options.mirror ? [`## Mirror\n\n${mirrorSection(options.mirror)}`] : []),
     `## Opt-outs from Pod Security \`restricted\`\n\n${optOuts.table()}`,
     `## How to apply\n\n${applySection(options.gitops)}${othersNote(options.others)}`,
     `## How to run a failed Job again\n\n${rerunSection(options.gitops)}`,
