@@ -39,6 +39,7 @@ class Adoption(Directory):
             marker = complete(self, key)  # another copy was at work, and may have completed it
         if marker:
             log('%s is complete already: %d files, %s' % (self, len(marker['files']), readable(marker['bytes'])))
+            self.tidy()
         else:
             self.withdraw()
             files = self.verified()

@@ -4,7 +4,7 @@ import os
 import re
 import stat
 
-from marker import MARKER, STAGING, check_path, expect, parents, parse_marker, read_marker
+from marker import MARKER, STAGING, STORED, check_path, expect, parents, parse_marker, read_marker
 from program import CHECKSUM, Failure, MIB, NOT_FOUND, NO_ACCESS, USAGE, matching
 from transfer import select, shorten
 
@@ -149,7 +149,7 @@ def walk(folder):
         try:
             with os.scandir(os.path.join(folder, at)) as entries:
                 for entry in entries:
-                    if not at and entry.name.startswith((MARKER, STAGING)):
+                    if not at and entry.name.startswith((MARKER, STAGING, STORED)):
                         continue
                     path = os.path.join(at, entry.name)
                     if entry.is_dir(follow_symlinks=False):
