@@ -47,8 +47,9 @@ class S3:
         """(status, headers, body) of a request; retried, and refused with the right exit code."""
         if not hasattr(self.local, 'http'):
             self.local.http = Http()
-        client, asked = self.local.http, '%s s3://%s/%s' % (method, self.bucket, key)
-        patience, payload, url = Patience(asked), hashlib.sha256(body).hexdigest(), self.url(key, query)
+        client, name = self.local.http, key or (query or {}).get('prefix', '')
+        patience = Patience('%s s3://%s/%s at %s' % (method, self.bucket, name, self.base))
+        payload, url = hashlib.sha256(body).hexdigest(), self.url(key, query)
         while True:
             try:
                 keys = self.who.keys()
@@ -63,27 +64,28 @@ class S3:
                     # It is refused without a word. This is too, with all that is to be said of it.
                     one_byte = {**(headers or {}), 'range': 'bytes=0-0'}
                     self.call('GET', key, query, headers=one_byte, accept=(200, 206, 416))
-                    raise Again('%s: HTTP %d, and it can be read' % (asked, response.status), code=USAGE)
-                self.refuse(response, answer, method, key, keys)
+                    raise Again('HTTP %d, and yet it can be read' % response.status, code=USAGE)
+                self.refuse(response, answer, method, name, keys)
             except RETRYABLE as error:
                 client.close()
                 patience.wait(error)
 
     def refuse(self, response, answer, method, key, keys):
         """Raises what a bad answer means; `keys` are those that the request was signed with."""
-        asked = '%s s3://%s/%s' % (method, self.bucket, key)
         status, code = response.status, xml_text(answer, 'Code') or ''
-        told = '%s: HTTP %d %s (%s)' % (asked, status, code, xml_text(answer, 'Message') or response.reason)
+        reason = ' '.join(['HTTP %d' % status, *([code] if code else []), '(%s)' % (
+            xml_text(answer, 'Message') or response.reason)])
+        told = '%s s3://%s/%s: %s' % (method, self.bucket, key, reason)
         if status == 507 or code in STORE_IS_FULL:
             raise Failure(FULL, told)
         if code == 'NoSuchUpload':
             raise Gone
         if code in EXPIRED:
             if self.who.renewed(keys):
-                raise Again(told + '; it has been renewed')
+                raise Again(reason + '; the keys have been renewed')
             raise Failure(NO_ACCESS, told + '; %s are no longer valid: put new ones into the Secret' % self.who)
         if code in TRY_AGAIN or code == 'OperationAborted' or status in (200, 408, 429, 500, 502, 503, 504):
-            raise Again(told, asked_wait(response))
+            raise Again(reason, asked_wait(response))
         if status in (301, 302, 307) or code in ('AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'):
             raise Failure(USAGE, told + self.elsewhere(response, answer))
         if status == 412:
@@ -118,9 +120,9 @@ class S3:
             return '; the clock of this node is wrong: it says %s, the server %s' % (
                 time.strftime('%d %b %Y %H:%M:%S GMT', time.gmtime()), response.headers.get('Date'))
         if code in WRONG_KEYS:
-            return '; check %s: the server does not know them' % self.who
-        return '; check what %s may do with this bucket and its KMS key; to who may not list it, S3 says the same of ' \
-            'a key that does not exist' % self.who
+            return '; check %s: they are not those that %s knows' % (self.who, self.base)
+        return '; check what %s may do with this bucket and its KMS key; where listing is not allowed, S3 says the ' \
+            'same of a key that does not exist' % self.who
 
     def signed(self, keys, method, url, payload, headers):
         """The headers of a request, with AWS Signature Version 4; without it where nobody asks."""

@@ -8,7 +8,7 @@ import re
 import threading
 
 from aws_credentials import Anonymous, credentials
-from marker import MARKER, STAGING, check_path, parse_marker
+from marker import MARKER, STAGING, STORED, check_path, parse_marker
 from pins import LARGEST_MANIFEST, sums
 from program import CHECKSUM, Failure, MIB, NOT_FOUND, NO_ACCESS, USAGE, log, matching
 from s3 import NO_BODY, S3
@@ -76,7 +76,7 @@ class S3Source(WebSource):
         self.found_versions = {}
         self.urls = {}  # by path
         self.etags = {}  # by address: of the objects as they were found
-        self.said = {}  # by a marker of ours, of what it lists
+        self.said, self.sizes = {}, {}  # by a marker of ours, of what it lists
         self.worker = threading.local()
 
     def __str__(self):
@@ -92,6 +92,10 @@ class S3Source(WebSource):
             raise Failure(NOT_FOUND, '%s: no file matches include=%s exclude=%s; there are: %s' % (
                 self, self.options.include, self.options.exclude, shorten(meant) or 'none'))
         parts = self.parts({name: meant[name] for name in chosen})
+        for part in parts:
+            if part.size != self.sizes.get(part.name, part.size):
+                raise Failure(CHECKSUM, '%s%s has %d bytes instead of %d: it was changed after its marker was written'
+                              % (self, part.name, part.size, self.sizes[part.name]))
         unproven = [part.name for part in parts if not part.proven]
         if unproven:
             log('the server tells nothing but the size by which these could be checked on their way: %s'
@@ -119,7 +123,8 @@ class S3Source(WebSource):
             return dict(given) if options.file else dict.fromkeys(self.versions)
         names = [item['Key'][len(self.prefix):] for item in self.listing()]
         # `folder/` is what consoles make to show a folder; a marker speaks of the place it is in, and not of a copy.
-        files = [name for name in names if name and not name.endswith('/') and not name.startswith((MARKER, STAGING))]
+        kept = (MARKER, STAGING, STORED)
+        files = [name for name in names if name and not name.endswith('/') and not name.startswith(kept)]
         if not files:
             raise Failure(NOT_FOUND, '%s: no objects below that prefix, which is taken as a folder' % self)
         return dict.fromkeys(files)
@@ -143,7 +148,11 @@ class S3Source(WebSource):
             return {self.options.manifest: expected,
                     **{os.path.join(below, name): sha256 for name, sha256 in sums(body, key).items()}}
         self.said = marker
-        return {file['path']: file['sha256'] for file in marker['files']}
+        try:
+            self.sizes = {file['path']: file['size'] for file in marker['files']}
+            return {file['path']: file['sha256'] for file in marker['files']}
+        except (KeyError, TypeError):
+            raise Failure(USAGE, 's3://%s/%s is neither a marker nor a list of checksums' % (self.s3.bucket, key))
 
     def parts(self, sha256s):
         """The files as they are in the bucket now; asked for several at once, and none any more after one failed."""

@@ -169,7 +169,9 @@ describe('a folder of many files that are pinned', () => {
     put(s3, [{ ...many[99], content: Buffer.from('{"another": true}') }]);
     const outcome = await fetchFrom(s3, pins);
     expect(outcome.code).toBe(65);
-    expect(outcome.result.error).toContain(many[99].path);
+    expect(outcome.result.error).toContain(
+      `${many[99].path} has 17 bytes instead of 9: it was changed after its marker was written`,
+    );
   });
 });
 
@@ -375,7 +377,7 @@ describe('a bucket or a network that fails', () => {
     [
       'a wrong key',
       { SOURCE_AWS_ACCESS_KEY_ID: 'wrong' },
-      /InvalidAccessKeyId .*the server does not know them/,
+      /InvalidAccessKeyId .*they are not those that http:\/\/127\.0\.0\.1:\d+ knows/,
     ],
     [
       'no key',
@@ -457,6 +459,12 @@ describe('a bucket or a network that fails', () => {
     expect(outcome.result.error).toMatch(message);
     expect(outcome.code).toBe(code);
     expect(s3.requests.filter((line) => isRead(line) && /model\.safetensors/.test(line))).toEqual([]);
+  });
+
+  test('a manifest that is some other JSON: 64', async () => {
+    const outcome = await fetchFrom(s3, putManifest(s3, 'index.json', '{"files": ["config.json"]}'));
+    expect(outcome.code).toBe(64);
+    expect(outcome.result.error).toMatch(/index\.json is neither a marker nor a list of checksums/);
   });
 
   test('a server that answers with another version, or with none: 64', async () => {
