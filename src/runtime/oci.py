@@ -9,14 +9,13 @@ import json
 import os
 import posixpath
 import shutil
-import time
 
 import registry
 from folder import Directory
 from layers import Layer, Layers
 from members import zstandard
 from program import CHECKSUM, Failure, MIB, NOT_FOUND, USAGE, log, matching, positive, readable
-from transfer import Output, Transfer, buffers, check_paths, complete, shorten
+from transfer import Output, Transfer, buffers, check_paths, once, shorten
 from unpack import RATIO, check_room
 from web import Http
 
@@ -67,24 +66,7 @@ class Image(registry.Registry):
 
     def store(self, options, place):
         """Brings the files to the place; returns the result to leave."""
-        started = time.monotonic()
-        marker, fetched = complete(place, options.key), 0
-        if not marker and place.prepare():
-            marker = complete(place, options.key)  # another copy was at work, and may have completed it
-        if marker:
-            log('%s is complete already: %d files, %s' % (place, len(marker['files']), readable(marker['bytes'])))
-            if options.dir:
-                shutil.rmtree(place.staging, ignore_errors=True)  # the layers, of a run that was killed at the very end
-        else:
-            place.retract()  # what a marker says of damaged files must not be believed from here on
-            files, described, fetched = self.bring(options, place)
-            marker = {'format': 1, **described, 'key': options.key, 'bytes': sum(file['size'] for file in files),
-                      'files': sorted(files, key=lambda file: file['path'])}
-            place.publish(marker)  # and removes the layers
-            log('complete: %d files, %s, verified; %s fetched'
-                % (len(files), readable(marker['bytes']), readable(fetched)))
-        return {'files': len(marker['files']), 'bytes': marker['bytes'], 'fetched': fetched, 'key': options.key,
-                'seconds': round(time.monotonic() - started, 1)}
+        return once(options.key, place, lambda: self.bring(options, place))
 
     def bring(self, options, place):
         """(what the marker says of each file, and of their origin, bytes fetched)"""
