@@ -40,6 +40,7 @@ export { DllamaConverter, UpstreamConverterProps } from './constructs/dllama-con
 export * from './constructs/dllama-topology';
 export * from './constructs/dllama-topology-props';
 export * from './constructs/model-cache';
+export * from './constructs/model-eviction';
 export { FloatType } from './engines/dllama/float-type';
 export * from './engines/dllama/published-models';
 export * from './engines/model-facts';

@@ -4,6 +4,7 @@ import { artifactAnnotations, consumerAnnotations } from '../artifact/annotation
 import { Artifact, checkArtifact } from '../artifact/artifact';
 import { ArtifactFormat } from '../artifact/format';
 import { derivedKey } from '../artifact/key';
+import { LOOK_PROGRAM, lookContainer } from '../artifact/look';
 import { checkStore, ModelStore } from '../artifact/model-store';
 import { placeOnStores } from '../artifact/stores/placing';
 import { S3StoreProps } from '../artifact/stores/s3-store';
@@ -12,6 +13,7 @@ import { s3Args, s3Env, s3Ports, s3SecretPurpose } from '../artifact/s3-access';
 import { FloatType } from '../engines/dllama/float-type';
 import { modelFileBytes } from '../engines/dllama/memory';
 import { unsupportedByDllama } from '../engines/dllama/support';
+import { mirroredBucket } from '../mirror/mirrored-bucket';
 import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
 import { checkPositiveInteger } from '../pod/checks';
@@ -276,7 +278,8 @@ function resolveOutput({ owner, model, artifact }: DllamaConversionSpec): Output
         },
       );
     }
-    return { kind: 's3', s3: store._spec.s3, scratch: mebibytesFor(1.02 * bytes + TOKENIZER_BYTES) };
+    const s3 = mirroredBucket(store._spec.s3, mirrorOf(owner.scope));
+    return { kind: 's3', s3, scratch: mebibytesFor(1.02 * bytes + TOKENIZER_BYTES) };
   }
   const volume = store._volume(owner);
   return store._place(owner) === model.store._place(owner) ? { kind: 'same' } : { kind: 'volume', volume };
@@ -313,7 +316,7 @@ function renderDllamaConversion(spec: DllamaConversionSpec & ConversionVolumes):
   const programs = new Programs(owner, [
     GUARD_PROGRAM,
     ...converter.programs,
-    ...(output.kind === 's3' ? ['put.py', 'bucket.py'] : []),
+    ...(output.kind === 's3' ? [LOOK_PROGRAM, 'put.py', 'bucket.py'] : []),
   ]);
   const convert = convertContainer(spec);
   const stores = output.kind === 'volume' ? [input, output.volume] : [input];
@@ -334,6 +337,7 @@ function renderDllamaConversion(spec: DllamaConversionSpec & ConversionVolumes):
       stores,
       initContainers: [
         ...guards(model, input, spec.image),
+        ...(output.kind === 's3' ? [look(spec, output.s3)] : []),
         ...(spec.packages ? [packagesContainer(spec, spec.packages)] : []),
         ...(output.kind === 's3' ? [convert] : []),
       ],
@@ -451,6 +455,17 @@ function diskBytes({ output, packages, converter }: DllamaConversionSpec & Conve
     (packages ? bytesOf(converter.packagesSize) : 0) +
     (output.kind === 's3' ? bytesOf(output.scratch) : 0)
   );
+}
+
+function look({ artifact, image, options }: DllamaConversionSpec, s3: S3StoreProps): ContainerSpec {
+  return lookContainer({
+    image,
+    key: artifact.key,
+    note: `${OUTPUT_FOLDER}/${artifact.path}`,
+    placeArgs: s3Args(s3, artifact.path),
+    env: [...s3Env(s3), ...outsideEnv(options)],
+    mounts: [{ name: 'output', mountPath: OUTPUT_FOLDER }, ...outsideMounts(options)],
+  });
 }
 
 function uploadContainer(spec: DllamaConversionSpec, s3: S3StoreProps): ContainerSpec {

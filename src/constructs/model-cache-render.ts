@@ -1,5 +1,6 @@
 import { Size } from 'cdk8s';
 import { artifactAnnotations } from '../artifact/annotations';
+import { LOOK_PROGRAM, lookContainer } from '../artifact/look';
 import { s3Args, s3Env, s3Ports, s3Secrets } from '../artifact/s3-access';
 import { inPlaceArgs } from '../artifact/sources/claim';
 import { DownloaderPod, downloaderSteps } from '../artifact/sources/downloader';
@@ -81,8 +82,8 @@ function allSteps(spec: ModelCacheSpec): Steps {
   const programs = ['fetch.py', `${kind}.py`, isStreamed(spec) ? 'bucket.py' : 'folder.py'];
   if (!spec.scratch) return { containers: [fetching], programs };
   return {
-    containers: [lookContainer(spec), fetching, uploadContainer(spec)],
-    programs: ['stored.py', 'put.py', 'bucket.py', ...programs],
+    containers: [look(spec), fetching, uploadContainer(spec)],
+    programs: [LOOK_PROGRAM, 'put.py', 'bucket.py', ...programs],
   };
 }
 
@@ -154,17 +155,15 @@ function adoptContainer(spec: ModelCacheSpec): ContainerSpec {
   };
 }
 
-/** Finds out whether the bucket has the artifact, before it is gathered on a disk. */
-function lookContainer(spec: ModelCacheSpec): ContainerSpec {
-  return {
-    name: 'look',
+function look(spec: ModelCacheSpec): ContainerSpec {
+  return lookContainer({
     image: spec.image,
-    command: python('stored.py'),
-    args: [`--key=${spec.artifact.key}`, `--note=${folderOf(spec)}`, ...bucketArgs(spec)],
+    key: spec.artifact.key,
+    note: folderOf(spec),
+    placeArgs: bucketArgs(spec),
     env: [...bucketEnv(spec), ...outsideEnv(spec.options)],
     mounts: [...folderMounts(spec), ...outsideMounts(spec.options)],
-    resources: { cpu: '100m', cpuLimit: '1', memory: LOGS, storage: LOGS },
-  };
+  });
 }
 
 function uploadContainer(spec: ModelCacheSpec): ContainerSpec {

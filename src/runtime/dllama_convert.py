@@ -34,7 +34,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 import program
-from marker import MARKER, read_marker, sync_directory, write_marker
+from marker import MARKER, STORED, read_marker, sync_directory, write_marker
 from program import Failure, log
 
 try:
@@ -761,6 +761,8 @@ def published(folder, key):
     if marker.get('key') != key:
         refuse('the output %s holds another artifact (%s): choose another path or delete it' % (
             folder, marker.get('key')))
+    if os.path.exists(os.path.join(folder, STORED)):
+        return marker
     for entry in marker['files']:
         path = os.path.join(folder, entry['path'])
         if not os.path.exists(path) or os.path.getsize(path) != entry['size']:

@@ -3,11 +3,12 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Duration, Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { DllamaConverter, DllamaConversion, ModelSource } from '../../src';
+import { DllamaConverter, DllamaConversion, ModelEviction, ModelSource, ModelStore } from '../../src';
 import { REPOSITORY, temporaryFolder } from '../support/folders';
 import { containers, podSpec, Untyped } from '../support/objects';
-import { cache, COMMIT, topology } from '../support/models';
+import { cache, claim, COMMIT, s3, topology } from '../support/models';
 import { PIPELINES, synthesize } from '../support/pipelines';
+import { SOURCES } from '../support/sources';
 
 /**
  * What the constructs write into `command` and `args` is what the programs read: every command line of every kind of
@@ -51,6 +52,28 @@ const ALL: typeof PIPELINES = [
   ],
 ];
 
+/** Every source, into a claim and into a bucket; and what removes artifacts from both. */
+const CACHES: typeof PIPELINES = [
+  ...SOURCES.flatMap(([name, source]): typeof PIPELINES => [
+    [`${name} into a claim`, (p) => void cache(p.download, { source: source(p), store: claim() })],
+    [
+      `${name} into a bucket`,
+      (p) => {
+        const scratch = name === 'an image' ? Size.gibibytes(4) : undefined;
+        cache(p.download, { source: source(p), store: s3(p), scratch });
+      },
+    ],
+  ]),
+  ...[true, false].map((dryRun): (typeof PIPELINES)[number] => [
+    `eviction, ${dryRun ? 'to be told' : 'to be done'}`,
+    (p) => {
+      const artifacts = ['0123456789ab', 'org--model-6b58a2fb0a35'];
+      new ModelEviction(p.download, 'claim', { store: ModelStore.existingClaim('c'), artifacts, dryRun });
+      new ModelEviction(p.download, 'bucket', { store: s3(p), artifacts, dryRun });
+    },
+  ]),
+];
+
 interface Line {
   readonly name: string;
   readonly program: string;
@@ -60,7 +83,7 @@ interface Line {
 }
 
 /** The command lines of all containers whose program is one of ours. */
-const LINES = ALL.flatMap(([pipeline, add]) => {
+const LINES = [...ALL, ...CACHES].flatMap(([pipeline, add]) => {
   const objects = synthesize(add);
   return objects
     .filter(({ kind }) => ['Job', 'Deployment', 'StatefulSet'].includes(kind))
@@ -143,38 +166,65 @@ place.work(options, str)
 function python(script: string, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync('python3', ['-B', '-c', script, ...args], {
     encoding: 'utf8',
-    env: { ...process.env, AWS_ACCESS_KEY_ID: 'any', AWS_SECRET_ACCESS_KEY: 'any' },
+    env: {
+      ...process.env,
+      ...Object.fromEntries(
+        ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].flatMap((name) => [
+          [name, 'any'],
+          [`SOURCE_${name}`, 'any'],
+        ]),
+      ),
+    },
   });
   return { status, output: stdout + stderr };
 }
 
 test('there are command lines of every program', () => {
   expect([...new Set(LINES.map(({ program }) => program))].sort()).toEqual([
+    'adopt.py',
+    'custom.sh',
     'dllama.sh',
     'dllama_convert.py',
     'dllama_front.py',
     'dllama_upstream.py',
+    'evict.py',
     'fetch.py',
     'guard.py',
     'put.py',
+    'stored.py',
   ]);
 });
 
-describe.each(['dllama_convert.py', 'dllama_upstream.py', 'dllama_front.py', 'guard.py'])(
-  '%s reads',
-  (program) => {
-    test.each(linesOf(program))('%s', (_, line) => {
-      expect(python(PARSE, mounted(line), ...line.args)).toEqual({ status: 0, output: '' });
-    });
+describe.each([
+  'dllama_convert.py',
+  'dllama_upstream.py',
+  'dllama_front.py',
+  'guard.py',
+  'adopt.py',
+  'evict.py',
+])('%s reads', (program) => {
+  test.each(linesOf(program))('%s', (_, line) => {
+    expect(python(PARSE, mounted(line), ...line.args)).toEqual({ status: 0, output: '' });
+  });
 
-    test('no command line that it does not know', () => {
-      const [[, line]] = linesOf(program);
-      expect(python(PARSE, mounted(line), ...line.args, '--not-known=1').status).not.toBe(0);
-    });
-  },
-);
+  test('no command line that it does not know', () => {
+    const [[, line]] = linesOf(program);
+    expect(python(PARSE, mounted(line), ...line.args, '--not-known=1').status).not.toBe(0);
+  });
+});
 
-describe.each(['fetch.py', 'put.py'])('%s reads', (program) => {
+describe('custom.sh reads', () => {
+  test.each(linesOf('custom.sh'))('%s', (_, line) => {
+    const model = temporaryFolder();
+    const command = line.args.slice(0, line.args.indexOf('--') + 1);
+    const args = command.map((arg) => arg.replace(/^--dir=.*/, `--dir=${model}`));
+    const env = { PATH: process.env.PATH, MODEL_DIR: model, MODEL_KEY: '0123456789ab' };
+    const { status } = spawnSync('sh', [mounted(line), ...args, 'true'], { env });
+    expect(status).toBe(0);
+  });
+});
+
+describe.each(['fetch.py', 'put.py', 'stored.py'])('%s reads', (program) => {
   test.each(linesOf(program))('%s', (_, line) => {
     expect(python(OPEN, mounted(line), ...line.args)).toEqual({ status: 0, output: '' });
   });

@@ -334,6 +334,7 @@ describe('output in S3', () => {
   test('goes over a disk, because the size of a file is checked before it is published', () => {
     expect(podSpec(job).initContainers.map((each: { name: string }) => each.name)).toEqual([
       'await-model',
+      'look',
       'packages',
       'convert',
     ]);

@@ -4,6 +4,7 @@ import { ContainerSpec, MODELS_FOLDER } from '../../pod/pod-spec';
 import { programPath } from '../../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../../pod/quantity';
 import { secretEnv } from '../../pod/secret-env';
+import { LOOK_PROGRAM, lookContainer } from '../look';
 import type { ContainerFetch, SecretUse } from './source-spec';
 
 /** A tool's container that fills a folder; the flags of its endpoints are environment variables. @internal */
@@ -77,7 +78,7 @@ export function downloaderSteps(fetch: DownloaderFetch, pod: DownloaderPod): Dow
     volumes: volumes(fetch, pod),
     programs: [
       ...(fetch.shell ? ['custom.sh'] : []),
-      ...(gathered ? ['stored.py', 'fetch.py', 'mounted.py', ...place] : ['adopt.py']),
+      ...(gathered ? [LOOK_PROGRAM, 'fetch.py', 'mounted.py', ...place] : ['adopt.py']),
     ],
   };
 }
@@ -148,15 +149,14 @@ function adopt(fetch: DownloaderFetch, pod: DownloaderPod): ContainerSpec {
 }
 
 function look(pod: DownloaderPod): ContainerSpec {
-  return {
-    name: 'look',
+  return lookContainer({
     image: pod.image,
-    command: python('stored.py'),
-    args: [`--key=${pod.key}`, `--note=${GATHERED_FOLDER}`, ...placeArgs(pod)],
+    key: pod.key,
+    note: GATHERED_FOLDER,
+    placeArgs: placeArgs(pod),
     env: [...(pod.bucketEnv ?? []), ...pod.outsideEnv],
     mounts: [{ name: 'gathered', mountPath: GATHERED_FOLDER }, ...pod.storeMounts, ...pod.outsideMounts],
-    resources: { cpu: '100m', cpuLimit: '1', memory: Size.mebibytes(128), storage: LOGS },
-  };
+  });
 }
 
 function carry(fetch: DownloaderFetch, pod: DownloaderPod): ContainerSpec {

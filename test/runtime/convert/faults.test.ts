@@ -158,6 +158,19 @@ it('leaves a complete output alone', async () => {
   expect(COMPLETE.map((name) => fs.statSync(path.join(output, name)).mtimeMs)).toEqual(before);
 });
 
+it('has nothing to do when the output is stored elsewhere already, of which stored.py leaves a note', async () => {
+  const made = workplace.freshPath();
+  await run(made);
+  const output = workplace.freshPath();
+  fs.mkdirSync(output);
+  fs.copyFileSync(path.join(made, '.artifact.json'), path.join(output, '.artifact.json'));
+  fs.writeFileSync(path.join(output, '.artifact.stored'), 's3://models/p\n');
+  const { code, stdout } = await run(output);
+  expect(code).toBe(0);
+  expect(stdout).not.toContain('converting');
+  expect(fs.readdirSync(output).sort()).toEqual(['.artifact.json', '.artifact.stored']);
+});
+
 it('converts again when a file is not what the marker says', async () => {
   const output = workplace.freshPath();
   await run(output);
