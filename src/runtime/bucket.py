@@ -1,8 +1,10 @@
 """An artifact below a prefix of an S3 bucket: to write to, to verify."""
 import hashlib
+import threading
+import time
 
 from marker import MARKER, marker_text, parse_marker
-from program import CHECKSUM, Failure, MIB, NOT_FOUND, interruptible, log
+from program import CHECKSUM, Failure, MIB, NOT_FOUND, TRANSIENT, interruptible, log
 from s3 import xml_text
 from transfer import Digest, Gone
 
@@ -18,6 +20,9 @@ class Bucket:
         self.prefix = prefix.strip('/') + '/'
         self.objects = {}  # key: (size, last modified)
         self.open_uploads = {}  # upload id: key
+        self.opening = 0  # uploads that are asked for
+        self.abandoned = False
+        self.lock = threading.Lock()  # guards the two above
 
     def __str__(self):
         return 's3://%s/%s' % (self.s3.bucket, self.prefix)
@@ -91,10 +96,22 @@ class Bucket:
     def append(self, output, offset, view):
         """Under the output's turn: only what must be done in order."""
         if len(view) < output.size and not output.handle:
+            output.handle = (self.open(output), len(view), {})
+
+    def open(self, output):
+        """The id of a new upload, which is known to abandon() at every instant."""
+        with self.lock:
+            if self.abandoned:
+                raise Failure(TRANSIENT, 'this run has ended')
+            self.opening += 1
+        try:
             answer = self.call('POST', self.prefix + output.path, {'uploads': ''}, headers=self.headers(output))[2]
             upload = xml_text(answer, 'UploadId')
-            output.handle = (upload, len(view), {})
             self.open_uploads[upload] = self.prefix + output.path
+            return upload
+        finally:
+            with self.lock:
+                self.opening -= 1
 
     def upload(self, output, handle, offset, view):
         if not handle:  # the whole object; a file of one chunk has been verified by now
@@ -138,6 +155,17 @@ class Bucket:
         pass  # prepare() has aborted what was left
 
     def abandon(self):
-        """Nothing that costs money is left behind, as far as it can be done within a second."""
-        for upload, key in list(self.open_uploads.items()):
-            interruptible(lambda: self.abort(key, upload), 0.6)
+        """Nothing that costs money is left behind, as far as it can be done within two seconds."""
+
+        def abort_all():
+            while self.opening or self.open_uploads:
+                for upload, key in list(self.open_uploads.items()):
+                    try:
+                        self.abort(key, upload)
+                    except Failure as failure:  # why the run ends is what is to be told
+                        log('an upload is left: %s' % failure)
+                time.sleep(0.01)
+
+        with self.lock:
+            self.abandoned = True
+        interruptible(abort_all, 2)

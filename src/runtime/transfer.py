@@ -255,7 +255,7 @@ class Transfer:
 
     def work(self, http):
         try:
-            buffer = memoryview(bytearray(min(self.chunk, max(output.size for output in self.outputs))))
+            buffer = None  # until there is something to fetch
             while True:
                 with self.changed:
                     while not (self.ready or self.waiting) and self.unfinished:
@@ -275,6 +275,7 @@ class Transfer:
                 if offset is None:
                     self.begin(output)
                 else:
+                    buffer = buffer or memoryview(bytearray(min(self.chunk, max(each.size for each in self.outputs))))
                     self.carry(http, output, generation, offset, buffer)
         except BaseException as error:  # the main thread ends the program with it
             with self.changed:

@@ -9,6 +9,7 @@ import {
   filesOf,
   large,
   markerOf,
+  patched,
   removeTemporaryFolders,
   run,
   small,
@@ -94,6 +95,14 @@ describe('fetch into a folder', () => {
     expect(outcome.result).toMatchObject({ files: 6, fetched: 0, source: `${REPO} at ${COMMIT}` });
     expect(hub.requests).toEqual([]);
     expect(fs.statSync(path.join(dir, '.artifact.json')).mtimeMs).toBe(before);
+  });
+
+  test('opens none of the files when the artifact is complete: a warm run costs what their names do', async () => {
+    const dir = temporaryFolder();
+    await run(fetchArgs(hub, ['--dir', dir]));
+    const watch = `sys.addaudithook(lambda e, a: e == "open" and ${JSON.stringify(dir)} in str(a[0]) and print("opened", a[0]))`;
+    const { log } = await run(fetchArgs(hub, ['--dir', dir]), patched(watch));
+    expect(log.match(/^opened .*/gm)).toEqual([`opened ${dir}/.artifact.json`]);
   });
 
   test.each([

@@ -196,6 +196,21 @@ describe('of a source that proves nothing', () => {
   });
 });
 
+test.each([
+  ['over 50 GB, which such a link cannot serve at all: 64', 51e9, 64],
+  ['of any other size, whose link may have expired: 75', 2 * MIB, 75],
+])('a signed link that answers 400 for a file %s', async (_, size, code) => {
+  serve({ elsewhere: true });
+  web.faults.push({ at: 'elsewhere', status: 400, times: Infinity });
+  // Any disk has room for it.
+  const roomy = patched(
+    'os.statvfs = lambda path: type("Room", (), {"f_blocks": 0, "f_bavail": 0, "f_frsize": 1})',
+  );
+  const outcome = await bring([`--dir=${temporaryFolder()}`], { ...md5, size }, roomy, '--attempts=2');
+  expect(outcome.code).toBe(code);
+  expect(outcome.result.error).toContain('HTTP 400 for a signed link');
+});
+
 test('what lets us in goes to the server itself, and to no other that it leads to', async () => {
   serve({ elsewhere: true, credential: { header: 'authorization', value: 'Bearer sesame' } });
   const dir = temporaryFolder();
