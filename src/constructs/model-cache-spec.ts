@@ -10,6 +10,7 @@ import type { SourceSpec } from '../artifact/sources/source-spec';
 import { placeOnStores } from '../artifact/stores/placing';
 import type { S3StoreProps } from '../artifact/stores/s3-store';
 import type { StoreVolume } from '../artifact/stores/store-volume';
+import { mirroredBucket } from '../mirror/mirrored-bucket';
 import { mirroredSource } from '../mirror/mirrored-source';
 import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
@@ -106,7 +107,7 @@ function resolveTold(
   const concurrency = checkPositiveInteger(scope, 'concurrency', props.concurrency ?? 8);
   const { memory, chunk } = memoryAndChunk(scope, props, concurrency);
   const image = source.fetch.by === 'program' ? source.fetch.image : undefined;
-  const s3 = store._spec.kind === 's3' ? store._spec.s3 : undefined;
+  const s3 = store._spec.kind === 's3' ? mirroredBucket(store._spec.s3, mirrorOf(scope)) : undefined;
   return {
     fetch: source.fetch,
     inPlace: inPlaceOf(source, store._spec) !== undefined,
@@ -156,7 +157,7 @@ function artifactOf(owner: Owner, props: ModelCacheProps, source: SourceSpec, st
 
 function storeAccess(owner: Owner, store: ModelStore): StoreAccess {
   return store._spec.kind === 's3'
-    ? { kind: 's3', s3: store._spec.s3 }
+    ? { kind: 's3', s3: mirroredBucket(store._spec.s3, mirrorOf(owner.scope)) }
     : { kind: 'volume', volume: store._volume(owner) };
 }
 

@@ -32,5 +32,5 @@ export function isInCluster(host: string): boolean {
   if (host.startsWith('169.254.') || host === 'metadata.google.internal') return true;
   // A bare name is a Service of the pod's own namespace.
   if (!host.includes('.') && !host.startsWith('[')) return true;
-  return isIP(host) === 0 && /\.(svc|cluster\.local|localhost)$|\.svc\./.test(host);
+  return isIP(host) === 0 && /\.(svc|cluster\.local|localhost)$/.test(host);
 }

@@ -101,6 +101,7 @@ test.each([
   ['minio.minio.svc.cluster.local', true],
   ['minio.minio', false],
   ['svc.example.com', false],
+  ['minio.minio.svc.example.com', false],
   ['127.0.0.1', true],
   ['[::1]', true],
   ['169.254.170.23', true],

@@ -1,9 +1,10 @@
 import { Secret } from 'cdk8s-plus-28';
 import { examples } from '../../main';
 import { ArtifactFormat, ModelSource, ModelStore, PhasedApp, PhasedAppProps, Pipeline } from '../../src';
+import { ModelEviction } from '../../src/constructs/model-eviction';
 import { Mirror } from '../../src/mirror/mirror';
 import { temporaryFolder, tree } from '../support/folders';
-import { cache, claim, conversion, sharedClaim } from '../support/models';
+import { cache, claim, conversion, downloaded, sharedClaim } from '../support/models';
 import { PIPELINES } from '../support/pipelines';
 import { hostLike } from './scan';
 
@@ -187,8 +188,25 @@ function filled({ source, store = claim }: SourceCase): Fill {
   };
 }
 
+/** A bucket of AWS. */
+const bucket = (pipeline: Pipeline) =>
+  ModelStore.s3({
+    endpoint: 'https://s3.eu-west-1.amazonaws.com',
+    bucket: 'models',
+    credentialsSecret: secret(pipeline),
+  });
+
 const CASES: [string, Fill][] = [
   ...PIPELINES,
+  [
+    'a bucket of AWS that is written to, and tidied up',
+    (pipeline) => {
+      const store = bucket(pipeline);
+      const model = downloaded(pipeline.download, { store });
+      conversion(pipeline.convert, { model, store });
+      new ModelEviction(pipeline.convert, 'old', { store, artifacts: ['0123456789ab'] });
+    },
+  ],
   ...Object.entries(SOURCES).map(([name, each]): [string, Fill] => [name, filled(each)]),
 ];
 
@@ -246,6 +264,14 @@ test.each(CASES)('with a mirror, the files of a pipeline with %s name no other h
 test.each(Object.entries(SOURCES))('without one, those of %s do', (_name, each) => {
   const hosts = hostsIn(withoutPrograms(synthesized(filled(each), {})));
   expect(hosts).toEqual(expect.arrayContaining(each.outside));
+});
+
+test('a server of AWS has its region in its name, and that of the copy does not', () => {
+  const text = Object.values(
+    synthesized((pipeline) => cache(pipeline.download, { store: bucket(pipeline) }), { mirror: MIRROR }),
+  ).join();
+  expect(text).toContain('--s3-endpoint=https://s3.mirror.test');
+  expect(text).toContain('--s3-region=eu-west-1');
 });
 
 test.each(CASES)('the artifacts of %s have the same keys with a mirror and without one', (_name, fill) => {
