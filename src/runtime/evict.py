@@ -10,7 +10,6 @@ import sys
 import time
 
 from program import Failure, Parser, USAGE, interruptible, log, matching, positive, readable, run
-from web import Http, Patience
 
 KEY = '[0-9a-f]{12}'
 # The folder of an artifact, by which its key is known even where the marker is gone. Nothing else is ever removed.
@@ -116,6 +115,7 @@ def open_store(options):
         return FolderStore(options.root, options.quiet_seconds)
     from evict_bucket import BucketStore
     from s3 import S3
+    from web import Http, Patience
     Http.stall, Patience.attempts = options.stall_seconds, options.attempts
     s3 = S3(options.s3_endpoint, options.s3_region, options.bucket, in_host=options.s3_addressing == 'host')
     return BucketStore(s3, options.prefix, options.quiet_seconds)

@@ -76,7 +76,8 @@ class Directory:
         except OSError as error:
             if os_error_code(error) == NO_ACCESS:
                 raise Failure(NO_ACCESS, 'cannot write to %s as user %d, group %d: %s; is the volume read-only, or '
-                              'fsGroup not set?' % (self.path, os.getuid(), os.getgid(), error.strerror))
+                              "fsGroup not set? A node's folder must belong to this user: chown it to %d:%d on the node"
+                              % (self.path, os.getuid(), os.getgid(), error.strerror, os.getuid(), os.getgid()))
             raise
         told = 0
         while True:

@@ -44,7 +44,6 @@ describe('an eviction', () => {
       'evict_folder.py',
       'marker.py',
       'program.py',
-      'web.py',
     ]);
   });
 
@@ -84,7 +83,7 @@ describe('an eviction', () => {
     const [, egress] = the(objects, 'NetworkPolicy').spec.egress;
     expect(egress.ports).toEqual([{ protocol: 'TCP', port: 9000 }]);
     expect(Object.keys(the(objects, 'ConfigMap').data as object)).toEqual(
-      expect.arrayContaining(['evict.py', 'evict_bucket.py', 's3.py']),
+      expect.arrayContaining(['evict.py', 'evict_bucket.py', 's3.py', 'web.py']),
     );
   });
 

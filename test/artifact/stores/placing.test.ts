@@ -3,7 +3,7 @@ import { ClaimStoreProps, ModelStore, Placement } from '../../../src';
 import { isSamePlacement, unitePlacements } from '../../../src/pod/placement';
 import { ON_GPU_NODE } from '../../support/cluster';
 import { cache, claim, conversion, s3, sharedClaim, tinyFacts, topology } from '../../support/models';
-import { objectsOf, ofKind, plainChart, podSpec, the, Untyped } from '../../support/objects';
+import { objectsOf, ofKind, plainChart, podSpec, the } from '../../support/objects';
 
 const ZONE = 'topology.kubernetes.io/zone';
 const inZone = (zone: string): Placement => ({ nodeSelector: { [ZONE]: zone } });
