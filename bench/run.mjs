@@ -1,5 +1,5 @@
-// Runs all benchmarks, prints them and writes RESULTS.md.
-//   node bench/run.mjs [--quick]
+// Runs all benchmarks, prints them and writes RESULTS.md; with --only one of them, whose part there is replaced.
+//   node bench/run.mjs [--quick] [--only=start|synth|convert|transfer]
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,9 +10,14 @@ import { benchTransfer } from './transfer.mjs';
 import { print } from './synth/print.mjs';
 import { benchStart } from './synth/start.mjs';
 
+const BENCHES = { start: benchStart, synth: benchSynth, convert: benchConvert, transfer: benchTransfer };
+const RESULTS = new URL('RESULTS.md', import.meta.url);
+
 const quick = process.argv.includes('--quick');
+const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice('--only='.length);
+if (only && !(only in BENCHES)) throw new Error(`--only must be one of ${Object.keys(BENCHES)}`);
 const tables = [];
-for (const bench of [benchStart, benchSynth, benchConvert, benchTransfer]) {
+for (const bench of only ? [BENCHES[only]] : Object.values(BENCHES)) {
   for (const table of [await bench({ quick })].flat()) {
     print(table);
     tables.push(table);
@@ -20,8 +25,21 @@ for (const bench of [benchStart, benchSynth, benchConvert, benchTransfer]) {
 }
 // A quick run measures less than what is on record.
 if (!quick) {
-  const text = ['# Benchmarks', versions(), ...tables.map(markdown)].join('\n\n');
-  writeFileSync(new URL('RESULTS.md', import.meta.url), `${text}\n`);
+  const sections = ['# Benchmarks', versions(), ...tables.map(markdown)];
+  writeFileSync(RESULTS, `${(only ? merged(sections.slice(2)) : sections).join('\n\n')}\n`);
+}
+
+/** What is on record, with these sections instead of those of the same title. */
+function merged(sections) {
+  const titleOf = (section) => section.split('\n')[0];
+  const kept = new Map(
+    readFileSync(RESULTS, 'utf8')
+      .trim()
+      .split(/\n\n(?=## )/)
+      .map((section) => [titleOf(section), section]),
+  );
+  for (const section of sections) kept.set(titleOf(section), section);
+  return [...kept.values()];
 }
 
 function markdown({ title, columns, rows, notes }) {

@@ -38,7 +38,7 @@ export async function benchTransfer({ quick, only = [''] }) {
       ...(rows.length ? [throughputTable(bench, rows)] : []),
       ...others,
       {
-        title: 'Goals of moving models',
+        title: `Goals of moving models${quick ? ' (quick: of no meaning)' : ''}`,
         columns: ['what', 'reached', 'goal', 'met'],
         rows: goals,
         notes: [],
@@ -85,7 +85,7 @@ function throughputTable(bench, rows) {
     rows: rows.flatMap((row) => lines(row, bench.sets)),
     notes: [
       `${bench.tools.versions.join(', ')}; ours and the peers in Python by the same interpreter.`,
-      'Loopback, and the servers on the same cores: only the ratios mean something. Medians of runs in turn.',
+      'Loopback, and the servers on the same cores: only the ratios mean something. Medians of three runs in turn; of one where it took more than four times our seconds, or the CDN is far.',
       'Memory is what the process itself holds at most; of several commands one after the other, the largest.',
       'Ours verifies every byte as it passes, and leaves a marker; the others verify none of the hashes.',
       "Koldun's way is our reading of its description; hf is `snapshot_download` into a folder, without Xet.",

@@ -1,7 +1,8 @@
 // An S3 server that receives and throws away. It reads every byte, verifies the signature of each request and the
 // strongest digest that came with a body (the signed sha256; else the crc32 of a trailer; else Content-MD5), the
-// order, sizes and ETags of parts. Of what was stored it keeps sizes and a crc32 of each part, by which the bench
-// compares it with what was to be moved. Sources to read from are made up as by the Hub.
+// order, sizes and ETags of parts. Of what was stored it keeps the size and that digest of each part (a crc32 where
+// there was none), by which the bench compares it with what was to be moved. What can be read from it is made up, as
+// by the Hub.
 // Run by servers.mjs in a process of its own.
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { createServer as plain } from 'node:http';
@@ -147,7 +148,7 @@ export async function startS3({ sources, tls }) {
   return {
     endpoint: `${tls ? 'https' : 'http'}://127.0.0.1:${server.address().port}`,
     seen,
-    /** `{key: [{size, crc}]}` of what was stored below a prefix, and how many uploads were left open. */
+    /** `{key: [{size, sum}]}` of what was stored below a prefix, and how many uploads were left open. */
     held(prefix) {
       const parts = [...objects].filter(([key, object]) => key.startsWith(prefix) && object.parts);
       return {
@@ -181,7 +182,7 @@ function sourceObject(file) {
 function stored(bodies, etag, metadata) {
   return {
     size: bodies.reduce((sum, body) => sum + body.size, 0),
-    parts: bodies.map(({ size, crc }) => ({ size, crc })),
+    parts: bodies.map(({ size, sum }) => ({ size, sum })),
     ...{ etag, metadata, modified: Date.now() },
     content(start, end) {
       if (bodies.length > 1 || !bodies[0].kept) throw new Refusal(501, 'NotImplemented', 'it was not kept');
@@ -204,34 +205,35 @@ function completed(upload, text) {
   });
 }
 
-/** Reads the body of a request, hashing as it comes: `{size, crc, etag, digest, kept, text()}`. */
-async function receive(request) {
+/** Reads the body of a request, hashing as it comes: `{size, sum, etag, digest, kept, text()}`. */
+function receive(request) {
   const payload = request.headers['x-amz-content-sha256'] ?? '';
   const md5 = request.headers['content-md5'];
   const signed = /^[0-9a-f]{64}$/.test(payload);
   const hash = signed ? createHash('sha256') : md5 ? createHash('md5') : undefined;
   const frames = payload === TRAILED ? new Frames() : undefined;
-  const body = {
-    size: 0,
-    crc: 0,
-    kept: [],
-    trailer: undefined,
-    text: () => Buffer.concat(body.kept).toString(),
+  const body = { size: 0, crc: 0, kept: [], text: () => Buffer.concat(body.kept).toString() };
+  const take = (data) => {
+    body.size += data.length;
+    if (hash) hash.update(data);
+    else body.crc = crc32(data, body.crc);
+    if (body.size <= KEPT) body.kept?.push(data);
+    else body.kept = undefined;
   };
-  for await (const received of request) {
-    for (const data of frames ? frames.take(received) : [received]) {
-      body.size += data.length;
-      body.crc = crc32(data, body.crc);
-      hash?.update(data);
-      if (body.size <= KEPT) body.kept?.push(data);
-      else body.kept = undefined;
-    }
-  }
-  body.trailer = frames?.trailer;
-  body.digest = hash?.digest(signed ? 'hex' : 'base64');
-  // Not the MD5 that a real server gives: no client here compares it, and it would be slower than all else.
-  body.etag = `"${createHash('md5').update(`${body.size} ${body.crc} ${body.digest}`).digest('hex')}"`;
-  return body;
+  return new Promise((done, failed) => {
+    request.on('data', (received) => (frames ? frames.take(received).forEach(take) : take(received)));
+    request.on('error', failed);
+    request.on('end', () => {
+      body.trailer = frames?.trailer;
+      body.digest = hash?.digest('base64');
+      body.sum = hash ? { [signed ? 'sha256' : 'md5']: body.digest } : { crc32: body.crc };
+      // Not the MD5 that a real server gives: no client here compares it, and it would be slower than all else.
+      body.etag = `"${createHash('md5')
+        .update(`${body.size} ${JSON.stringify(body.sum)}`)
+        .digest('hex')}"`;
+      done(body);
+    });
+  });
 }
 
 /** The data of an `aws-chunked` body, out of its frames. */
@@ -302,7 +304,7 @@ function verify(request, body) {
     if (!body.trailer.includes(`x-amz-checksum-crc32:${sum.toString('base64')}`)) {
       throw new Refusal(400, 'BadDigest', `the trailer is ${body.trailer}`);
     }
-  } else if (payload !== UNSIGNED && body.digest !== payload) {
+  } else if (payload !== UNSIGNED && body.sum.sha256 !== Buffer.from(payload, 'hex').toString('base64')) {
     throw new Refusal(400, 'XAmzContentSHA256Mismatch');
   } else if (payload === UNSIGNED && headers['content-md5'] && body.digest !== headers['content-md5']) {
     throw new Refusal(400, 'BadDigest');

@@ -21,7 +21,7 @@ export async function startServer(kind, options) {
   const endpoint = await ask('start', options);
   return {
     endpoint,
-    /** What was asked for since the last call. */
+    /** What was asked for since the last call, and the CPU seconds that it took. */
     seen: () => ask('seen'),
     held: (prefix) => ask('held', prefix),
     remove: (prefix) => ask('remove', prefix),
@@ -33,14 +33,17 @@ export async function startServer(kind, options) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   let server;
+  let before = process.cpuUsage();
   process.on('disconnect', () => process.exit());
   process.on('message', async ({ method, argument }) => {
     if (method === 'start') {
       server = await SERVERS[process.argv[2]](argument);
       process.send(server.endpoint);
     } else if (method === 'seen') {
-      const seen = { ...server.seen };
-      for (const name of Object.keys(seen)) server.seen[name] = 0;
+      const { user, system } = process.cpuUsage(before);
+      before = process.cpuUsage();
+      const seen = { ...server.seen, cpu: (user + system) / 1e6 };
+      for (const name of Object.keys(server.seen)) server.seen[name] = 0;
       process.send(seen);
     } else {
       process.send(server[method](argument) ?? null);
