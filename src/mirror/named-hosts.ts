@@ -1,3 +1,4 @@
+import { TextCache } from '../validation/text-cache';
 import { addressHost } from './host-name';
 import { parseImageReference } from './image-reference';
 
@@ -43,7 +44,13 @@ const SSH = new RegExp(`(?<![\\w.%+/-])[\\w.-]+@(${NAME}(?:\\.${NAME})+):(?!//)[
  *
  * @internal
  */
-export function hostsInText(text: string): NamedHost[] {
+export function hostsInText(text: string): readonly NamedHost[] {
+  return hosts.get(text);
+}
+
+const hosts = new TextCache(findHosts);
+
+function findHosts(text: string): readonly NamedHost[] {
   if (!text.includes('://') && !text.includes('@')) return [];
   const found: NamedHost[] = [];
   for (const [address, scheme, authority] of text.matchAll(URLS)) {

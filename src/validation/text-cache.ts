@@ -8,7 +8,7 @@ const MOST = 1000;
  *
  * @internal
  */
-export class TextCache<T extends string | number> {
+export class TextCache<T extends NonNullable<unknown>> {
   private readonly known = new Map<string, T>();
 
   constructor(private readonly find: (text: string) => T) {}
