@@ -98,7 +98,8 @@ def parse(arguments):
                         type=matching('%s|%s' % (KEY, FOLDER), 'the key (12 hex digits) or the folder of an artifact'))
     parser.add_argument('--dry-run', action='store_true', help='tells what would be removed, and removes nothing')
     parser.add_argument('--wait-seconds', type=positive, default=600, help='for a download or conversion to end')
-    parser.add_argument('--quiet-seconds', type=positive, default=900,
+    # Longer than a download waits for its source between two writes.
+    parser.add_argument('--quiet-seconds', type=positive, default=1800,
                         help='where there are no locks: what was written to since may be a download at work')
     options = parser.parse_args(arguments)
     if bool(options.root) == bool(options.bucket):
