@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { refuseSignature } from './s3-signature';
+import { refuseSignature, UNSIGNED } from './s3-signature';
 import type { S3Account } from './s3-signature';
 
 export interface S3Object {
@@ -92,6 +92,9 @@ export class S3Double {
   public isPublic = false;
   /** Whoever asks must say that he pays. */
   public requesterPays = false;
+  /** It is reached through TLS, so that bodies need no signature; so many came without one. */
+  public behindTls = false;
+  public unsigned = 0;
   /** Every state of an object is kept, by key and version id. */
   public keepsVersions = false;
   public readonly versions = new Map<string, S3Object>();
@@ -197,7 +200,8 @@ export class S3Double {
     if (this.isPublic && !request.headers.authorization && request.method !== 'PUT') {
       return undefined;
     }
-    const refusal = refuseSignature(request, target, body, this.region, this.accounts);
+    if (request.headers['x-amz-content-sha256'] === UNSIGNED) this.unsigned += 1;
+    const refusal = refuseSignature(request, target, body, this.region, this.accounts, this.behindTls);
     if (refusal) {
       return error(refusal.status, refusal.code, refusal.message, {}, refusal.more);
     }
