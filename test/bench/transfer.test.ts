@@ -31,6 +31,9 @@ describe('a quick run of the benchmark of transfers', () => {
     (only, title, rows) => {
       const { output, warnings, code } = quickRun(only);
       expect(warnings).not.toContain('FAILED');
+      if (process.env.CDK8S_LLM_REQUIRE_PEERS === '1') {
+        expect(warnings).not.toMatch(/NOT COMPARED with (hf, 8|Koldun|boto3)/);
+      }
       expect(code).toBe(0);
       const ours = rowsOf(output, title).filter((line) => /'ours, 8 x 8 MiB' +│ +'\d/.test(line));
       expect(ours).toHaveLength(rows);
