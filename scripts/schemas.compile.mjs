@@ -1,5 +1,6 @@
 // Compiles the schemas to one validator without dependencies, with ajv's standalone code.
 import Ajv, { _ } from 'ajv';
+import { or } from 'ajv/dist/compile/codegen/index.js';
 import standalone from 'ajv/dist/standalone/index.js';
 import { transform } from 'esbuild';
 
@@ -49,6 +50,7 @@ function validatorCode({ schema, places }, { allErrors }) {
   });
   addVersionKeyword(ajv, 'since', (minor, target) => _`${target}.minor < ${minor}`);
   addVersionKeyword(ajv, 'until', (minor, target) => _`${target}.minor > ${minor}`);
+  addValueKeyword(ajv);
   ajv.addSchema(schema);
   const exported = Object.fromEntries(
     Object.entries(places).map(([kind, id]) => [kind, `kubernetes#/definitions/${encodeURIComponent(id)}`]),
@@ -90,6 +92,21 @@ function addVersionKeyword(ajv, keyword, isViolated) {
     error: { params: ({ schema }) => _`{version: ${schema}}` },
     code(context) {
       context.fail(isViolated(Number(context.schema.split('.')[1]), _`this`));
+    },
+  });
+}
+
+/** Values that are taken from a version on: `{ Never: '1.35' }`. */
+function addValueKeyword(ajv) {
+  ajv.addKeyword({
+    keyword: 'valuesSince',
+    schemaType: 'object',
+    code(context) {
+      const tooNew = Object.entries(context.schema).map(
+        ([value, version]) =>
+          _`(${context.data} === ${value} && this.minor < ${Number(version.split('.')[1])})`,
+      );
+      context.fail(or(...tooNew));
     },
   });
 }

@@ -47,7 +47,7 @@ export const ENUMS = {
   'batch.v1.PodFailurePolicyRule#action': ['FailJob', 'FailIndex', 'Ignore', 'Count'],
   'core.v1.AppArmorProfile#type': ['Localhost', 'RuntimeDefault', 'Unconfined'],
   'core.v1.Container#imagePullPolicy': ['Always', 'IfNotPresent', 'Never'],
-  'core.v1.Container#restartPolicy': ['Always'],
+  'core.v1.Container#restartPolicy': ['Always', 'Never', 'OnFailure'],
   'core.v1.Container#terminationMessagePolicy': ['File', 'FallbackToLogsOnError'],
   'core.v1.ContainerPort#protocol': ['TCP', 'UDP', 'SCTP'],
   'core.v1.ContainerResizePolicy#restartPolicy': ['NotRequired', 'RestartContainer'],
@@ -132,6 +132,11 @@ export const ENABLED_SINCE = {
   'core.v1.ServiceSpec#trafficDistribution': '1.31',
   'core.v1.Volume#image': '1.35',
   'core.v1.VolumeMount#recursiveReadOnly': '1.31',
+};
+
+/** The same of values of a field that has others for longer. */
+export const VALUES_ENABLED_SINCE = {
+  'core.v1.Container#restartPolicy': { Never: '1.35', OnFailure: '1.35' },
 };
 
 /** Fields that nobody can use in YAML: unknown to us. */

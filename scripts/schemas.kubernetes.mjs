@@ -10,6 +10,7 @@ import {
   PACKAGES,
   QUANTITY_PATTERN,
   UNUSABLE,
+  VALUES_ENABLED_SINCE,
 } from './schemas.facts.mjs';
 import { newerMinors } from './schemas.newer.mjs';
 import { extract } from './schemas.package.mjs';
@@ -123,6 +124,7 @@ function mergeDefinition(id, versions) {
     properties[field] = {
       ...(isFormerVolume(id, field) ? { type: 'object' } : withEnum(schema(), ENUMS[name])),
       ...(since ? { since } : {}),
+      ...(VALUES_ENABLED_SINCE[name] ? { valuesSince: VALUES_ENABLED_SINCE[name] } : {}),
       ...(until ? { until } : {}),
     };
     if (isRequired && present.length === having.length) required.push(field);
@@ -156,7 +158,7 @@ function references(schema) {
 
 /** A fact about a field that is not there is a misspelling. */
 function requireFacts(definitions) {
-  for (const name of [...Object.keys(ENUMS), ...Object.keys(ENABLED_SINCE)]) {
+  for (const name of [ENUMS, ENABLED_SINCE, VALUES_ENABLED_SINCE].flatMap(Object.keys)) {
     const [id, field] = name.split('#');
     if (!definitions[id]?.properties[field]) throw new Error(`schemas.facts.mjs: there is no field ${name}`);
   }

@@ -12,6 +12,7 @@ interface Schema {
   readonly const?: string;
   readonly since?: string;
   readonly until?: string;
+  readonly valuesSince?: Readonly<Record<string, string>>;
 }
 
 /** An error as ajv gives it. */
@@ -102,7 +103,15 @@ function errorsOf(name: string, object: unknown, minor: number): readonly Schema
 }
 
 /** Violations that leave all that a rule reads as it expects it. */
-const HARMLESS = new Set(['additionalProperties', 'since', 'until', 'enum', 'pattern', 'maxProperties']);
+const HARMLESS = new Set([
+  'additionalProperties',
+  'since',
+  'until',
+  'valuesSince',
+  'enum',
+  'pattern',
+  'maxProperties',
+]);
 
 /** A kind that we know under another apiVersion only is a mistake; any other may be a custom resource. */
 function checkUnknownKind(entry: Entry, report: Report): SchemaResult {
@@ -152,6 +161,13 @@ function explain(error: SchemaError, entry: Entry, minor: number): { field: stri
         message:
           `needs Kubernetes ${String(error.params.version)}; the target is 1.${minor}. Leave ` +
           'it out, or raise kubernetesVersion',
+      };
+    case 'valuesSince':
+      return {
+        field: field ?? '',
+        message:
+          `is ${given}, which needs Kubernetes ${schema.valuesSince?.[String(value)]}; the target is 1.${minor}. ` +
+          'Choose another, or raise kubernetesVersion',
       };
     case 'until':
       return {

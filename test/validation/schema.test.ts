@@ -171,6 +171,18 @@ test('an image volume needs Kubernetes 1.35', () => {
   expect(schemaViolations(good, '1.36')).toEqual([]);
 });
 
+test('a value that is newer than its field is refused for older versions', () => {
+  const good = edited(({ foreign }) => (container(foreign).restartPolicy = 'Never'));
+  expect(schemaViolations(good, '1.34')).toEqual([
+    expect.stringContaining(
+      'containers[0].restartPolicy is "Never", which needs Kubernetes 1.35; the target is 1.34. Choose another',
+    ),
+  ]);
+  expect(schemaViolations(good, '1.35')).toEqual([]);
+  const wrong = edited(({ foreign }) => (container(foreign).restartPolicy = 'Sometimes'));
+  expect(schemaViolations(wrong, '1.35')).toEqual([expect.stringContaining('allowed are "Always", "Never"')]);
+});
+
 test('there are schemas for exactly the versions that can be asked for', () => {
   const file = path.join(__dirname, '../../src/validation/generated/kubernetes.schema.json');
   const { versions } = JSON.parse(fs.readFileSync(file, 'utf8')) as { versions: string[] };
