@@ -8,6 +8,8 @@ import time
 from marker import MARKER, STAGING, read_marker, sync_directory
 from program import Failure, NOT_FOUND, NO_ACCESS, TRANSIENT, USAGE, log, os_error_code
 
+# Where those who write to the folder of an artifact have their locks: what fetches it, and what converts into it.
+WORKSHOPS = (STAGING, '.building')
 # A folder on its way out. No artifact has such a name.
 EVICTED = '.evicted.'
 
@@ -18,6 +20,7 @@ class FolderStore:
     def __init__(self, path, quiet_seconds):
         self.path, self.quiet_seconds = path, quiet_seconds
         self.locks = []  # held until the program ends
+        self.without_locks = False
         if not os.path.isdir(path):
             raise Failure(NOT_FOUND, '%s is no folder: is the store mounted there?' % path)
 
@@ -44,8 +47,12 @@ class FolderStore:
 
     def hold(self, name, until):
         """Returns once nobody else writes to the folder, and keeps others from it as long as the program runs."""
+        for workshop in WORKSHOPS:
+            self.wait_for(name, os.path.join(self.at(name), workshop), until)
+
+    def wait_for(self, name, workshop, until):
         told = False
-        while not self.lock(name):
+        while not self.lock(name, workshop):
             if time.monotonic() > until:
                 raise Failure(TRANSIENT, '%s is being written to: a download or conversion is at work there. Run again '
                               'when it is done' % self.at(name))
@@ -54,11 +61,11 @@ class FolderStore:
                 told = True
             time.sleep(0.2)
 
-    def lock(self, name):
-        """Whether the lock that all writers of a folder take is ours."""
-        path = self.at(name, STAGING, 'lock')
+    def lock(self, name, workshop):
+        """Whether the lock that writers take is ours."""
+        path = os.path.join(workshop, 'lock')
         try:
-            make_folder(os.path.dirname(path))
+            make_folder(workshop)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except FileNotFoundError:
             # Another eviction has removed it; or whoever had the lock has just completed the artifact.
@@ -72,7 +79,9 @@ class FolderStore:
             return False
         except OSError as error:
             os.close(descriptor)
-            log('%s has no locks (%s); going by when it was written to' % (self.path, error.strerror))
+            if not self.without_locks:
+                log('%s has no locks (%s); going by when it was written to' % (self.path, error.strerror))
+            self.without_locks = True
             return self.is_quiet(name)
         if not is_at(descriptor, path):  # it was another's, who is done
             os.close(descriptor)

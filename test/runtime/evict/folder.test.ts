@@ -8,12 +8,12 @@ afterAll(removeTemporaryFolders);
 
 const evict = (root: string, ...more: string[]) => run(['evict.py', `--root=${root}`, ...more]);
 
-/** A process that has the lock of an artifact, as a download has it. */
-async function writer(folder: string): Promise<() => Promise<void>> {
+/** A process that has the lock of an artifact, as a download or conversion has it. */
+async function writer(folder: string, workshop = '.artifact.parts'): Promise<() => Promise<void>> {
   const program = [
     'import fcntl, os, sys',
-    `os.makedirs('${folder}/.artifact.parts', exist_ok=True)`,
-    `lock = os.open('${folder}/.artifact.parts/lock', os.O_RDWR | os.O_CREAT)`,
+    `os.makedirs('${folder}/${workshop}', exist_ok=True)`,
+    `lock = os.open('${folder}/${workshop}/lock', os.O_RDWR | os.O_CREAT)`,
     'fcntl.flock(lock, fcntl.LOCK_EX)',
     'print("locked", flush=True)',
     'sys.stdin.read()',
@@ -150,9 +150,12 @@ describe('a dry run', () => {
 });
 
 describe('an artifact that is being written', () => {
-  test('is waited for', async () => {
+  test.each([
+    ['a download', '.artifact.parts'],
+    ['a conversion', '.building'],
+  ])('by %s is waited for', async (_, workshop) => {
     const root = folderStore();
-    const release = await writer(path.join(root, OTHER));
+    const release = await writer(path.join(root, OTHER), workshop);
     const { ended } = start(['evict.py', `--root=${root}`, `--artifact=${OTHER}`]);
     await sleep(1500);
     expect(fs.existsSync(path.join(root, OTHER, '.artifact.json'))).toBe(true);
@@ -191,7 +194,8 @@ describe('an artifact that is being written', () => {
       const root = folderStore([half]);
       const outcome = await evictFrom(root);
       expect(outcome.code).toBe(75);
-      expect(outcome.log).toContain(`${root} has no locks (no locks); going by when it was written to`);
+      const told = `${root} has no locks (no locks); going by when it was written to`;
+      expect(outcome.log.split(told)).toHaveLength(2);
       expect(allIn(root)).toEqual(expect.arrayContaining(pathsOf([half])));
     });
 
