@@ -12,7 +12,8 @@ import zlib
 
 from program import Failure, MIB, USAGE, readable
 
-LARGEST_READ = 32 * MIB  # of what tarfile and zipfile read at once: long names, a zip's list of contents
+LARGEST_HEADER = 4 * MIB  # of what tarfile keeps in memory of a member: long names, attributes
+LARGEST_LIST = 32 * MIB  # of the list of contents of a zip, which zipfile reads at once
 LARGEST_WINDOW = 27  # 2^27 bytes, the memory that xz and zstd may use: what `xz -9` and `zstd --long` need
 
 
@@ -113,10 +114,11 @@ class Expanded:
 
 
 class Forward:
-    """A stream that tarfile reads as if it were a file: forwards alone, in pieces that fit into memory."""
+    """A stream that tarfile reads as if it were a file: forwards alone, and headers that fit into memory."""
 
     def __init__(self, stream, most):
         self.stream, self.most, self.at = stream, most, 0
+        self.header = 0  # bytes that tarfile has read since the last member
 
     def tell(self):
         return self.at
@@ -125,12 +127,17 @@ class Forward:
         if position < self.at:
             raise Damaged('a member begins before the end of another')
         while self.at < position:
-            if not self.read(min(position - self.at, MIB)):
+            if not self.content(min(position - self.at, MIB)):
                 raise Damaged('it ends in the middle')
 
     def read(self, size):
-        if not 0 <= size <= LARGEST_READ:
-            raise Damaged('a header of %d bytes' % size)
+        """For tarfile, which keeps in memory what it reads: headers, some of which say how long they are."""
+        self.header += size
+        if size < 0 or self.header > LARGEST_HEADER:
+            raise Damaged('a header of more than %s' % readable(LARGEST_HEADER))
+        return self.content(size)
+
+    def content(self, size):
         pieces, left = [], size
         while left:
             piece = self.stream.read(min(left, MIB))
@@ -152,10 +159,13 @@ TAR_KINDS = {tarfile.SYMTYPE: 'symbolic link', tarfile.LNKTYPE: 'hard link', tar
 def tar_members(stream):
     with tarfile.open(fileobj=stream, mode='r:', encoding='utf-8', errors='surrogateescape') as tar:
         while True:
+            stream.header = 0
             info = tar.next()
             if info is None:
                 break
             tar.members.clear()  # it would keep them all
+            if sum(len(key) + len(value) for key, value in tar.pax_headers.items()) > LARGEST_HEADER:
+                raise Damaged('headers for all members of more than %s' % readable(LARGEST_HEADER))
             if info.sparse is not None:
                 kind = 'a sparse file (pack it without --sparse)'
             elif info.isdir():
@@ -169,7 +179,7 @@ def tar_members(stream):
                 raise Damaged('%r has %d bytes' % (info.name, size))
             yield Member(info.name, kind, size, info.linkname, lambda: tar_blocks(stream, info))
         # tarfile takes a header that makes no sense for the end.
-        while rest := stream.read(MIB):
+        while rest := stream.content(MIB):
             if rest.strip(b'\0'):
                 raise Damaged('after its end there is more')
 
@@ -178,7 +188,7 @@ def tar_blocks(stream, info):
     stream.seek(info.offset_data)
     left = info.size
     while left:
-        block = stream.read(min(left, MIB))
+        block = stream.content(min(left, MIB))
         if not block:
             raise Damaged('it ends in the middle')
         left -= len(block)
@@ -198,9 +208,9 @@ class Bounded:
         return getattr(self.file, name)
 
     def read(self, size=-1):
-        block = self.file.read(size if 0 <= size <= LARGEST_READ else LARGEST_READ + 1)
-        if len(block) > LARGEST_READ:
-            raise Damaged('its list of contents is larger than %s' % readable(LARGEST_READ))
+        block = self.file.read(size if 0 <= size <= LARGEST_LIST else LARGEST_LIST + 1)
+        if len(block) > LARGEST_LIST:
+            raise Damaged('its list of contents is larger than %s' % readable(LARGEST_LIST))
         return block
 
 

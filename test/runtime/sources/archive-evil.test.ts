@@ -68,11 +68,21 @@ const evil: [string, Entry[], string][] = [
   ['a file where a folder is', [file('a/b'), file('a')], 'both a file and a folder'],
   ['a size below zero', [pax({ size: '-512' }), file('x')], 'cannot be unpacked'],
   ['a size that no disk has', [{ ...file('x'), size: 0o77777777777 }], 'unpacks to more than'],
-  ['a name as large as the memory', [{ name: 'x', type: 'L', size: 0o40000000000 }], 'a header of'],
+  ['a name as large as the memory', [{ name: 'x', type: 'L', size: 0o40000000000 }], 'cannot be unpacked'],
   [
     'thousands of headers in each other',
     Array.from({ length: 3000 }, () => pax({ a: 'b' })),
     'cannot be unpacked',
+  ],
+  [
+    'a name of megabytes',
+    [{ name: 'x', type: 'L', content: Buffer.alloc(5 * MIB, 'a') }, file('a')],
+    'a header of',
+  ],
+  [
+    'megabytes of headers for all members',
+    [1, 2, 3].flatMap((i) => [{ ...pax({ [`a${i}`]: 'b'.repeat(2 * MIB) }), type: 'g' }, file(`${i}`)]),
+    'headers for all members of more than 4.0 MiB',
   ],
   ['nothing', [], 'nothing of the archive is left'],
 ];
@@ -237,18 +247,18 @@ describe('an archive that is evil or broken is refused, and leaves nothing behin
     expect(filesOf(String(outcome?.folder))).toEqual(['.artifact.parts/lock']);
   });
 
-  test('a bomb is refused by the program within a memory of 64 MiB, and leaves the archive to the next run', async () => {
+  test('a bomb is refused by the program within 64 MiB, and the archive left to the next run', async () => {
     const dir = temporaryFolder();
     const name = { name: 'x', type: 'L', content: Buffer.alloc(40 * MIB, 'a') };
     const bomb = gzipSync(tar([name, file('a')]));
     const web = await WebDouble.start({ '/bomb': { content: bomb } });
     const args = webArgs('archive', web.url('/bomb'), sha256(bomb), dir, '--unpack=tar.gz', '--workers=1');
     const outcome = await run(args, { wrap: ['prlimit', `--data=${64 * MIB}`] });
+    await web.stop();
     expect(outcome.result.error).toContain('a header of');
     expect(outcome.code).toBe(64);
     expect(markerOf(dir)).toBeUndefined();
     expect(fs.readdirSync(dir)).toEqual(['.artifact.parts']);
     expect(fs.readdirSync(path.join(dir, '.artifact.parts')).sort()).toEqual(['download', 'lock']);
-    await web.stop();
   });
 });
