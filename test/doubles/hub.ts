@@ -77,8 +77,7 @@ const gitBlob = (content: Buffer): string =>
 export class HubDouble {
   public static async start(...repositories: HubRepository[]): Promise<HubDouble> {
     const double = new HubDouble(repositories);
-    await listen(double.hub);
-    await listen(double.cdn);
+    await double.listen();
     return double;
   }
 
@@ -97,7 +96,8 @@ export class HubDouble {
   private readonly links = new Map<string, { file: HubFile; uses: number }>();
   private readonly digests = new Map<HubFile, string>();
 
-  private constructor(private readonly repositories: HubRepository[]) {
+  /** Not listening yet. */
+  constructor(private readonly repositories: HubRepository[]) {
     for (const server of [this.hub, this.cdn]) {
       server.on('connection', (socket: Socket) => {
         this.sockets.add(socket);
@@ -105,6 +105,11 @@ export class HubDouble {
         socket.on('error', () => socket.destroy());
       });
     }
+  }
+
+  public async listen(): Promise<void> {
+    await listen(this.hub);
+    await listen(this.cdn);
   }
 
   public get endpoint(): string {

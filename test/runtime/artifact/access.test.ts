@@ -4,7 +4,7 @@ import * as net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
 import * as tls from 'node:tls';
-import { COMMIT, HubDouble } from '../../doubles/hub';
+import { COMMIT } from '../../doubles/hub';
 import { TEST_CERTIFICATE, TEST_KEY } from '../../doubles/tls';
 import {
   MIB,
@@ -12,33 +12,24 @@ import {
   expectComplete,
   fetchArgs,
   large,
-  removeTemporaryFolders,
   run,
   small,
   temporaryFolder,
+  hubForTests,
 } from './program';
 
 const FILES = [large('model.safetensors', 2 * MIB + 7), small('config.json', '{}')];
 
 describe('who may fetch what, and through what', () => {
-  let hub: HubDouble;
-  beforeAll(async () => {
-    hub = await HubDouble.start(
-      { name: REPO, files: FILES },
-      { name: 'org/private', files: FILES, token: 'hf_secret' },
-      { name: 'org/gated', files: FILES, gated: true },
-      { name: 'org/up', files: [small('../evil', 'x')] },
-      { name: 'org/absolute', files: [small('/etc/evil', 'x')] },
-      { name: 'org/marker', files: [small('.artifact.json', '{}')] },
-      { name: 'org/both', files: [small('a', 'x'), small('a/b', 'x')] },
-    );
-  });
-  beforeEach(() => hub.forget());
-  afterAll(async () => {
-    await hub.stop();
-    removeTemporaryFolders();
-  });
-
+  const hub = hubForTests(
+    { name: REPO, files: FILES },
+    { name: 'org/private', files: FILES, token: 'hf_secret' },
+    { name: 'org/gated', files: FILES, gated: true },
+    { name: 'org/up', files: [small('../evil', 'x')] },
+    { name: 'org/absolute', files: [small('/etc/evil', 'x')] },
+    { name: 'org/marker', files: [small('.artifact.json', '{}')] },
+    { name: 'org/both', files: [small('a', 'x'), small('a/b', 'x')] },
+  );
   const from = (repo: string, dir: string, ...more: string[]) =>
     fetchArgs(hub, ['--dir', dir], `--repo=${repo}`, ...more);
 

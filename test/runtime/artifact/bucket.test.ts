@@ -1,4 +1,4 @@
-import { HubDouble, sha256 } from '../../doubles/hub';
+import { sha256 } from '../../doubles/hub';
 import type { MotoServer } from '../../doubles/moto';
 import { S3Double } from '../../doubles/s3';
 import type { S3Fault } from '../../doubles/s3';
@@ -8,22 +8,11 @@ import {
   expectTrueObjects,
   killAtRequest,
   markerIn,
-  SERVERS,
+  onEachServer,
   verifyBucket,
 } from './bucket';
-import type { AnyServer, Server } from './bucket';
-import {
-  MIB,
-  SOON,
-  REPO,
-  fetchArgs,
-  large,
-  removeTemporaryFolders,
-  run,
-  sleep,
-  small,
-  start,
-} from './program';
+import type { Server } from './bucket';
+import { MIB, SOON, REPO, fetchArgs, large, run, sleep, small, start, hubForTests } from './program';
 
 const FILES = [
   large('model-1.safetensors', 11 * MIB + 123),
@@ -36,61 +25,43 @@ const FILES = [
 ];
 const TOTAL = FILES.reduce((sum, file) => sum + file.content.length, 0);
 
-let hub: HubDouble;
-beforeAll(async () => {
-  hub = await HubDouble.start({ name: REPO, files: FILES });
-});
-beforeEach(() => hub.forget());
-afterAll(async () => {
-  await hub.stop();
-  removeTemporaryFolders();
-});
-
+const hub = hubForTests({ name: REPO, files: FILES });
 function fetchTo(server: Server, prefix: string, ...more: string[]) {
   return run(fetchArgs(hub, bucketArgs(server, prefix), '--chunk-mib=5', ...more), {
     env: server.environment,
   });
 }
 
-describe.each(SERVERS)('fetch into a bucket of %s', (_, startServer) => {
-  let server: AnyServer;
-  beforeAll(async () => {
-    server = await startServer('models');
-  });
-  afterAll(() => server?.stop());
+onEachServer('fetch into a bucket', (check) => {
+  check(
+    'is complete by its own verification, does nothing again, and repairs what was overwritten',
+    async (server) => {
+      const first = await fetchTo(server, 'org/model/');
+      expect(first.log).not.toContain('FAILED');
+      expect(first.result).toMatchObject({ files: FILES.length, bytes: TOTAL, fetched: TOTAL });
+      expect((await verifyBucket(server, 'org/model')).code).toBe(0);
+      expect((await verifyBucket(server, 'org/model', '--deep')).code).toBe(0);
 
-  test('is complete by its own verification, does nothing again, and repairs what was overwritten', async () => {
-    if (!server) {
-      return; // startServer has said so
-    }
-    const first = await fetchTo(server, 'org/model/');
-    expect(first.log).not.toContain('FAILED');
-    expect(first.result).toMatchObject({ files: FILES.length, bytes: TOTAL, fetched: TOTAL });
-    expect((await verifyBucket(server, 'org/model')).code).toBe(0);
-    expect((await verifyBucket(server, 'org/model', '--deep')).code).toBe(0);
+      hub.forget();
+      const asked = server instanceof S3Double ? server.requests.length : 0;
+      const again = await fetchTo(server, 'org/model');
+      expect(again.result).toMatchObject({ files: FILES.length, bytes: TOTAL, fetched: 0 });
+      expect(hub.requests).toEqual([]);
+      // A listing and the marker: no object is read, nor asked for one by one.
+      if (server instanceof S3Double) expect(server.requests.slice(asked)).toHaveLength(2);
 
-    hub.forget();
-    const asked = server instanceof S3Double ? server.requests.length : 0;
-    const again = await fetchTo(server, 'org/model');
-    expect(again.result).toMatchObject({ files: FILES.length, bytes: TOTAL, fetched: 0 });
-    expect(hub.requests).toEqual([]);
-    // A listing and the marker: no object is read, nor asked for one by one.
-    if (server instanceof S3Double) expect(server.requests.slice(asked)).toHaveLength(2);
+      // The marker's time is told in seconds.
+      await sleep(1100);
+      await overwrite(server, `org/model/${FILES[2].path}`, Buffer.alloc(FILES[2].content.length, 'x'));
+      expect((await verifyBucket(server, 'org/model', '--deep')).code).toBe(65);
+      const repaired = await fetchTo(server, 'org/model');
+      expect(repaired.code).toBe(0);
+      expect(repaired.result.fetched).toBe(FILES[2].content.length);
+      expect((await verifyBucket(server, 'org/model', '--deep')).code).toBe(0);
+    },
+  );
 
-    // The marker's time is told in seconds.
-    await sleep(1100);
-    await overwrite(server, `org/model/${FILES[2].path}`, Buffer.alloc(FILES[2].content.length, 'x'));
-    expect((await verifyBucket(server, 'org/model', '--deep')).code).toBe(65);
-    const repaired = await fetchTo(server, 'org/model');
-    expect(repaired.code).toBe(0);
-    expect(repaired.result.fetched).toBe(FILES[2].content.length);
-    expect((await verifyBucket(server, 'org/model', '--deep')).code).toBe(0);
-  });
-
-  test('joins parts, across the borders of the parts of S3', async () => {
-    if (!server) {
-      return;
-    }
+  check('joins parts, across the borders of the parts of S3', async (server) => {
     const names = [FILES[1].path, FILES[2].path, FILES[0].path];
     const outcome = await fetchTo(
       server,
@@ -106,10 +77,7 @@ describe.each(SERVERS)('fetch into a bucket of %s', (_, startServer) => {
     expect(sha256(read)).toBe(sha256(Buffer.concat([FILES[1].content, FILES[2].content, FILES[0].content])));
   });
 
-  test('a bucket that is missing is told before any download: 66', async () => {
-    if (!server) {
-      return;
-    }
+  check('a bucket that is missing is told before any download: 66', async (server) => {
     const outcome = await run(fetchArgs(hub, [...bucketArgs(server, 'p'), '--bucket=absent']), {
       env: server.environment,
     });

@@ -20,6 +20,25 @@ export const SERVERS: [string, (bucket: string) => Promise<AnyServer>][] = [
   ['moto', (bucket) => MotoServer.start(bucket)],
 ];
 
+/** Tests against each of the servers; `check` declares one, which passes where the server is not to be had. */
+export function onEachServer(
+  title: string,
+  declare: (check: (name: string, body: (server: S3Double | MotoServer) => Promise<void>) => void) => void,
+): void {
+  describe.each(SERVERS)(`${title} of %s`, (_, startServer) => {
+    let server: AnyServer;
+    beforeAll(async () => {
+      server = await startServer('models');
+    });
+    afterAll(() => server?.stop());
+    declare((name, body) =>
+      test(name, async () => {
+        if (server) await body(server); // startServer has said that there is none
+      }),
+    );
+  });
+}
+
 export function bucketArgs(server: Server, prefix: string): string[] {
   return [`--s3-endpoint=${server.endpoint}`, `--bucket=${server.bucket}`, `--prefix=${prefix}`];
 }

@@ -1,6 +1,5 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { HubDouble } from '../../doubles/hub';
 import type { Fault } from '../../doubles/hub';
 import {
   MIB,
@@ -10,10 +9,10 @@ import {
   filesOf,
   large,
   markerOf,
-  removeTemporaryFolders,
   run,
   small,
   temporaryFolder,
+  hubForTests,
 } from './program';
 
 const MODEL = large('model.safetensors', 6 * MIB + 4321);
@@ -21,16 +20,7 @@ const FILES = [MODEL, large('second.safetensors', 2 * MIB), small('config.json',
 const TOTAL = FILES.reduce((sum, file) => sum + file.content.length, 0);
 
 describe('a hub or a network that fails', () => {
-  let hub: HubDouble;
-  beforeAll(async () => {
-    hub = await HubDouble.start({ name: REPO, files: FILES });
-  });
-  beforeEach(() => hub.forget());
-  afterAll(async () => {
-    await hub.stop();
-    removeTemporaryFolders();
-  });
-
+  const hub = hubForTests({ name: REPO, files: FILES });
   /** [what happens, how it is provoked, how many bytes more than the model's may be fetched] */
   const cured: [string, Fault[], number][] = [
     ['a connection that is cut in the middle of a range', [{ cutAfter: 700_001, times: 3 }], 0],

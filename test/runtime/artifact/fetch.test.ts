@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { COMMIT, HubDouble } from '../../doubles/hub';
+import { COMMIT } from '../../doubles/hub';
 import {
   MIB,
   REPO,
@@ -10,10 +10,10 @@ import {
   large,
   markerOf,
   patched,
-  removeTemporaryFolders,
   run,
   small,
   temporaryFolder,
+  hubForTests,
 } from './program';
 
 const FILES = [
@@ -26,24 +26,15 @@ const FILES = [
 ];
 
 describe('fetch into a folder', () => {
-  let hub: HubDouble;
-  beforeAll(async () => {
-    hub = await HubDouble.start(
-      { name: REPO, files: FILES },
-      { name: 'org/data', kind: 'dataset', files: [small('a.txt', 'hello'), large('b.bin', MIB)] },
-      {
-        name: 'org/other',
-        files: [small('a', 'a')],
-        card: { license: 'other', license_name: 'tongyi-qianwen' },
-      },
-    );
-  });
-  beforeEach(() => hub.forget());
-  afterAll(async () => {
-    await hub.stop();
-    removeTemporaryFolders();
-  });
-
+  const hub = hubForTests(
+    { name: REPO, files: FILES },
+    { name: 'org/data', kind: 'dataset', files: [small('a.txt', 'hello'), large('b.bin', MIB)] },
+    {
+      name: 'org/other',
+      files: [small('a', 'a')],
+      card: { license: 'other', license_name: 'tongyi-qianwen' },
+    },
+  );
   test('brings every file, verified, and a marker; the result and the log say so', async () => {
     const dir = path.join(temporaryFolder(), 'new', 'folder');
     const outcome = await run(fetchArgs(hub, ['--dir', dir]));

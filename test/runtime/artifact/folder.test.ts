@@ -11,12 +11,12 @@ import {
   large,
   patched,
   markerOf,
-  removeTemporaryFolders,
   run,
   sleep,
   small,
   start,
   temporaryFolder,
+  hubForTests,
 } from './program';
 
 const FILES = [
@@ -28,16 +28,10 @@ const TOTAL = FILES.reduce((sum, file) => sum + file.content.length, 0);
 const isRoot = process.getuid?.() === 0;
 
 describe('a folder that is full, read-only, shared or strange', () => {
-  let hub: HubDouble;
   const mounts: string[] = [];
-  beforeAll(async () => {
-    hub = await HubDouble.start({ name: REPO, files: FILES });
-  });
-  beforeEach(() => hub.forget());
-  afterAll(async () => {
-    await hub.stop();
+  const hub = hubForTests({ name: REPO, files: FILES });
+  afterAll(() => {
     mounts.forEach((mount) => execFileSync('umount', [mount]));
-    removeTemporaryFolders();
   });
 
   /** A file system of a given size, or nothing where the tests may not mount. */

@@ -1,6 +1,5 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { HubDouble } from '../../doubles/hub';
 import {
   MIB,
   SOON,
@@ -9,26 +8,18 @@ import {
   large,
   markerOf,
   patched,
-  removeTemporaryFolders,
   run,
   sleep,
   small,
   start,
   temporaryFolder,
+  hubForTests,
 } from './program';
 import type { Run } from './program';
 
 const FILES = [large('model.safetensors', MIB + 7), small('config.json', '{}')];
 
-let hub: HubDouble;
-beforeAll(async () => {
-  hub = await HubDouble.start({ name: REPO, files: FILES });
-});
-afterAll(async () => {
-  await hub.stop();
-  removeTemporaryFolders();
-});
-
+const hub = hubForTests({ name: REPO, files: FILES });
 async function artifact(): Promise<string> {
   const dir = temporaryFolder();
   expect((await run(fetchArgs(hub, ['--dir', dir]))).code).toBe(0);

@@ -13,7 +13,6 @@ import {
   large,
   markerOf,
   patched,
-  removeTemporaryFolders,
   sleep,
   small,
   start,
@@ -253,7 +252,6 @@ describe('a program that is killed at any instant', () => {
   });
   afterAll(async () => {
     await s3.stop();
-    removeTemporaryFolders();
   });
 
   const toFolder = (made: HubFile[]) => () => folder(made);

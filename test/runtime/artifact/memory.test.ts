@@ -1,6 +1,5 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { HubDouble } from '../../doubles/hub';
 import { S3Double } from '../../doubles/s3';
 import { bucketArgs } from './bucket';
 import {
@@ -11,9 +10,9 @@ import {
   expectComplete,
   fetchArgs,
   large,
-  removeTemporaryFolders,
   run,
   temporaryFolder,
+  hubForTests,
 } from './program';
 
 // Runs the program as a child and prints the most memory of its own (anonymous, unlike mapped files) that it was
@@ -34,22 +33,14 @@ print('anonymous %d, peak %d' % (anonymous, resource.getrusage(resource.RUSAGE_C
 sys.exit(child.returncode)`;
 
 describe('memory', () => {
-  let hub: HubDouble;
   const tiny = large('model.bin', 100);
   const middle = large('model.bin', 20 * MIB);
   const huge = large('model.bin', 300 * MIB + 1);
-  beforeAll(async () => {
-    hub = await HubDouble.start(
-      { name: REPO, files: [huge] },
-      { name: 'org/middle', files: [middle] },
-      { name: 'org/tiny', files: [tiny] },
-    );
-  });
-  afterAll(async () => {
-    await hub.stop();
-    removeTemporaryFolders();
-  });
-
+  const hub = hubForTests(
+    { name: REPO, files: [huge] },
+    { name: 'org/middle', files: [middle] },
+    { name: 'org/tiny', files: [tiny] },
+  );
   /** MiB of anonymous memory that were seen, and of all memory. */
   async function peaks(args: string[], env?: Record<string, string>): Promise<[number, number]> {
     const outcome = await run(args, { wrap: [PYTHON, '-c', MEASURE], withoutPython: true, env });

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { COMMIT, HubDouble } from '../../doubles/hub';
 import { findPeer } from '../../doubles/peers';
-import { MIB, REPO, large, removeTemporaryFolders, small, temporaryFolder } from './program';
+import { MIB, REPO, large, small, temporaryFolder } from './program';
 
 // What the real client sees of the double: the double is worth as much as it is like the Hub.
 const SCRIPT = `
@@ -82,5 +82,4 @@ test('the real huggingface_hub client works with the double of the Hub', async (
   }
   expect(fs.readFileSync(path.join(folders[1], 'config.json'), 'utf8')).toBe('{"a": 1}');
   expect(fs.readFileSync(path.join(folders[2], 'config.json'), 'utf8')).toBe('{"a": 1}');
-  removeTemporaryFolders();
 }, 120_000);

@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { COMMIT, HubDouble, sha256 } from '../../doubles/hub';
-import type { HubFile } from '../../doubles/hub';
+import type { HubFile, HubRepository } from '../../doubles/hub';
 
 export const PYTHON = process.env.PYTHON ?? 'python3';
 const RUNTIME = path.join(__dirname, '../../../src/runtime');
@@ -75,6 +75,18 @@ export function temporaryFolder(): string {
 
 export function removeTemporaryFolders(): void {
   folders.splice(0).forEach((folder) => fs.rmSync(folder, { recursive: true, force: true }));
+}
+
+// Whoever makes any has them removed, after all else that tests end with.
+afterAll(removeTemporaryFolders);
+
+/** A Hub for the tests of a file, or of a block; each finds it without requests or faults. */
+export function hubForTests(...repositories: HubRepository[]): HubDouble {
+  const hub = new HubDouble(repositories);
+  beforeAll(() => hub.listen());
+  beforeEach(() => hub.forget());
+  afterAll(() => hub.stop());
+  return hub;
 }
 
 /** Starts a program, named by the first argument, as the container of a Job does. */

@@ -5,17 +5,7 @@ import type { HubFile } from '../../doubles/hub';
 import { S3Double } from '../../doubles/s3';
 import { WebDouble } from '../../doubles/web';
 import { bucketArgs, expectObjects } from './bucket';
-import {
-  MIB,
-  bytes,
-  expectComplete,
-  markerOf,
-  patched,
-  programsWith,
-  removeTemporaryFolders,
-  run,
-  temporaryFolder,
-} from './program';
+import { MIB, bytes, expectComplete, markerOf, patched, programsWith, run, temporaryFolder } from './program';
 import type { Outcome, RunOptions } from './program';
 
 /** What the engine does with whatever a source can prove of its bytes: any hash, or nothing. */
@@ -35,7 +25,6 @@ beforeEach(() => {
 });
 afterAll(async () => {
   await web.stop();
-  removeTemporaryFolders();
 });
 
 /** Has the server serve the file, as it is or with other bytes. */

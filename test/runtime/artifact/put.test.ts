@@ -9,17 +9,16 @@ import {
   expectTrueObjects,
   killAtRequest,
   markerIn,
-  SERVERS,
+  onEachServer,
   verifyBucket,
 } from './bucket';
-import type { AnyServer, Server } from './bucket';
+import type { Server } from './bucket';
 import {
   artifactFolder,
   bytes,
   large,
   markerOf,
   MIB,
-  removeTemporaryFolders,
   run,
   sleep,
   small,
@@ -38,8 +37,6 @@ const FILES = [
 ];
 const TOTAL = FILES.reduce((sum, file) => sum + file.content.length, 0);
 
-afterAll(removeTemporaryFolders);
-
 function putArgs(server: Server, folder: string, ...more: string[]): string[] {
   const args = ['put.py', '--key=k1', `--dir=${folder}`, ...bucketArgs(server, 'p')];
   return [...args, '--workers=3', '--chunk-mib=5', ...more];
@@ -49,17 +46,8 @@ function put(server: Server, folder: string, ...more: string[]) {
   return run(putArgs(server, folder, ...more), { env: server.environment });
 }
 
-describe.each(SERVERS)('put into a bucket of %s', (_, startServer) => {
-  let server: AnyServer;
-  beforeAll(async () => {
-    server = await startServer('models');
-  });
-  afterAll(() => server?.stop());
-
-  test('is complete by its own verification, and reads nothing again', async () => {
-    if (!server) {
-      return; // startServer has said so
-    }
+onEachServer('put into a bucket', (check) => {
+  check('is complete by its own verification, and reads nothing again', async (server) => {
     const folder = artifactFolder(FILES);
     const first = await put(server, folder);
     expect(first.log).not.toContain('FAILED');
@@ -73,10 +61,7 @@ describe.each(SERVERS)('put into a bucket of %s', (_, startServer) => {
     expect(again.result).toMatchObject({ files: FILES.length, bytes: TOTAL, fetched: 0, key: 'k1' });
   });
 
-  test('a bucket that is missing: 66', async () => {
-    if (!server) {
-      return;
-    }
+  check('a bucket that is missing: 66', async (server) => {
     const outcome = await put(server, artifactFolder(FILES), '--bucket=absent');
     expect(outcome.code).toBe(66);
     expect(outcome.result.error).toMatch(/s3:\/\/absent.* NoSuchBucket/);

@@ -6,7 +6,6 @@ import {
   expectComplete,
   fetchArgs,
   large,
-  removeTemporaryFolders,
   run,
   sleep,
   start,
@@ -14,8 +13,6 @@ import {
 } from './program';
 
 describe('a program that is stopped', () => {
-  afterAll(removeTemporaryFolders);
-
   test('the point to resume at is the byte: nothing that is on the disk is fetched again', async () => {
     const file = large('model.safetensors', 8 * MIB + 5);
     const hub = await HubDouble.start({ name: REPO, files: [file] });
