@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a downloader that fills a folder, unless the artifact is complete. In the downloader's own image: POSIX, with mkdir and sleep, and
-# flock where the folder is shared.
+# Runs a downloader that fills a folder, unless the artifact is complete. In the downloader's own image: a POSIX shell
+# with mkdir and sleep, and flock where the folder is shared.
 #
 # usage: custom.sh --key=KEY --dir=FOLDER [--codes=CODES] -- COMMAND [ARGUMENT...]
 #   KEY      names the artifact; the command finds it as MODEL_KEY
@@ -69,7 +69,7 @@ make() { # FOLDER
 # work at the same time. Ends with them, however they end.
 take_lock() {
   command -v flock >/dev/null ||
-    fail 64 "the image has no flock, by which two downloaders keep out of each other's way: set the size of the \
+    fail 64 "the image has no flock, by which two downloaders keep out of each other's way: say 'shell: false' of the \
 source, so that it gets a disk of its own"
   told=''
   while :; do

@@ -65,7 +65,7 @@ export class AzureDouble extends Loopback {
     return `http://127.0.0.1:${(this.proxy.address() as AddressInfo).port}`;
   }
 
-  public async stop(): Promise<void> {
+  public override async stop(): Promise<void> {
     this.proxied.forEach((socket) => socket.destroy());
     await new Promise((done) => this.proxy.close(done));
     await super.stop();

@@ -10,15 +10,13 @@ set -eu
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 
-unpack() { # SUITE APT-OPTION...
-  suite=$folder/$1
-  shift
-  [ ! -x "$suite/usr/bin/rclone" ] || return 0
+unpack() { # SUITE PACKAGE APT-OPTION...
+  suite=$folder/$1 package=$2
+  shift 2
   download=$(mktemp -d)
-  (cd "$download" && apt-get -qq -o APT::Sandbox::User=root "$@" download rclone >&2)
-  dpkg-deb -x "$download"/rclone_*.deb "$suite"
+  (cd "$download" && apt-get -qq -o APT::Sandbox::User=root "$@" download "$package" >&2)
+  dpkg-deb -x "$download"/"$package"_*.deb "$suite"
   rm -rf "$download"
-  "$suite/usr/bin/rclone" version >&2
 }
 
 mkdir -p "$folder/lists/partial" "$folder/archives/partial"
@@ -28,9 +26,16 @@ echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid
 set -- -o Dir::Etc::SourceList="$folder/sid.list" -o Dir::Etc::SourceParts=/dev/null \
   -o Dir::State::Lists="$folder/lists" -o Dir::State::status="$folder/status" \
   -o Dir::Cache::Archives="$folder/archives" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
-[ -x "$folder/sid/usr/bin/rclone" ] || apt-get -qq -o APT::Sandbox::User=root "$@" update >&2
-unpack sid "$@"
-[ -x "$folder/release/usr/bin/rclone" ] || apt-get -qq update >&2
-unpack release
+if [ ! -x "$folder/sid/usr/bin/rclone" ]; then
+  apt-get -qq -o APT::Sandbox::User=root "$@" update >&2
+  unpack sid rclone "$@"
+fi
+if [ ! -x "$folder/release/bin/busybox" ]; then
+  apt-get -qq update >&2
+  unpack release rclone
+  unpack release busybox-static
+fi
+"$folder/sid/usr/bin/rclone" version >&2
+"$folder/release/usr/bin/rclone" version >&2
 rm -rf "$folder/lists" "$folder/archives"
 echo "$folder"

@@ -8,18 +8,31 @@ import * as path from 'node:path';
  * Without it a warning is printed and undefined returned; with CDK8S_LLM_REQUIRE_PEERS=1 it is an error.
  */
 export function findRclone(backend: 'gcs' | 'azureblob'): string | undefined {
-  const named = process.env.CDK8S_LLM_PEER_RCLONE;
-  const brought = named ? ['sid', 'release'].map((suite) => path.join(named, suite, 'usr/bin/rclone')) : [];
-  for (const candidate of [...brought, 'rclone']) {
+  const candidates = [...brought('sid/usr/bin/rclone'), ...brought('release/usr/bin/rclone'), 'rclone'];
+  const knows = new RegExp(`^ *${backend} `, 'm');
+  return find(`rclone that knows ${backend}`, candidates, ['help', 'backends'], knows);
+}
+
+/** Finds the shell and the tools that rclone's image has. As findRclone. */
+export function findBusybox(): string | undefined {
+  return find('busybox', [...brought('release/bin/busybox'), 'busybox'], ['--list'], /^mkdir$/m);
+}
+
+function brought(file: string): string[] {
+  const folder = process.env.CDK8S_LLM_PEER_RCLONE;
+  return folder ? [path.join(folder, file)] : [];
+}
+
+function find(what: string, candidates: string[], args: string[], expected: RegExp): string | undefined {
+  for (const candidate of candidates) {
     try {
-      const backends = execFileSync(candidate, ['help', 'backends'], { stdio: 'pipe' }).toString();
-      if (new RegExp(`^ *${backend} `, 'm').test(backends)) return candidate;
+      if (expected.test(execFileSync(candidate, args, { stdio: 'pipe' }).toString())) return candidate;
     } catch {
       // Not there.
     }
   }
   const message =
-    `no rclone here knows ${backend}, so nothing was tested against it; ` +
+    `there is no ${what} here, so nothing was tested against it; ` +
     'run test/doubles/install-rclone.sh and set CDK8S_LLM_PEER_RCLONE to what it prints';
   if (process.env.CDK8S_LLM_REQUIRE_PEERS === '1') throw new Error(message);
   console.warn(message);

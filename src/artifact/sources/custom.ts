@@ -38,7 +38,7 @@ export interface DownloaderResources {
    *
    * @default 1 GiB
    */
-  readonly scratch?: Size;
+  readonly tmpSize?: Size;
 }
 
 /**
@@ -303,7 +303,7 @@ export function downloaderResources(where: string, props: DownloaderResources): 
       throw new InputError(where, field, cpu, { allowed: "CPUs: '2', '0.5' or '500m'" });
     }
   }
-  for (const field of ['memory', 'scratch'] as const) {
+  for (const field of ['memory', 'tmpSize'] as const) {
     const size = props[field];
     if (size && bytesOf(size) <= 0) {
       throw new InputError(where, field, bytesQuantity(size), { allowed: 'an amount above nothing' });
@@ -313,6 +313,6 @@ export function downloaderResources(where: string, props: DownloaderResources): 
     cpu: props.cpu ?? '500m',
     cpuLimit: props.cpuLimit ?? (props.cpu ? undefined : '2'),
     memory: props.memory ?? Size.gibibytes(1),
-    storage: props.scratch ?? Size.gibibytes(1),
+    storage: props.tmpSize ?? Size.gibibytes(1),
   };
 }

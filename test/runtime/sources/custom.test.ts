@@ -4,6 +4,7 @@ import { Size } from 'cdk8s';
 import { customSource } from '../../../src/artifact/sources/custom';
 import type { CustomSourceProps } from '../../../src/artifact/sources/custom';
 import { sha256 } from '../../doubles/hub';
+import { findBusybox } from '../../doubles/rclone';
 import {
   expectComplete,
   filesOf,
@@ -346,15 +347,16 @@ describe('a downloader that fails', () => {
 });
 
 describe('two copies of one downloader', () => {
-  test('one downloads while the other waits, and finds it done', async () => {
+  test('one downloads while the others wait: never two at once', async () => {
     const models = temporaryFolder();
     const runs = temporaryFolder();
-    const script = `echo run >>'${runs}/runs'; ${WRITE}; sleep 1`;
+    const script = `echo begin >>'${runs}/runs'; ${WRITE}; sleep 1; echo end >>'${runs}/runs'`;
     const stands = [1, 2, 3].map(() => pod(script, { files: PINS }, { models }));
     const outcomes = await Promise.all(stands.map((stand) => stand.run()));
     expect(outcomes.map((all) => all.at(-1)?.code)).toEqual([0, 0, 0]);
     expectComplete(stands[0].dir, FILES, KEY);
     expect(outcomes.map((all) => all[0].log).join('')).toContain('another copy is at work');
+    expect(fs.readFileSync(`${runs}/runs`, 'utf8')).toMatch(/^(begin\nend\n)+$/);
   });
 
   test('one that is stopped while it waits ends as one that may be run again', async () => {
@@ -388,6 +390,58 @@ describe('two copies of one downloader', () => {
     expect(adopted.code).toBe(0);
     expectComplete(first.dir, FILES, KEY);
     await second.ended;
+  });
+});
+
+describe('the shell and the tools of Alpine, as in the image of rclone', () => {
+  const busybox = findBusybox();
+  if (!busybox) {
+    test('busybox is not here', () => undefined);
+    return;
+  }
+  const tools = temporaryFolder();
+  const options = (models = temporaryFolder()): PodOptions => ({
+    models,
+    shell: [busybox, 'sh'],
+    imageEnv: { PATH: tools },
+  });
+  beforeAll(async () => {
+    const names = 'sh mkdir sleep df date printf touch kill rm echo'.split(' ');
+    for (const name of names) fs.symlinkSync(busybox, path.join(tools, name));
+    // Debian builds its busybox without flock, which Alpine's has: with the same words, and silent when it waits.
+    fs.symlinkSync(await which('flock'), path.join(tools, 'flock'));
+  });
+
+  test('three copies: never two at once', async () => {
+    const { models } = options();
+    const runs = temporaryFolder();
+    const script = `echo begin >>'${runs}/runs'; ${WRITE}; sleep 1; echo end >>'${runs}/runs'`;
+    const stands = [1, 2, 3].map(() => pod(script, { files: PINS }, options(models)));
+    const outcomes = await Promise.all(stands.map((stand) => stand.run()));
+    expect(outcomes.map((all) => all.at(-1)?.code)).toEqual([0, 0, 0]);
+    expectComplete(stands[0].dir, FILES, KEY);
+    expect(outcomes.map((all) => all[0].log).join('')).toContain('another copy is at work');
+    expect(fs.readFileSync(`${runs}/runs`, 'utf8')).toMatch(/^(begin\nend\n)+$/);
+  });
+
+  test.each([
+    ['exit 3', 66, 'ended with 3'],
+    ['kill -9 $$$$', 137, 'was killed'],
+    ['exit 1', 1, 'ended with 1'],
+  ])('%s becomes %i', async (script, code, message) => {
+    const outcome = await pod(script, { unpinned: true, exitCodes: { 3: 66 } }, options()).outcome();
+    expect(outcome.code).toBe(code);
+    expect(outcome.log).toContain(message);
+  });
+
+  test('SIGTERM is handed on', async () => {
+    const stand = pod('echo begun; exec sleep 60', { unpinned: true }, options());
+    const { child, ended } = stand.start('download');
+    await new Promise<void>((done) => child.stdout?.once('data', () => done()));
+    child.kill('SIGTERM');
+    const outcome = await ended;
+    expect(outcome.code).toBe(75);
+    expect(outcome.log).toContain('stopped by SIGTERM');
   });
 });
 
@@ -425,7 +479,9 @@ describe('files that pass through a disk of the pod', () => {
 async function python(code: string): Promise<string> {
   const { execFile } = await import('node:child_process');
   return new Promise((done, failed) =>
-    execFile(PYTHON, ['-c', code], (error, stdout) => (error ? failed(error) : done(stdout))),
+    execFile(PYTHON, ['-c', code], (error, stdout) =>
+      error ? failed(new Error(error.message)) : done(stdout),
+    ),
   );
 }
 

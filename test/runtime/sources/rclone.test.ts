@@ -163,7 +163,7 @@ describe('Google Cloud Storage, by rclone', () => {
   test('a server that is overloaded, and lines that are cut', async () => {
     await start();
     bucket.faults.push(
-      { at: 'storage', match: /download.*safetensors/, cut: MIB, times: 2 },
+      { at: 'storage', match: /download.*safetensors/, cutAfter: MIB, times: 2 },
       { at: 'storage', match: /\/o\?/, status: 503 },
     );
     const stand = pod();
