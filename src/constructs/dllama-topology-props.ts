@@ -132,8 +132,8 @@ export interface DllamaTopologyProps {
   readonly workerMemory?: Size;
 
   /**
-   * Where the root runs. A store that one node alone can mount draws it to the node of the Jobs that filled the
-   * store: on node-local disks give them the same placement.
+   * Where the root runs, besides what the placement of the model's store says. A new claim that one node alone can
+   * mount is shared with the Jobs that fill it: give the placement to the store, so that all of them have it.
    *
    * @default - anywhere that the model's store can be mounted
    */
