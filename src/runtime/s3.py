@@ -71,7 +71,7 @@ class S3:
                 patience.wait(error)
 
     def hash(self, body):
-        """What the signature says of a body. TLS protects it on its way: another hash would cost half of what it does."""
+        """What the signature says of a body. TLS protects it on its way; another hash costs half as much."""
         if len(body) > MIB and self.base.startswith('https:'):
             return 'UNSIGNED-PAYLOAD'
         return hashlib.sha256(body).hexdigest()
