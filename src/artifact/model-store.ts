@@ -174,11 +174,12 @@ export class ModelStore {
    * already, in whichever pipeline; and not where nothing can be written, and the artifact must be there.
    *
    * @param fingerprint a hash of all that the Job is told besides what decides the bytes
+   * @param passing what is on the disk besides while it is made, in bytes
    * @throws when a new claim cannot hold all that is put into it, when the other construct's Job was told
    * something else
    * @internal
    */
-  public _makes(owner: Owner, artifact: Artifact, fingerprint: string): boolean {
+  public _makes(owner: Owner, artifact: Artifact, fingerprint: string, passing = 0): boolean {
     const stores = AppStores.of(owner.scope);
     if (this._spec.kind === 'claim') this.claim(owner, this._spec);
     const place = this._place(owner);
@@ -190,8 +191,8 @@ export class ModelStore {
     stores.addUse(place, artifactUse(owner.scope, 'makes', artifact));
     if (!stores.isFirstMaker(owner.scope, place, artifact.path, fingerprint)) return false;
     if (this._spec.kind === 'claim' && this._spec.create) {
-      const contents = stores.addContent(place, artifact.path, artifact.bytes);
-      checkCapacity(owner.scope, this._spec.create.size, contents);
+      const contents = stores.addContent(place, artifact, passing);
+      checkCapacity(owner.scope, this._spec.create.size, contents.sizes, contents.passing);
     }
     return true;
   }

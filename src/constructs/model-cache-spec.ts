@@ -82,7 +82,8 @@ export function resolveModelCache(scope: Construct, props: ModelCacheProps): Mod
   const store = checkStore(scope, props.store)._for(scope, source);
   const artifact = artifactOf(owner, props, source, store);
   const told = resolveTold(scope, props, source, store, artifact);
-  if (!store._makes(owner, artifact, shortHash(fingerprint(told)))) return { artifact };
+  const passing = unpacks(source) ? artifact.bytes : 0;
+  if (!store._makes(owner, artifact, shortHash(fingerprint(told)), passing)) return { artifact };
   const access = storeAccess(owner, store);
   const volumes = { store: access, sourceVolume: told.inPlace ? undefined : sourceVolume(owner, source) };
   const placement = placeOnStores(owner, 'placement', told.options.placement, mountedStores(volumes));
@@ -176,17 +177,15 @@ function scratchSize(
   artifact: Artifact,
 ): Size | undefined {
   const { fetch } = source;
-  const gathered = fetch.by === 'container' ? mustGather(fetch, toBucket) : fetch.needsFolder && toBucket;
+  const gathered = fetch.by === 'container' ? mustGather(fetch, toBucket) : unpacks(source) && toBucket;
   if (!gathered) {
     if (props.scratch === undefined) return undefined;
     throw new InputError(scope, 'scratch', `${bytesOf(props.scratch) / MIB} MiB`, {
       allowed: 'nothing here',
-      advice: gathered
-        ? 'The files are made in the store itself.'
-        : 'The files are streamed into the bucket.',
+      advice: 'The files come into the store without a disk of the pod between.',
     });
   }
-  const needed = artifact.bytes === undefined ? undefined : 1.05 * artifact.bytes;
+  const needed = artifact.bytes === undefined ? undefined : room(source) * artifact.bytes;
   if (props.scratch === undefined && needed === undefined) {
     throw new InputError(scope, 'scratch', undefined, {
       allowed: 'the size of all files together, for instance Size.gibibytes(20)',
@@ -199,6 +198,16 @@ function scratchSize(
     });
   }
   return props.scratch ?? mebibytesFor(needed ?? 0);
+}
+
+/** Archives and layers are on the disk beside what they unpack to, so that nothing is fetched twice. */
+function unpacks({ fetch }: SourceSpec): boolean {
+  return fetch.by === 'program' && fetch.needsFolder;
+}
+
+/** Of the disk, for each byte of the files: 5 % for the file system. */
+function room(source: SourceSpec): number {
+  return unpacks(source) ? 2.1 : 1.05;
 }
 
 /** A pod has one identity. */

@@ -56,9 +56,10 @@ export interface ModelCacheProps extends JobOptions {
 
   /**
    * The disk on which the files are gathered on their way into a bucket, where they cannot be streamed into it:
-   * those of archives, images and downloaders. It must hold all of them.
+   * those of archives, images and downloaders. It must hold all of them, of archives and images also what they
+   * are unpacked from.
    *
-   * @default - 1.05 times their size, where that is known at synth
+   * @default - where their size is known at synth: 1.05 times that, of archives and images 2.1 times
    */
   readonly scratch?: Size;
 

@@ -6,13 +6,12 @@ that is killed leaves nothing half, and the next one unpacks anew without fetchi
 """
 import os
 import shutil
-import time
 
 import https
 from folder import Directory
 from members import FORMATS, zstandard
 from program import Failure, USAGE, log, positive, readable
-from transfer import Transfer, buffers, complete
+from transfer import Transfer, buffers, once
 from unpack import RATIO, Unpacking, check_room
 from web import Http
 
@@ -45,24 +44,11 @@ class Archive(https.Files):
 
     def store(self, options, folder):
         """Brings the archive to the folder, and unpacks it; returns the result to leave."""
-        started = time.monotonic()
-        marker, fetched = complete(folder, options.key), 0
-        if not marker and folder.prepare():
-            marker = complete(folder, options.key)  # another copy was at work, and may have completed it
-        if marker:
-            log('%s is complete already: %d files, %s' % (folder, len(marker['files']), readable(marker['bytes'])))
-            shutil.rmtree(folder.staging, ignore_errors=True)  # the archive, of a run that was killed at the very end
-        else:
-            folder.retract()  # what a marker says of damaged files must not be believed from here on
+        def bring():
             archive, described, fetched = self.bring(options, folder)
-            files = Unpacking(options, folder, archive).run()
-            marker = {'format': 1, **described, 'key': options.key, 'bytes': sum(file['size'] for file in files),
-                      'files': files}
-            folder.publish(marker)  # and removes the archive
-            log('complete: %d files, %s, unpacked from a verified archive; %s fetched'
-                % (len(files), readable(marker['bytes']), readable(fetched)))
-        return {'files': len(marker['files']), 'bytes': marker['bytes'], 'fetched': fetched, 'key': options.key,
-                'seconds': round(time.monotonic() - started, 1)}
+            return Unpacking(options, folder, archive).run(), described, fetched
+
+        return once(options.key, folder, bring)  # which removes the archive once its content is published
 
     def bring(self, options, folder):
         """(path of the archive in the staging folder, what the marker says of its origin, bytes fetched)"""

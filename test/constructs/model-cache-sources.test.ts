@@ -123,7 +123,7 @@ describe('what is gathered on a disk on its way into a bucket', () => {
     expect(argument(container(job, 'fetch'), 'dir')).toEqual([folder]);
     expect(argument(container(job, 'upload'), 'dir')).toEqual([folder]);
     const [volume] = podSpec(job).volumes.filter(({ name }: { name: string }) => name === 'scratch');
-    expect(volume.emptyDir.sizeLimit).toBe('4301Mi');
+    expect(volume.emptyDir.sizeLimit).toBe('8602Mi');
     // The credentials of the bucket are not the business of whatever unpacks what comes from outside.
     expect(texts(container(job, 'fetch')).join(' ')).not.toContain('AWS_');
   });
@@ -132,6 +132,14 @@ describe('what is gathered on a disk on its way into a bucket', () => {
     expect(() => made(archive(), (scope) => s3(scope))).toThrow(
       "models/weights: 'scratch' is nothing; allowed: the size of all files together",
     );
+  });
+
+  test('needs the room of the archive in a claim too, while it is unpacked', () => {
+    const into = (size: Size) => made(archive(Size.gibibytes(4)), () => ModelStore.claim({ size }));
+    expect(() => into(Size.gibibytes(8))).toThrow(
+      /allowed: 9Gi or more: 4\.00 GiB \(files.*\) \+ 4\.00 GiB \(what is unpacked, while it is\) = 8\.00 GiB/,
+    );
+    into(Size.gibibytes(9));
   });
 
   test('needs none on its way into a claim', () => {

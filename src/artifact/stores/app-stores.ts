@@ -19,6 +19,14 @@ interface Maker {
   readonly fingerprint: string;
 }
 
+/** What is put into a place. @internal */
+export interface Contents {
+  /** In bytes, by path. */
+  readonly sizes: Map<string, number | undefined>;
+  /** The most that is there besides while one of them is made, in bytes. */
+  passing: number;
+}
+
 /** A construct's pods that mount a volume, and where they may run. @internal */
 export interface VolumeUser {
   readonly by: IConstruct;
@@ -48,7 +56,7 @@ export class AppStores {
   private readonly makers = new Map<string, Maker>();
   private readonly uses = new Map<string, ArtifactUse[]>();
   private readonly volumeUsers = new Map<string, VolumeUser[]>();
-  private readonly contents = new Map<string, Map<string, number | undefined>>();
+  private readonly contents = new Map<string, Contents>();
 
   /** The volume that was made under an id, with the construct that it was made for. */
   public volumeOf(id: string): { volume: StoreVolume; content: string; user: Owner } | undefined {
@@ -60,15 +68,16 @@ export class AppStores {
     this.volumes.set(id, { volume, content, user });
   }
 
-  /** Counts an artifact among those that are put into a place; returns the sizes of all of them by path. */
-  public addContent(
-    place: string,
-    path: string,
-    bytes: number | undefined,
-  ): ReadonlyMap<string, number | undefined> {
-    const contents = this.contents.get(place) ?? new Map<string, number | undefined>();
+  /**
+   * Counts an artifact among those that are put into a place.
+   *
+   * @param passing what is there besides while it is made, in bytes
+   */
+  public addContent(place: string, { path, bytes }: Artifact, passing: number): Contents {
+    const contents = this.contents.get(place) ?? { sizes: new Map<string, number | undefined>(), passing: 0 };
     this.contents.set(place, contents);
-    contents.set(path, bytes);
+    contents.sizes.set(path, bytes);
+    contents.passing = Math.max(contents.passing, passing);
     return contents;
   }
 

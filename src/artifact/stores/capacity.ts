@@ -14,6 +14,7 @@ const MARGIN = 0.05;
  * can never fit.
  *
  * @param contents sizes in bytes by the artifacts' paths
+ * @param passing the most that is there besides while one of them is made, in bytes: an archive
  * @throws when it cannot, with the arithmetic and the size that would do
  * @internal
  */
@@ -21,19 +22,24 @@ export function checkCapacity(
   scope: IConstruct,
   size: Size,
   contents: ReadonlyMap<string, number | undefined>,
+  passing: number,
 ): void {
-  let sum = 0;
+  let sum = passing;
   for (const bytes of contents.values()) sum += bytes ?? 0;
   const needed = sum * (1 + MARGIN);
   if (needed <= bytesOf(size)) return;
 
   const enough = Math.ceil(needed / GIB);
   const known = [...contents].filter((entry): entry is [string, number] => entry[1] !== undefined);
+  const parts = [
+    ...known.map(([path, bytes]) => `${amount(bytes)} (${path})`),
+    ...(passing ? [`${amount(passing)} (what is unpacked, while it is)`] : []),
+  ];
   const unknown = contents.size - known.length;
   throw new InputError(scope, 'store', `a new claim of ${bytesQuantity(size)}`, {
     allowed:
-      `${enough}Gi or more: ${known.map(([path, bytes]) => `${amount(bytes)} (${path})`).join(' + ')}` +
-      `${known.length > 1 ? ` = ${amount(sum)}` : ''}, with ${MARGIN * 100} % for the file system and small ` +
+      `${enough}Gi or more: ${parts.join(' + ')}` +
+      `${parts.length > 1 ? ` = ${amount(sum)}` : ''}, with ${MARGIN * 100} % for the file system and small ` +
       `files ${amount(needed)}${unknown ? `, and ${unknown} more of unknown size` : ''}`,
     advice: `Make the store with ModelStore.claim({ size: Size.gibibytes(${enough}) }).`,
   });
