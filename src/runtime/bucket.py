@@ -5,7 +5,7 @@ import time
 
 from marker import MARKER, marker_text, parse_marker
 from program import CHECKSUM, Failure, MIB, NOT_FOUND, TRANSIENT, interruptible, log
-from s3 import xml_text
+from s3_client import xml_text
 from transfer import Digest, Gone
 
 
@@ -79,6 +79,7 @@ class Bucket:
 
     def begin(self, output):
         """True when the object is there and was verified when it was written."""
+        self.refuse_late()
         output.position, output.digest, output.handle = 0, Digest(output), None
         key = self.prefix + output.path
         if output.restarts or self.objects.get(key, (-1,))[0] == output.size:
@@ -98,11 +99,15 @@ class Bucket:
         if len(view) < output.size and not output.handle:
             output.handle = (self.open(output), len(view), {})
 
+    def refuse_late(self):
+        """Workers that find their uploads aborted must not begin anew while the process ends."""
+        if self.abandoned:
+            raise Failure(TRANSIENT, 'this run has ended')
+
     def open(self, output):
         """The id of a new upload, which is known to abandon() at every instant."""
         with self.lock:
-            if self.abandoned:
-                raise Failure(TRANSIENT, 'this run has ended')
+            self.refuse_late()
             self.opening += 1
         try:
             answer = self.call('POST', self.prefix + output.path, {'uploads': ''}, headers=self.headers(output))[2]
