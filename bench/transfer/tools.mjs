@@ -146,7 +146,7 @@ function mounted(work) {
 function fetchArguments({ hub, s3, set, sums, folder, prefix, source }) {
   const from = source
     ? [
-        ...['s3_source', `--source-endpoint=${s3}`, `--source-bucket=${BUCKET}`, `--source-prefix=${source}`],
+        ...['s3', `--source-endpoint=${s3}`, `--source-bucket=${BUCKET}`, `--source-prefix=${source}`],
         ...['--manifest=SHA256SUMS', `--manifest-sha256=${sums}`],
       ]
     : ['huggingface', `--endpoint=${hub}`, `--repo=bench/${set}`, `--revision=${COMMIT}`];

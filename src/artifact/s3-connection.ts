@@ -1,7 +1,7 @@
 import type { IServiceAccount, ISecret } from 'cdk8s-plus-28';
-import { checkKind } from '../pod/checks';
 import { InputError, withoutCredentials } from '../pod/input-error';
 import { checkSecret } from '../pod/secret-env';
+import { checkServiceAccount } from '../pod/service-account';
 
 /** The region that S3 servers take when they know none. */
 const DEFAULT_REGION = 'us-east-1';
@@ -177,10 +177,7 @@ function awsEndpoint(region: string): string {
 function checkCredentials(where: string, props: S3ConnectionProps): void {
   if (props.credentialsSecret !== undefined) checkSecret(where, 'credentialsSecret', props.credentialsSecret);
   if (props.serviceAccount === undefined) return;
-  checkKind(where, 'serviceAccount', props.serviceAccount, ({ name }) => typeof name === 'string' && !!name, {
-    allowed: 'a ServiceAccount of cdk8s-plus',
-    advice: "Name one that exists: ServiceAccount.fromServiceAccountName(scope, 'id', 'its-name').",
-  });
+  checkServiceAccount(where, props.serviceAccount);
   if (props.credentialsSecret !== undefined) {
     throw new InputError(where, 'serviceAccount', props.serviceAccount.name, {
       allowed: 'nothing beside credentialsSecret',

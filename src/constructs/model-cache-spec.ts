@@ -107,6 +107,7 @@ function resolveTold(
 ): Told {
   const concurrency = checkPositiveInteger(scope, 'concurrency', props.concurrency ?? 8);
   const { memory, chunk } = memoryAndChunk(scope, props, concurrency);
+  if (source.fetch.by === 'container') checkImage(scope, 'source.image', source.fetch.image);
   const image = source.fetch.by === 'program' ? source.fetch.image : undefined;
   const s3 = store._spec.kind === 's3' ? mirroredBucket(store._spec.s3, mirrorOf(scope)) : undefined;
   return {

@@ -182,7 +182,7 @@ function renderModelEviction(spec: ModelEvictionSpec): void {
   const programs = new Programs(owner, [
     'evict.py',
     s3 ? 'evict_bucket.py' : 'evict_folder.py',
-    ...(s3 ? ['s3.py'] : []),
+    ...(s3 ? ['s3_client.py'] : []),
   ]);
   const stores = volume ? [volume] : [];
   addJob(owner, {
@@ -190,9 +190,7 @@ function renderModelEviction(spec: ModelEvictionSpec): void {
     options,
     annotations: {
       ...storeAnnotations(stores),
-      [ANNOTATION.skipChecks]: volume
-        ? 'provenance: it removes artifacts, and neither makes nor reads one'
-        : undefined,
+      [ANNOTATION.evicts]: spec.artifacts.join(' '),
       [ANNOTATION.secrets]: s3 && s3SecretPurpose(s3),
     },
     podLabels: storeLabels(stores),

@@ -37,6 +37,8 @@ export const ANNOTATION = {
   artifactPath: 'cdk8s-llm/artifact-path',
   /** The artifact that a workload waits for. */
   needsArtifact: 'cdk8s-llm/needs-artifact',
+  /** The artifacts that a Job removes, by key or folder. */
+  evicts: 'cdk8s-llm/evicts',
   /** Expected size of an artifact in bytes, where it is known at synth. */
   artifactBytes: 'cdk8s-llm/artifact-bytes',
   /** A named departure from Pod Security `restricted`, with the reason. */

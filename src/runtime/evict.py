@@ -115,7 +115,7 @@ def open_store(options):
         from evict_folder import FolderStore
         return FolderStore(options.root, options.quiet_seconds)
     from evict_bucket import BucketStore
-    from s3 import S3
+    from s3_client import S3
     from web import Http, Patience
     Http.stall, Patience.attempts = options.stall_seconds, options.attempts
     s3 = S3(options.s3_endpoint, options.s3_region, options.bucket, in_host=options.s3_addressing == 'host')

@@ -10,6 +10,7 @@ def add_place(parser):
     parser.add_argument('--prefix', help='the folder of the artifact in the bucket')
     parser.add_argument('--s3-endpoint', type=matching('https?://[^/]+.*', 'an http(s) address'))
     parser.add_argument('--s3-region', default='us-east-1')
+    parser.add_argument('--s3-addressing', choices=['path', 'host'], default='path', help='where the bucket is named')
     parser.add_argument('--stall-seconds', type=positive, default=60, help='a silence longer than this ends a request')
     parser.add_argument('--attempts', type=positive, default=8, help='tries without progress before giving up')
 
@@ -38,8 +39,9 @@ def work(options, function):
     # Each pod mounts the modules that it needs: one has no bucket.py, another no folder.py.
     if options.bucket:
         from bucket import Bucket
-        from s3 import S3
-        place = Bucket(S3(options.s3_endpoint, options.s3_region, options.bucket), options.prefix)
+        from s3_client import S3
+        in_host = options.s3_addressing == 'host'
+        place = Bucket(S3(options.s3_endpoint, options.s3_region, options.bucket, in_host=in_host), options.prefix)
     else:
         from folder import Directory
         place = Directory(options.dir)

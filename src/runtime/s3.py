@@ -1,183 +1,251 @@
-"""A client of the S3 protocol: requests are signed, retried, and refused with the right exit code."""
+"""Source: a folder of an S3 bucket, pinned by checksums, by a manifest of them, or by versions."""
+import argparse
+import concurrent.futures
 import hashlib
-import hmac
+import itertools
+import os.path
+import re
 import threading
-import time
-import urllib.parse
-import xml.etree.ElementTree as xml
 
-from aws_credentials import EXPIRED, credentials
-from program import CHECKSUM, FULL, Failure, MIB, NOT_FOUND, NO_ACCESS, USAGE
-from transfer import Gone
-from web import Again, Http, Patience, RETRYABLE, asked_wait
+from aws_credentials import Anonymous, credentials
+from marker import MARKER, STAGING, STORED, check_path, parse_marker
+from pins import LARGEST_MANIFEST, sums
+from program import CHECKSUM, Failure, MIB, NOT_FOUND, NO_ACCESS, USAGE, log, matching
+from s3_client import NO_BODY, S3
+from s3_checksums import Checksum, proof_of
+from transfer import Output, Part, select, shorten
+from web import WebSource
 
-NO_BODY = hashlib.sha256(b'').hexdigest()
-
-STORE_IS_FULL = ('XMinioStorageFull', 'QuotaExceeded', 'InsufficientCapacity', 'XMinioAdminBucketQuotaExceeded',
-                 'EntityTooLarge')
-# What servers answer with 200 or 400 though it may go well the next time.
-TRY_AGAIN = ('InternalError', 'RequestTimeout', 'SlowDown', 'BadDigest', 'XAmzContentSHA256Mismatch', 'IncompleteBody',
-             'Throttling', 'ThrottlingException')
-WRONG_KEYS = ('InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidToken', 'InvalidClientTokenId')
+MOST_HEADS = 16  # asked for at once
+MANY = 100  # files, of which the sizes are listed and not asked for one by one
+ARCHIVES = ('GLACIER', 'DEEP_ARCHIVE')
 
 
-class S3:
-    """A bucket; its connections are those of the thread that calls."""
-
-    def __init__(self, endpoint, region, bucket, who=None, in_host=False, requester_pays=False):
-        """`who` asks (see aws_credentials.py), by default the keys in AWS_...; `in_host`: bucket.server/key"""
-        self.region, self.bucket = region, bucket
-        self.who = who or credentials('', region)
-        parts = urllib.parse.urlsplit(endpoint.rstrip('/'))
-        host = parts.netloc.rpartition('@')[2]
-        self.base = '%s://%s' % (parts.scheme, '%s.%s' % (bucket, host) if in_host else host)
-        self.path = parts.path + ('' if in_host else '/' + bucket)
-        self.payer = {'x-amz-request-payer': 'requester'} if requester_pays else {}
-        self.local = threading.local()
-
-    def url(self, key='', query=None):
-        encoded = urllib.parse.urlencode(sorted((query or {}).items()), safe='-_.~', quote_via=urllib.parse.quote)
-        path = urllib.parse.quote(self.path + ('/' + key if key else ''), safe='/-_.~') or '/'
-        return self.base + path + ('?' + encoded if encoded else '')
-
-    def key_of(self, url):
-        return urllib.parse.unquote(urllib.parse.urlsplit(url).path[len(urllib.parse.quote(self.path)):]).lstrip('/')
-
-    def call(self, method, key='', query=None, body=b'', headers=None, accept=(200, 204, 206)):
-        """(status, headers, body) of a request; retried, and refused with the right exit code."""
-        if not hasattr(self.local, 'http'):
-            self.local.http = Http()
-        client, name = self.local.http, key or (query or {}).get('prefix', '')
-        patience = Patience('%s s3://%s/%s at %s' % (method, self.bucket, name, self.base))
-        payload, url = self.hash(body), self.url(key, query)
-        while True:
-            try:
-                keys = self.who.keys()
-                signed = self.signed(keys, method, url, payload, headers or {})
-                response = client.open(method, url, signed, body if method in ('PUT', 'POST') else None)
-                answer = response.read()
-                # CompleteMultipartUpload may answer 200 and say in the body that it failed.
-                failed_late = method == 'POST' and response.status == 200 and b'<Error>' in answer
-                if response.status in accept and not failed_late:
-                    return response.status, response.headers, answer
-                if method == 'HEAD' and response.status < 500:
-                    # It is refused without a word. This is too, with all that is to be said of it.
-                    one_byte = {**(headers or {}), 'range': 'bytes=0-0'}
-                    self.call('GET', key, query, headers=one_byte, accept=(200, 206, 416))
-                    raise Again('HTTP %d, and yet it can be read' % response.status, code=USAGE)
-                self.refuse(response, answer, method, name, keys)
-            except RETRYABLE as error:
-                client.close()
-                patience.wait(error)
-
-    def hash(self, body):
-        """What the signature says of a body. TLS protects it on its way; another hash costs half as much."""
-        if len(body) > MIB and self.base.startswith('https:'):
-            return 'UNSIGNED-PAYLOAD'
-        return hashlib.sha256(body).hexdigest()
-
-    def refuse(self, response, answer, method, key, keys):
-        """Raises what a bad answer means; `keys` are those that the request was signed with."""
-        status, code = response.status, xml_text(answer, 'Code') or ''
-        reason = ' '.join(['HTTP %d' % status, *([code] if code else []), '(%s)' % (
-            xml_text(answer, 'Message') or response.reason)])
-        told = '%s s3://%s/%s: %s' % (method, self.bucket, key, reason)
-        if status == 507 or code in STORE_IS_FULL:
-            raise Failure(FULL, told)
-        if code == 'NoSuchUpload':
-            raise Gone
-        if code in EXPIRED:
-            if self.who.renewed(keys):
-                raise Again(reason + '; the keys have been renewed')
-            raise Failure(NO_ACCESS, told + '; %s are no longer valid: put new ones into the Secret' % self.who)
-        if code in TRY_AGAIN or code == 'OperationAborted' or status in (200, 408, 429, 500, 502, 503, 504):
-            raise Again(reason, asked_wait(response))
-        if status in (301, 302, 307) or code in ('AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'):
-            raise Failure(USAGE, told + self.elsewhere(response, answer))
-        if status == 412:
-            raise Failure(CHECKSUM, told + '; the object has changed since it was listed: run again when '
-                          'nothing writes there')
-        if code == 'InvalidObjectState':
-            raise self.archived(key)
-        if status in (401, 403) or code in WRONG_KEYS or code.startswith('KMS.'):
-            raise Failure(NO_ACCESS, told + self.why_not(response, code))
-        if code == 'NoSuchBucket':
-            raise Failure(NOT_FOUND, told + '; the server asked is %s' % self.base)
-        if status in (404, 405):  # 405: the version that is asked for says that the object was deleted
-            raise Failure(NOT_FOUND, told)
-        raise Failure(USAGE, told)
-
-    def archived(self, key):
-        return Failure(NO_ACCESS, 's3://%s/%s is archived (Glacier), and cannot be read. Bring it back for some days '
-                       "with: aws s3api restore-object --bucket %s --key '%s' --restore-request Days=7; and run again "
-                       'when that is done, in minutes to two days' % (self.bucket, key, self.bucket, key))
-
-    def elsewhere(self, response, answer):
-        found = response.headers.get('x-amz-bucket-region') or xml_text(answer, 'Region')
-        if found and found != self.region:
-            return '; the bucket is in region %s: set that, with an endpoint of that region' % found
-        server = xml_text(answer, 'Endpoint')
-        return '; is region %s right, and the server %s?%s' % (
-            self.region, self.base, ' It names %s' % server if server else '')
-
-    def why_not(self, response, code):
-        """What to look at when the server knows who asks, or not, and says no."""
-        if code == 'RequestTimeTooSkewed':
-            return '; the clock of this node is wrong: it says %s, the server %s' % (
-                time.strftime('%d %b %Y %H:%M:%S GMT', time.gmtime()), response.headers.get('Date'))
-        if code in WRONG_KEYS:
-            return '; check %s: they are not those that %s knows' % (self.who, self.base)
-        return '; check what %s may do with this bucket and its KMS key; where listing is not allowed, S3 says the ' \
-            'same of a key that does not exist' % self.who
-
-    def signed(self, keys, method, url, payload, headers):
-        """The headers of a request, with AWS Signature Version 4; without it where nobody asks."""
-        headers = {**headers, **self.payer}
-        if not keys:
-            return headers
-        now = time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())
-        parts = urllib.parse.urlsplit(url)
-        headers = {**headers, 'host': parts.netloc, 'x-amz-content-sha256': payload, 'x-amz-date': now}
-        if keys.session:
-            headers['x-amz-security-token'] = keys.session
-        names = ';'.join(sorted(headers))
-        lines = ['%s:%s' % (name, headers[name]) for name in sorted(headers)]
-        canonical = '\n'.join([method, parts.path, parts.query, *lines, '', names, payload])
-        scope = '%s/%s/s3/aws4_request' % (now[:8], self.region)
-        text = '\n'.join(['AWS4-HMAC-SHA256', now, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-        key = ('AWS4' + keys.secret).encode()
-        for step in (now[:8], self.region, 's3', 'aws4_request', text):
-            key = hmac.digest(key, step.encode(), 'sha256')
-        headers['authorization'] = 'AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s' % (
-            keys.access, scope, names, key.hex())
-        return headers
-
-    def pages(self, prefix, query, item, marks):
-        """Every `item` of a listing below a prefix; `marks` is {field of an answer: parameter that continues it}."""
-        # Keys may hold characters that XML cannot.
-        query = {'encoding-type': 'url', **query, 'prefix': prefix}
-        while True:
-            answer = self.call('GET', query=query)[2]
-            try:
-                tree = xml.fromstring(answer)
-            except xml.ParseError:
-                raise Failure(USAGE, '%s answers a listing of s3://%s/%s with something that is not XML; is that an S3 '
-                              'server?' % (self.base, self.bucket, prefix))
-            encoded = tree.findtext('{*}EncodingType') == 'url'
-            text = urllib.parse.unquote_plus if encoded else str
-            for found in tree.iterfind('{*}' + item):
-                fields = {child.tag.rpartition('}')[2]: child.text or '' for child in found}
-                yield {**fields, 'Key': text(fields['Key'])}
-            if (tree.findtext('{*}IsTruncated') or '') != 'true':
-                return
-            for field, parameter in marks.items():
-                value = tree.findtext('{*}' + field) or ''
-                query = {**query, parameter: text(value) if field.endswith('KeyMarker') else value}
+def add_arguments(parser):
+    parser.add_argument('--source-endpoint', required=True, type=matching('https?://[^/]+.*', 'an http(s) address'))
+    parser.add_argument('--source-region', default='us-east-1')
+    parser.add_argument('--source-bucket', required=True)
+    parser.add_argument('--source-prefix', default='', help='the folder in the bucket')
+    parser.add_argument('--source-addressing', choices=['path', 'host'], default='path',
+                        help='host: bucket.server/key')
+    parser.add_argument('--anonymous', action='store_true', help='the bucket is public: sign nothing')
+    parser.add_argument('--requester-pays', action='store_true')
+    pins = parser.add_argument_group('exactly one of these')
+    pins.add_argument('--manifest', help='an object below the prefix: %s, or a list as sha256sum writes it' % MARKER)
+    pins.add_argument('--file', action='append', default=[], type=pinned, metavar='SHA256:PATH')
+    pins.add_argument('--version', action='append', default=[], type=pinned, metavar='ID:PATH')
+    pins.add_argument('--unpinned', action='store_true', help='whatever is there')
+    parser.add_argument('--manifest-sha256', type=matching('[0-9a-f]{64}', 'a sha256'))
+    parser.add_argument('--include', action='append', default=[], metavar='GLOB')
+    parser.add_argument('--exclude', action='append', default=[], metavar='GLOB')
 
 
-def xml_text(body, tag):
-    try:
-        found = xml.fromstring(body)
-        return found.findtext('.//{*}' + tag)
-    except xml.ParseError:
-        return None
+def pinned(text):
+    """(path, what pins it): the path is last, because it may hold anything."""
+    pin, _, path = text.partition(':')
+    if not pin or not path:
+        raise argparse.ArgumentTypeError('%r is not PIN:PATH' % text)
+    return path, pin
+
+
+def source(options):
+    given = [name for name in ('manifest', 'file', 'version', 'unpinned') if getattr(options, name)]
+    if len(given) != 1 or bool(options.manifest) != bool(options.manifest_sha256):
+        raise Failure(USAGE, 'give one of --manifest with --manifest-sha256, --file, --version, --unpinned; given: %s'
+                      % (', '.join(given) or 'none'))
+    for path, sha256 in options.file:
+        if not re.fullmatch('[0-9a-f]{64}', sha256):
+            raise Failure(USAGE, '--file %s: %r is not a sha256' % (path, sha256))
+    who = Anonymous() if options.anonymous else credentials('SOURCE_', options.source_region)
+    s3 = S3(options.source_endpoint, options.source_region, options.source_bucket, who,
+            options.source_addressing == 'host', options.requester_pays)
+    return S3Source(s3, options)
+
+
+class S3Source(WebSource):
+    """The files below a prefix of a bucket."""
+
+    service = 'the bucket'
+
+    def __init__(self, s3, options):
+        super().__init__(s3.base)
+        self.s3, self.options = s3, options
+        prefix = options.source_prefix.strip('/')
+        self.prefix = prefix + '/' if prefix else ''
+        self.versions = dict(options.version)  # that are pinned, by path
+        self.found_versions = {}
+        self.urls = {}  # by path
+        self.etags = {}  # by address: of the objects as they were found
+        self.said, self.sizes = {}, {}  # by a marker of ours, of what it lists
+        self.worker = threading.local()
+
+    def __str__(self):
+        return 's3://%s/%s' % (self.s3.bucket, self.prefix)
+
+    # ------------------------------------------------------------------------------------------ what there is
+
+    def look(self, http):
+        """(the outputs, what the marker says of their origin)"""
+        meant = self.meant()
+        chosen = select(meant, self.options.include, self.options.exclude)
+        if not chosen:
+            raise Failure(NOT_FOUND, '%s: no file matches include=%s exclude=%s; there are: %s' % (
+                self, self.options.include, self.options.exclude, shorten(meant) or 'none'))
+        parts = self.parts({name: meant[name] for name in chosen})
+        for part in parts:
+            if part.size != self.sizes.get(part.name, part.size):
+                raise Failure(CHECKSUM, '%s%s has %d bytes instead of %d: it was changed after its marker was written'
+                              % (self, part.name, part.size, self.sizes[part.name]))
+        unproven = [part.name for part in parts if not part.proven]
+        if unproven:
+            log('the server tells nothing but the size by which these could be checked on their way: %s'
+                % shorten(unproven, 5))
+        return [Output(part.name, [part]) for part in parts], self.described()
+
+    def described(self):
+        told = {'type': 's3', 'endpoint': self.options.source_endpoint, 'bucket': self.s3.bucket, 'prefix': self.prefix,
+                'manifest': self.options.manifest, 'manifestSha256': self.options.manifest_sha256,
+                'pinned': not self.options.unpinned, 'versions': self.found_versions or None}
+        if self.said:
+            told['artifact'] = {'key': self.said.get('key'), 'source': self.said.get('source')}
+        source = {name: value for name, value in told.items() if value is not None}
+        return {'licence': self.said.get('licence'), 'parents': [], 'source': source}
+
+    def meant(self):
+        """{path: its sha256, or None}: the files, before include and exclude."""
+        options = self.options
+        if options.manifest:
+            return self.manifest()
+        given = options.file or options.version
+        if given:
+            if len(dict(given)) < len(given):
+                raise Failure(USAGE, 'two pins of one path')
+            return dict(given) if options.file else dict.fromkeys(self.versions)
+        names = [item['Key'][len(self.prefix):] for item in self.listing()]
+        # `folder/` is what consoles make to show a folder; a marker speaks of the place it is in, and not of a copy.
+        kept = (MARKER, STAGING, STORED)
+        files = [name for name in names if name and not name.endswith('/') and not name.startswith(kept)]
+        if not files:
+            raise Failure(NOT_FOUND, '%s: no objects below that prefix, which is taken as a folder' % self)
+        return dict.fromkeys(files)
+
+    def manifest(self):
+        """{path: sha256}, from the manifest whose own sha256 is known."""
+        key, expected = self.prefix + self.options.manifest, self.options.manifest_sha256
+        size = self.size_of(key, self.s3.call('HEAD', key)[1])
+        if size > LARGEST_MANIFEST:
+            raise Failure(USAGE, 's3://%s/%s has %d bytes: that is no manifest' % (self.s3.bucket, key, size))
+        body = self.s3.call('GET', key)[2]
+        if hashlib.sha256(body).hexdigest() != expected:
+            body = self.s3.call('GET', key)[2]  # it may have been spoilt on its way
+        found = hashlib.sha256(body).hexdigest()
+        if found != expected:
+            raise Failure(CHECKSUM, 's3://%s/%s has the sha256 %s, and %s is pinned: what lies there was made anew, or '
+                          'the pin is of something else' % (self.s3.bucket, key, found, expected))
+        marker = parse_marker(body)
+        if not marker:  # a list, of files below its own folder
+            below = os.path.dirname(self.options.manifest)
+            return {self.options.manifest: expected,
+                    **{os.path.join(below, name): sha256 for name, sha256 in sums(body, key).items()}}
+        self.said = marker
+        try:
+            self.sizes = {file['path']: file['size'] for file in marker['files']}
+            return {file['path']: file['sha256'] for file in marker['files']}
+        except (KeyError, TypeError):
+            raise Failure(USAGE, 's3://%s/%s is neither a marker nor a list of checksums' % (self.s3.bucket, key))
+
+    def parts(self, sha256s):
+        """The files as they are in the bucket now; asked for several at once, and none any more after one failed."""
+        for name in sha256s:
+            check_path(name)
+        listed = self.listed(sha256s) if len(sha256s) > MANY and all(sha256s.values()) else {}
+        pool = concurrent.futures.ThreadPoolExecutor(min(MOST_HEADS, self.options.workers))
+        try:
+            return list(pool.map(lambda name: listed.get(name) or self.part(name, sha256s[name]), sha256s))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def listing(self):
+        return self.s3.pages(self.prefix, {'list-type': 2}, 'Contents', {'NextContinuationToken': 'continuation-token'})
+
+    def listed(self, sha256s):
+        """{path: part} of those that a listing tells enough of: a thousand with one request, where it is allowed."""
+        found = {}
+        try:
+            # Not on and on where the folder holds much else.
+            for item in itertools.islice(self.listing(), 2 * len(sha256s) + 1000):
+                name = item['Key'][len(self.prefix):]
+                if name in sha256s and item.get('StorageClass') not in ARCHIVES:
+                    url = self.s3.url(item['Key'])
+                    self.urls[name], self.etags[url] = url, item.get('ETag')
+                    found[name] = Part(name, int(item['Size']), sha256s[name])
+        except Failure as failure:
+            if failure.code != NO_ACCESS:
+                raise
+            log('%s; asking for each file by itself' % failure)
+        return found
+
+    def part(self, name, sha256):
+        """A file as a request of its own tells of it; fails where it is not there, or cannot be read."""
+        key, version = self.prefix + name, self.versions.get(name)
+        query = {'versionId': version} if version else {}
+        headers = self.s3.call('HEAD', key, query, headers={} if sha256 else {'x-amz-checksum-mode': 'ENABLED'})[1]
+        size, found = self.size_of(key, headers), headers.get('x-amz-version-id')
+        if version and found != version:
+            raise Failure(USAGE, 's3://%s/%s: version %s is pinned, and the server answers with %s; does the bucket '
+                          'keep versions?' % (self.s3.bucket, key, version, found or 'none'))
+        if found and found != 'null':
+            self.found_versions[name] = found
+        if is_archived(headers):
+            raise self.s3.archived(key)
+        url = self.s3.url(key, query)
+        self.urls[name], self.etags[url] = url, headers.get('ETag')
+        if sha256:
+            return Part(name, size, sha256)
+        proof = proof_of(headers, lambda count: self.part_size(key, query, size, count))
+        if type(proof) is Checksum and proof.algorithm == 'sha256':
+            return Part(name, size, proof.expected)  # and so the file is hashed once, and not twice
+        return Part(name, size, proof=proof)
+
+    def size_of(self, key, headers):
+        size = headers.get('Content-Length', '')
+        if not size.isdigit():
+            raise Failure(USAGE, 's3://%s/%s: the server does not tell its size' % (self.s3.bucket, key))
+        return int(size)
+
+    def part_size(self, key, query, size, count):
+        """The size of all parts but the last, in which the object was uploaded; None where they differ."""
+        status, headers, _ = self.s3.call('HEAD', key, {**query, 'partNumber': 1}, accept=(200, 206, 400, 416))
+        first = headers.get('Content-Length', '') if status in (200, 206) else ''
+        if not first.isdigit() or headers.get('x-amz-mp-parts-count') != str(count):
+            return None
+        return int(first) if (count - 1) * int(first) < size <= count * int(first) else None
+
+    # --------------------------------------------------------------------------------------------- its bytes
+
+    def address(self, part):
+        return self.urls[part.name]
+
+    def authorization(self, url):
+        self.worker.keys = self.s3.who.keys()
+        match = self.etags.get(url)
+        return {**self.s3.signed(self.worker.keys, 'GET', url, NO_BODY, {}), **({'if-match': match} if match else {})}
+
+    def checked(self, response, url):
+        """Of another state of the object than the first bytes, no byte is taken."""
+        if response.status in (301, 302, 303, 307, 308):
+            self.refuse(response, url)
+        expected, found = self.etags.get(url), response.headers.get('ETag')
+        if response.status in (200, 206) and expected and found and found != expected:
+            raise Failure(CHECKSUM, 's3://%s/%s has changed while it was read: its ETag was %s, and is %s; run again '
+                          'when nothing writes there' % (self.s3.bucket, self.s3.key_of(url), expected, found))
+        # The bytes are taken as they are stored, whatever who stored them has noted of them.
+        del response.headers['Content-Encoding']
+
+    def refuse(self, response, url):
+        self.s3.refuse(response, response.read(MIB), 'GET', self.s3.key_of(url), self.worker.keys)
+
+
+def is_archived(headers):
+    archived = headers.get('x-amz-storage-class') in ARCHIVES or headers.get('x-amz-archive-status')
+    return archived and 'ongoing-request="false"' not in headers.get('x-amz-restore', '')

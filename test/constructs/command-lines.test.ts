@@ -64,6 +64,14 @@ const CACHES: typeof PIPELINES = [
       },
     ],
   ]),
+  [
+    'a bucket that is named in the host',
+    (p) => {
+      const store = s3(p, { endpoint: 'https://s3.example.com', pathStyle: false });
+      cache(p.download, { store });
+      new ModelEviction(p.download, 'bucket', { store, artifacts: ['0123456789ab'] });
+    },
+  ],
   ...[true, false].map((dryRun): (typeof PIPELINES)[number] => [
     `eviction, ${dryRun ? 'to be told' : 'to be done'}`,
     (p) => {

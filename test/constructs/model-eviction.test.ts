@@ -83,7 +83,7 @@ describe('an eviction', () => {
     const [, egress] = the(objects, 'NetworkPolicy').spec.egress;
     expect(egress.ports).toEqual([{ protocol: 'TCP', port: 9000 }]);
     expect(Object.keys(the(objects, 'ConfigMap').data as object)).toEqual(
-      expect.arrayContaining(['evict.py', 'evict_bucket.py', 's3.py', 'web.py']),
+      expect.arrayContaining(['evict.py', 'evict_bucket.py', 's3_client.py', 'web.py']),
     );
   });
 

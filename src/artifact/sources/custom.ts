@@ -1,10 +1,10 @@
 import { Size } from 'cdk8s';
 import type { IServiceAccount, SecretValue } from 'cdk8s-plus-28';
-import { checkKind } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { bytesOf, bytesQuantity } from '../../pod/quantity';
 import type { ContainerResources } from '../../pod/resources';
 import { checkSecret } from '../../pod/secret-env';
+import { checkServiceAccount } from '../../pod/service-account';
 import type { DownloaderFetch } from './downloader';
 import { FolderContent, resolveContent } from './folder-content';
 import { folderName, FolderPins, resolvePins } from './folder-pins';
@@ -173,7 +173,7 @@ export function customSource(given: CustomSourceProps): SourceSpec {
       secrets: secretUses(props),
       secretFiles: [],
       endpoints: [],
-      serviceAccountName: checkServiceAccount(WHERE, props.serviceAccount),
+      serviceAccountName: props.serviceAccount && checkServiceAccount(WHERE, props.serviceAccount),
       resources: downloaderResources(WHERE, props),
       adoptArgs: [...pins.args, '--origin=type=custom', `--origin=image=${image}`],
       shell: props.shell ?? true,
@@ -284,15 +284,6 @@ function checkPorts(ports: number[]): number[] {
   const wrong = ports.find((port) => !Number.isInteger(port) || port < 1 || port > 65535);
   if (wrong !== undefined) throw new InputError(WHERE, 'ports', wrong, { allowed: '1 to 65535' });
   return ports;
-}
-
-/** @throws when it is no ServiceAccount. @internal */
-export function checkServiceAccount(where: string, account: IServiceAccount | undefined): string | undefined {
-  if (account === undefined) return undefined;
-  return checkKind(where, 'serviceAccount', account, ({ name }) => typeof name === 'string' && name !== '', {
-    allowed: 'a ServiceAccount of cdk8s-plus',
-    advice: "Name one that exists: ServiceAccount.fromServiceAccountName(scope, 'id', 'its-name').",
-  }).name;
 }
 
 /** @throws when an amount is none. @internal */

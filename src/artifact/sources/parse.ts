@@ -1,5 +1,6 @@
 import { InputError, withoutCredentials } from '../../pod/input-error';
 import { ClaimSourceOptions, claimSource, parseClaimAddress } from './claim';
+import type { FolderManifestPin } from './folder-pins';
 import { HttpsSourceOptions, httpsSource, parseHttpsAddress } from './https';
 import {
   HuggingFaceSourceOptions,
@@ -110,13 +111,17 @@ export function parseSource(given: string, options: ParsedSourceOptions = {}): S
   const of = (kind: Kind) => checkOnly(kind, options);
 
   const bucket = parseS3Address(address);
-  if (bucket) return of('s3') && s3Source({ ...bucket, ...s3 });
+  if (bucket) return of('s3') && s3Source({ ...bucket, ...checkOnePin('s3', bucket.manifest, s3) });
   const google = parseGcsAddress(address);
-  if (google) return of('gcs') && gcsSource({ ...withManifest(google), ...gcs });
+  if (google) {
+    const place = withManifest(google);
+    return of('gcs') && gcsSource({ ...place, ...checkOnePin('gcs', place.manifest, gcs) });
+  }
   const azure = parseAzureBlobAddress(address);
   if (azure) {
     const { bucket: container, ...others } = withManifest(azure);
-    return of('azureBlob') && azureBlobSource({ account: '', container, ...others, ...azureBlob });
+    const given = checkOnePin('azureBlob', others.manifest, azureBlob);
+    return of('azureBlob') && azureBlobSource({ account: '', container, ...others, ...given });
   }
   const model = parseNgcAddress(address);
   if (model) return of('ngc') && ngcSource(model.model, { version: model.version ?? '', ...ngc });
@@ -188,6 +193,18 @@ function oneOf(field: string, inAddress: string | undefined, given: string | und
     });
   }
   return given ?? inAddress ?? '';
+}
+
+/** @throws when both the address and the options pin the source by a manifest */
+function checkOnePin<T extends { readonly manifest?: FolderManifestPin }>(
+  field: Kind,
+  inAddress: FolderManifestPin | undefined,
+  options: T | undefined,
+): T | undefined {
+  if (inAddress && options?.manifest) {
+    oneOf(`${field}.manifest.sha256`, inAddress.sha256, options.manifest.sha256);
+  }
+  return options;
 }
 
 function withManifest<T extends { manifestSha256?: string }>({ manifestSha256, ...place }: T) {

@@ -2,7 +2,8 @@ import type { Size } from 'cdk8s';
 import type { IServiceAccount, ISecret } from 'cdk8s-plus-28';
 import { InputError, withoutCredentials } from '../../pod/input-error';
 import { checkSecret } from '../../pod/secret-env';
-import { checkServiceAccount, downloaderResources } from './custom';
+import { checkServiceAccount } from '../../pod/service-account';
+import { downloaderResources } from './custom';
 import type { DownloaderFetch } from './downloader';
 import { FolderContent, resolveContent } from './folder-content';
 import { folderName, FolderPins, ResolvedPins, resolvePins } from './folder-pins';
@@ -317,7 +318,7 @@ function rcloneFetch(
     secrets: remote.secrets,
     secretFiles: remote.secretFiles,
     endpoints: remote.endpoints,
-    serviceAccountName: checkServiceAccount(where, props.serviceAccount),
+    serviceAccountName: props.serviceAccount && checkServiceAccount(where, props.serviceAccount),
     resources: downloaderResources(where, props),
     adoptArgs: [
       ...pins.args,

@@ -65,7 +65,7 @@ export function s3Source(given: S3SourceProps): SourceSpec {
   const place = [connection.bucket, connection.prefix].filter((part) => part !== '').join('/');
   const isArtifact = props.manifest && (props.manifest.path ?? MARKER) === MARKER;
   return {
-    kind: 's3_source',
+    kind: 's3',
     name: folderName(place, 's3'),
     identity: { type: 's3', ...pins.identity },
     address: `s3://${place}${isArtifact ? `@${pins.revision}` : ''}`,

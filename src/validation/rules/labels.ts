@@ -48,11 +48,12 @@ const provenance: Rule = {
   pod: (pod, report) => {
     const { entry } = pod;
     if (!entry.ours || claimsOf(pod).length === 0 || artifactOf(entry)) return;
+    if (entry.annotations[ANNOTATION.evicts]) return;
     report(
       entry,
       'metadata.annotations',
-      `has neither ${ANNOTATION.artifactKey} nor ${ANNOTATION.needsArtifact}, though the ` +
-        'pods mount a claim; say which artifact they make or read',
+      `has none of ${ANNOTATION.artifactKey}, ${ANNOTATION.needsArtifact} and ${ANNOTATION.evicts}, though ` +
+        'the pods mount a claim; say which artifact they make, read or remove',
     );
   },
 };

@@ -131,6 +131,19 @@ test('checksums in the address and in the options that differ are refused', () =
   ).toThrow(`the '${SHA256}' that is in the address`);
 });
 
+test.each(['s3', 'gs', 'az'])(
+  'manifests in the address of %s:// and in the options that differ are refused',
+  (scheme) => {
+    const kind = { s3: 's3', gs: 'gcs', az: 'azureBlob' }[scheme] as string;
+    const manifest = { sha256: 'd'.repeat(64) };
+    expect(() =>
+      ModelSource.parse(`${scheme}://models/x@${DIGEST}`, { [kind]: { account: 'acme', manifest } }),
+    ).toThrow(
+      `'${kind}.manifest.sha256' is '${manifest.sha256}'; allowed: the '${SHA256}' that is in the address`,
+    );
+  },
+);
+
 test('options of Hugging Face are refused beside another kind of address', () => {
   const tokenSecret = Secret.fromSecretName(plainChart(), 'token', 'hf-token');
   expect(() => ModelSource.parse(`ollama://qwen3@${DIGEST}`, { tokenSecret })).toThrow(

@@ -18,7 +18,7 @@ export interface SourceServer {
 export function sourceArgs(server: SourceServer, ...pins: string[]): string[] {
   return [
     'fetch.py',
-    's3_source',
+    's3',
     `--source-endpoint=${server.endpoint}`,
     `--source-bucket=${server.bucket}`,
     `--source-prefix=${PREFIX}`,
