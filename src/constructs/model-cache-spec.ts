@@ -9,7 +9,7 @@ import { mustGather } from '../artifact/sources/downloader';
 import type { SourceSpec } from '../artifact/sources/source-spec';
 import { placeOnStores } from '../artifact/stores/placing';
 import type { S3StoreProps } from '../artifact/stores/s3-store';
-import type { StoreVolume } from '../artifact/stores/store-volume';
+import { isSingleNode, StoreVolume } from '../artifact/stores/store-volume';
 import { mirroredBucket } from '../mirror/mirrored-bucket';
 import { mirroredSource } from '../mirror/mirrored-source';
 import { mirrorOf } from '../mirror/rules';
@@ -86,6 +86,7 @@ export function resolveModelCache(scope: Construct, props: ModelCacheProps): Mod
   if (!store._makes(owner, artifact, shortHash(fingerprint(told)), passing)) return { artifact };
   const access = storeAccess(owner, store);
   const volumes = { store: access, sourceVolume: told.inPlace ? undefined : sourceVolume(owner, source) };
+  checkBothReachable(scope, volumes);
   const placement = placeOnStores(owner, 'placement', told.options.placement, mountedStores(volumes));
   return {
     artifact,
@@ -96,6 +97,7 @@ export function resolveModelCache(scope: Construct, props: ModelCacheProps): Mod
 /** What the Job is told besides what decides the bytes, and where it runs. */
 type Told = Omit<ModelCacheSpec, 'owner' | 'artifact' | 'source' | 'store' | 'sourceVolume'> & {
   readonly fetch: SourceSpec['fetch'];
+  readonly licence?: string;
 };
 
 function resolveTold(
@@ -107,13 +109,17 @@ function resolveTold(
 ): Told {
   const concurrency = checkPositiveInteger(scope, 'concurrency', props.concurrency ?? 8);
   const { memory, chunk } = memoryAndChunk(scope, props, concurrency);
+  const inPlace = inPlaceOf(source, store._spec) !== undefined;
   if (source.fetch.by === 'container') checkImage(scope, 'source.image', source.fetch.image);
   const image = source.fetch.by === 'program' ? source.fetch.image : undefined;
   const s3 = store._spec.kind === 's3' ? mirroredBucket(store._spec.s3, mirrorOf(scope)) : undefined;
+  const scratch = scratchSize(scope, props, source, s3 !== undefined, artifact);
+  if (inPlace || (source.fetch.by === 'container' && !scratch)) refusePace(scope, props);
   return {
     fetch: source.fetch,
-    inPlace: inPlaceOf(source, store._spec) !== undefined,
-    scratch: scratchSize(scope, props, source, s3 !== undefined, artifact),
+    licence: props.licence,
+    inPlace,
+    scratch,
     serviceAccountName: serviceAccountName(scope, source, s3),
     image: checkImage(scope, 'image', props.image ?? image ?? PYTHON_IMAGE),
     memory,
@@ -169,6 +175,33 @@ function sourceVolume({ namespace }: Owner, { fetch }: SourceSpec): StoreVolume 
   return volume.kind === 'claim' ? { ...volume, namespace, bindsLate: false } : volume;
 }
 
+/** Where nothing is moved by our program, its ranges are of no use. */
+function refusePace(scope: Construct, props: ModelCacheProps): void {
+  for (const field of ['concurrency', 'chunkMax'] as const) {
+    if (props[field] === undefined) continue;
+    throw new InputError(scope, field, field === 'chunkMax' ? 'given' : props[field], {
+      allowed: 'nothing here',
+      advice: 'The files are brought by another tool, or there already, and only verified.',
+    });
+  }
+}
+
+/** A claim that is read from may be on another node than the one that is written to. */
+function checkBothReachable(
+  scope: Construct,
+  { store, sourceVolume: from }: Pick<ModelCacheSpec, 'store' | 'sourceVolume'>,
+): void {
+  const to = store.kind === 'volume' ? store.volume : undefined;
+  if (from?.kind !== 'claim' || to?.kind !== 'claim' || !isSingleNode(from) || !isSingleNode(to)) return;
+  throw new InputError(scope, 'source', `claim ${from.claimName}, which one node at a time can mount`, {
+    allowed: `a claim that all nodes can mount, as the store is one (claim ${to.claimName}) that a single node can`,
+    advice:
+      'The two may be on different nodes, and the Job that mounts both would never start. If all nodes can mount the ' +
+      'source, say so by its accessModes. Or let it be the store too, ' +
+      `ModelStore.existingClaim('${from.claimName}'): nothing is copied then.`,
+  });
+}
+
 /** What cannot be streamed is gathered on a disk first: its size must be known. */
 function scratchSize(
   scope: Construct,
@@ -183,7 +216,9 @@ function scratchSize(
     if (props.scratch === undefined) return undefined;
     throw new InputError(scope, 'scratch', `${bytesOf(props.scratch) / MIB} MiB`, {
       allowed: 'nothing here',
-      advice: 'The files come into the store without a disk of the pod between.',
+      advice: toBucket
+        ? 'The files are streamed into the bucket.'
+        : 'The files come straight into the volume of the store.',
     });
   }
   const needed = artifact.bytes === undefined ? undefined : room(source) * artifact.bytes;

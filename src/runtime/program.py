@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 
 USAGE, CHECKSUM, NOT_FOUND, FULL, TRANSIENT, NO_ACCESS = 64, 65, 66, 73, 75, 77
 
@@ -57,6 +56,7 @@ def run(main):
     except OSError as error:
         code, message = os_error_code(error), str(error)
     except Exception as error:
+        import traceback  # which takes longer to load than all else here
         traceback.print_exc()
         code, message = TRANSIENT, 'a defect of this program, or no memory left: %r' % error
     if code:

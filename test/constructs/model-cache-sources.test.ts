@@ -147,7 +147,13 @@ describe('what is gathered on a disk on its way into a bucket', () => {
     const source = archive()();
     expect(
       () => new ModelCache(chart, 'weights', { source, store: claim(), scratch: Size.gibibytes(1) }),
-    ).toThrow("'scratch' is '1024 MiB'; allowed: nothing here");
+    ).toThrow(
+      "'scratch' is '1024 MiB'; allowed: nothing here. The files come straight into the volume of the store.",
+    );
+    const streamed = ModelSource.huggingFace('org/model', { revision: COMMIT });
+    expect(
+      () => new ModelCache(chart, 'two', { source: streamed, store: s3(chart), scratch: Size.gibibytes(1) }),
+    ).toThrow('The files are streamed into the bucket.');
   });
 });
 
@@ -196,6 +202,45 @@ describe("a folder of the store's own claim", () => {
     const key = '0123456789ab';
     const { artifact } = made(() => ModelSource.claim('shared', { path: `qwen-${key}`, key }), store);
     expect([artifact.key, artifact.path]).toEqual([key, `qwen-${key}`]);
+  });
+});
+
+describe('refused is', () => {
+  const old = () => ModelSource.claim('old', { path: 'qwen', unpinned: true });
+
+  test('a claim of one node as the source of another one', () => {
+    expect(() => made(old, () => claim())).toThrow(
+      "models/weights: 'source' is 'claim old, which one node at a time can mount'; allowed: a claim that all nodes",
+    );
+  });
+
+  test('an image of a downloader that is not pinned', () => {
+    for (const image of ['registry.example.com/tool', 'registry.example.com/tool:latest']) {
+      const source = () => ModelSource.custom({ image, command: ['/dl'], version: '1' });
+      expect(() => made(source, () => claim())).toThrow(`models/weights: 'source.image' is '${image}'`);
+    }
+  });
+
+  test('what would have no effect', () => {
+    const chart = plainChart();
+    const tool = ModelSource.custom({ image: 'registry.example.com/t:1', command: ['/dl'], version: '1' });
+    expect(() => new ModelCache(chart, 'a', { source: tool, store: claim(), concurrency: 4 })).toThrow(
+      "models/a: 'concurrency' is 4; allowed: nothing here",
+    );
+    const store = ModelStore.existingClaim('old');
+    expect(() => new ModelCache(chart, 'b', { source: old(), store, chunkMax: Size.mebibytes(16) })).toThrow(
+      "models/b: 'chunkMax' is 'given'; allowed: nothing here",
+    );
+  });
+
+  test('another licence for what is fetched once', () => {
+    const chart = plainChart();
+    const store = claim();
+    const source = ModelSource.huggingFace('org/model', { revision: COMMIT });
+    new ModelCache(chart, 'one', { source, store, licence: 'mit' });
+    expect(() => new ModelCache(chart, 'two', { source, store, licence: 'apache-2.0' })).toThrow(
+      "models/two: 'store' is 'a place where models/one makes",
+    );
   });
 });
 
