@@ -2,7 +2,17 @@ import { Size } from 'cdk8s';
 import { PersistentVolumeAccessMode, PersistentVolumeReclaimPolicy } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { PhasedApp, S3CsiProps, S3StoreProps } from '../../src';
-import { argument, container, objectsOf, ofKind, plainChart, podSpec, texts, the } from '../support/objects';
+import {
+  argument,
+  container,
+  objectsOf,
+  ofKind,
+  plainChart,
+  podSpec,
+  texts,
+  the,
+  violationsOf,
+} from '../support/objects';
 import { cache, claim, conversion, s3, source, tinyFacts } from '../support/models';
 
 /** The volume and claim by which a conversion reads a bucket. */
@@ -89,7 +99,9 @@ describe('the volume by which a bucket is read', () => {
   });
 
   test.each<[keyof S3CsiProps, S3CsiProps, string, unknown]>([
-    ['driver', { driver: 'mountpoint-s3.csi' }, 'volume.spec.csi.driver', 'mountpoint-s3.csi'],
+    ['driver', { driver: 'ru.yandex.s3.csi' }, 'volume.spec.csi.volumeAttributes.mounter', 'geesefs'],
+    ['volumeHandle', { volumeHandle: 'mine' }, 'volume.spec.csi.volumeHandle', 'mine'],
+    ['mountOptions', { mountOptions: ['ro'] }, 'volume.spec.mountOptions', ['ro']],
     ['mounter', { mounter: 's3fs' }, 'volume.spec.csi.volumeAttributes.mounter', 's3fs'],
     ['options', { options: '--debug' }, 'volume.spec.csi.volumeAttributes.options', '--debug'],
     [
@@ -234,6 +246,100 @@ describe('the volume by which a bucket is read', () => {
     expect(new Set(names).size).toBe(2);
   });
 });
+
+describe('the volume of another driver than csi-s3', () => {
+  const driver = 's3.csi.aws.com';
+  const place = { bucket: 'acme-models', prefix: 'llm' };
+  const csi: S3CsiProps = {
+    driver,
+    volumeAttributes: { bucketName: 'acme-models' },
+    mountOptions: ['allow-other', 'uid=65532', 'gid=65532', 'region eu-west-1', 'prefix llm/'],
+  };
+
+  test('has what is given and nothing of csi-s3: no Secret, no class, none of its attributes', () => {
+    const { objects, volume, claim } = volumeAndClaim({ ...place, csi });
+    expect(volume.spec).toEqual({
+      capacity: { storage: '10Gi' },
+      accessModes: ['ReadWriteMany'],
+      persistentVolumeReclaimPolicy: 'Retain',
+      storageClassName: '',
+      claimRef: expect.objectContaining({ name: claim.metadata.name }) as unknown,
+      mountOptions: csi.mountOptions,
+      csi: {
+        driver,
+        volumeHandle: volume.metadata.name,
+        volumeAttributes: { bucketName: 'acme-models' },
+      },
+    });
+    // Without the field, the claim would get the cluster's default class.
+    expect(claim.spec.storageClassName).toBe('');
+    expect(violationsOf(objects)).toBe('');
+  });
+
+  test('has a handle of its own for each volume, or the nodes would mount one of them only', () => {
+    const app = new PhasedApp();
+    const store = s3(app, { ...place, csi });
+    const handles = ['a', 'b'].map((name) => {
+      const pipeline = app.pipeline(name, { namespace: 'llm' });
+      conversion(pipeline.convert, { model: cache(pipeline.download, { store }).artifact, name });
+      return the(objectsOf(pipeline.convert), 'PersistentVolume').spec.csi.volumeHandle as string;
+    });
+    expect(new Set(handles).size).toBe(2);
+  });
+
+  test('takes what csi-s3 takes where it is given', () => {
+    const given = {
+      ...csi,
+      mounter: 's3fs',
+      options: '-o ro',
+      secretName: 'keys',
+      storageClassName: 'slow',
+      volumeHandle: 'acme-models/llm',
+    };
+    const { volume } = volumeAndClaim({ ...place, csi: given });
+    expect(volume.spec.storageClassName).toBe('slow');
+    expect(volume.spec.csi).toEqual({
+      driver,
+      volumeHandle: 'acme-models/llm',
+      controllerPublishSecretRef: { name: 'keys', namespace: 'kube-system' },
+      nodePublishSecretRef: { name: 'keys', namespace: 'kube-system' },
+      nodeStageSecretRef: { name: 'keys', namespace: 'kube-system' },
+      volumeAttributes: { bucketName: 'acme-models', mounter: 's3fs', options: '-o ro' },
+    });
+  });
+
+  test('may have attributes that are named bucket and prefix', () => {
+    const volumeAttributes = { bucket: 'acme-models', prefix: 'llm' };
+    const { volume } = volumeAndClaim({ ...place, csi: { driver, volumeAttributes } });
+    expect(volume.spec.csi.volumeAttributes).toEqual(volumeAttributes);
+  });
+
+  test.each<[S3CsiProps, string]>([
+    [
+      { driver },
+      "'csi' is 'driver s3.csi.aws.com that is not told the bucket'; allowed: the bucket acme-models in " +
+        'volumeAttributes, mountOptions, options or volumeHandle. Each driver has its own name for it; of ' +
+        's3.csi.aws.com it is the volume attribute bucketName.',
+    ],
+    [{ ...csi, mountOptions: ['allow-other'] }, "that is not told the prefix'; allowed: the prefix llm in"],
+    [
+      { ...csi, secretNamespace: 'storage' },
+      "'csi.secretNamespace' is 'storage'; allowed: nothing without secretName",
+    ],
+  ])('is refused as %j', (given, message) => {
+    const refused = () => volumeAndClaim({ ...place, csi: given });
+    expect(refused).toThrow(/^ModelStore\.s3: /);
+    expect(refused).toThrow(message);
+  });
+});
+
+test.each([{ given: 'allow-other' }, { given: [''] }, { given: [5] }])(
+  'the mount options $given are refused',
+  ({ given }) => {
+    const csi = { mountOptions: given as string[] };
+    expect(() => volumeAndClaim({ csi })).toThrow("ModelStore.s3: 'csi.mountOptions' is ");
+  },
+);
 
 describe('a bucket as the target of a download', () => {
   const { objects, artifact } = volumeAndClaim({

@@ -1,7 +1,7 @@
-import { InputError } from '../../pod/input-error';
 import { nodeFolder, NodeFolderOptions, nodeFolderVolume } from '../stores/node-store';
+import { folderName } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
-import { folderName, FolderPins, resolvePins } from './folder-pins';
+import { FolderPins, resolvePins } from './folder-pins';
 import { SOURCE_FOLDER, SourceProof, SourceSpec } from './source-spec';
 
 /**
@@ -12,6 +12,7 @@ import { SOURCE_FOLDER, SourceProof, SourceSpec } from './source-spec';
 export interface NodeFolderSourceProps extends NodeFolderOptions, FolderPins, FolderContent {}
 
 const WHERE = 'ModelSource.nodeFolder';
+const NEEDS = 'The folder must be there, and user 65532 must be able to read it.';
 
 /**
  * @param path the folder's absolute path on the node
@@ -20,8 +21,7 @@ const WHERE = 'ModelSource.nodeFolder';
  */
 export function nodeFolderSource(path: string, given: NodeFolderSourceProps): SourceSpec {
   const props = given ?? {};
-  checkFolder(path);
-  const volume = nodeFolderVolume(nodeFolder(path, props));
+  const volume = nodeFolderVolume(nodeFolder(path, props, { where: WHERE, needs: NEEDS }));
   const pins = resolvePins(WHERE, props, {}, HOW_TO_PIN);
   return {
     kind: 'mounted',
@@ -56,13 +56,3 @@ export function nodeFolderSource(path: string, given: NodeFolderSourceProps): So
 const HOW_TO_PIN =
   'List the files on the node (find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS), and give the ' +
   'path and the own sha256 of that list as manifest.';
-
-/** Beside what a store asks of a folder: a source is only read. */
-function checkFolder(path: unknown): void {
-  if (typeof path !== 'string' || !path.startsWith('/') || path.endsWith('/')) {
-    throw new InputError(WHERE, 'path', path, {
-      allowed: "the absolute path of a folder: '/data/models/qwen3'",
-      advice: 'User 65532 must be able to read it.',
-    });
-  }
-}

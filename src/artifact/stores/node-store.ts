@@ -46,10 +46,25 @@ const SYSTEM_FOLDERS = [
   '/usr',
 ];
 
-/** @internal */
-export function nodeFolder(path: string, options: NodeFolderOptions): NodeFolderSpec {
-  const where = 'ModelStore.nodeFolder';
-  checkPath(where, path);
+/** Who names the folder, in errors. */
+interface NodeFolderUse {
+  readonly where: string;
+  /** What has to be true of the folder. */
+  readonly needs: string;
+}
+
+const STORE: NodeFolderUse = {
+  where: 'ModelStore.nodeFolder',
+  needs: 'The folder must be there, and user 65532 must be able to write to it.',
+};
+
+/**
+ * @param use who names the folder: a store, unless it says otherwise
+ * @internal
+ */
+export function nodeFolder(path: string, options: NodeFolderOptions, use = STORE): NodeFolderSpec {
+  const { where } = use;
+  checkPath(use, path);
   const { hostname, nodeSelector, tolerations } = options ?? {};
   if ((hostname === undefined) === (nodeSelector === undefined)) {
     throw new InputError(where, 'hostname', hostname, {
@@ -71,7 +86,7 @@ export function nodeFolder(path: string, options: NodeFolderOptions): NodeFolder
   return { kind: 'node', path, placement };
 }
 
-function checkPath(where: string, path: string): void {
+function checkPath({ where, needs }: NodeFolderUse, path: string): void {
   const names = typeof path === 'string' ? path.split('/').slice(1) : [];
   const isFolder =
     typeof path === 'string' &&
@@ -80,7 +95,7 @@ function checkPath(where: string, path: string): void {
   if (!isFolder || SYSTEM_FOLDERS.includes(`/${names[0]}`)) {
     throw new InputError(where, 'path', path, {
       allowed: "an absolute path that is not of the system: '/var/lib/models'",
-      advice: 'The folder must be there, and user 65532 must be able to write to it.',
+      advice: needs,
     });
   }
 }

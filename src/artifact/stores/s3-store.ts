@@ -12,25 +12,49 @@ import { checkAccessModes } from './access-modes';
 import { KEPT } from './claim-store';
 import type { ClaimVolume } from './store-volume';
 
-/** The volume by which an S3 bucket is read: a static PersistentVolume of a CSI driver and its claim. */
+/**
+ * The volume by which an S3 bucket is read: a static PersistentVolume of a CSI driver and its claim.
+ *
+ * The defaults are those of csi-s3. Of any other driver nothing is known: it gets what is given here and nothing
+ * else, so bucket and prefix have to be named in its own way.
+ */
 export interface S3CsiProps {
-  /** @default ru.yandex.s3.csi */
+  /** @default ru.yandex.s3.csi - csi-s3 */
   readonly driver?: string;
 
-  /** Volume attribute `mounter`. @default geesefs */
+  /** Volume attribute `mounter`. @default geesefs - none for another driver */
   readonly mounter?: string;
 
   /**
    * Volume attribute `options`: the mounter's flags.
    *
-   * @default --memory-limit 1000 --dir-mode 0777 --file-mode 0666
+   * @default --memory-limit 1000 --dir-mode 0777 --file-mode 0666 - none for another driver
    */
   readonly options?: string;
 
-  /** More volume attributes. `bucket` and `prefix` follow from the store. @default - none */
+  /**
+   * More volume attributes. For csi-s3, `bucket` and `prefix` follow from the store.
+   *
+   * @default - none
+   */
   readonly volumeAttributes?: { [name: string]: string };
 
-  /** The Secret with the driver's own credentials. @default csi-s3-secret */
+  /**
+   * The volume's mount options, in the words of the driver. The pods are of user and group 65532, which must be
+   * able to read.
+   *
+   * @default - none
+   */
+  readonly mountOptions?: string[];
+
+  /**
+   * What the driver knows the volume by.
+   *
+   * @default `bucket/prefix` - for another driver the volume's name, as it must be no other volume's
+   */
+  readonly volumeHandle?: string;
+
+  /** The Secret with the driver's own credentials. @default csi-s3-secret - none for another driver */
   readonly secretName?: string;
 
   /** The namespace of that Secret. @default kube-system */
@@ -45,7 +69,7 @@ export interface S3CsiProps {
   /** @default Retain */
   readonly reclaimPolicy?: PersistentVolumeReclaimPolicy;
 
-  /** Of the volume. @default csi-s3 */
+  /** Of the volume. @default csi-s3 - for another driver `''`: of no class */
   readonly storageClassName?: string;
 
   /** Of the claim. @default - as the volume */
@@ -88,14 +112,7 @@ export function s3Store(props: S3StoreProps): S3Spec {
   const given = props ?? {};
   const { endpoint, prefix } = checkS3Connection(where, given, S3Prefix.OURS);
   const { csi } = given;
-  for (const name of ['bucket', 'prefix'] as const) {
-    if (csi?.volumeAttributes?.[name] !== undefined) {
-      throw new InputError(where, `csi.volumeAttributes.${name}`, csi.volumeAttributes[name], {
-        allowed: 'attributes other than bucket and prefix',
-        advice: `Set '${name}' of the store.`,
-      });
-    }
-  }
+  if (csi) checkCsi(where, csi, given.bucket, prefix);
   for (const modes of [csi?.accessModes, csi?.claimAccessModes]) {
     if (modes !== undefined) checkAccessModes(where, modes);
   }
@@ -103,18 +120,91 @@ export function s3Store(props: S3StoreProps): S3Spec {
   return { kind: 's3', s3: { ...given, endpoint, prefix }, placement };
 }
 
-/** Defaults of Koldun's `spec.pv`. */
+/** What the volume of any driver has. */
 const DEFAULTS = {
-  driver: 'ru.yandex.s3.csi',
-  mounter: 'geesefs',
-  options: '--memory-limit 1000 --dir-mode 0777 --file-mode 0666',
-  secretName: 'csi-s3-secret',
   secretNamespace: 'kube-system',
   capacity: Size.gibibytes(10),
   accessModes: ['ReadWriteMany'],
   reclaimPolicy: 'Retain',
+  // A claim without the field would get the cluster's default class, and never be bound.
+  storageClassName: '',
+};
+
+/** Defaults of Koldun's `spec.pv`, which are for this driver alone. */
+const CSI_S3 = {
+  driver: 'ru.yandex.s3.csi',
+  mounter: 'geesefs',
+  options: '--memory-limit 1000 --dir-mode 0777 --file-mode 0666',
+  secretName: 'csi-s3-secret',
   storageClassName: 'csi-s3',
 };
+
+function isCsiS3({ driver }: Pick<S3CsiProps, 'driver'>): boolean {
+  return driver === undefined || driver === CSI_S3.driver;
+}
+
+function checkCsi(where: string, csi: S3CsiProps, bucket: string, prefix: string): void {
+  const { mountOptions } = csi;
+  if (mountOptions !== undefined && !isListOfTexts(mountOptions)) {
+    throw new InputError(where, 'csi.mountOptions', mountOptions, {
+      allowed: "a list of options, one a text: ['allow-other']",
+    });
+  }
+  if (isCsiS3(csi)) {
+    checkOwnAttributes(where, csi);
+  } else {
+    checkNamed(where, csi, bucket, prefix);
+    checkSecretNamespace(where, csi);
+  }
+}
+
+function isListOfTexts(list: unknown): boolean {
+  return Array.isArray(list) && list.every((text) => typeof text === 'string' && text !== '');
+}
+
+/** csi-s3 reads where the Jobs write, because both are told by the store. */
+function checkOwnAttributes(where: string, { volumeAttributes }: S3CsiProps): void {
+  for (const name of ['bucket', 'prefix']) {
+    if (volumeAttributes?.[name] !== undefined) {
+      throw new InputError(where, `csi.volumeAttributes.${name}`, volumeAttributes[name], {
+        allowed: 'attributes other than bucket and prefix',
+        advice: `Set '${name}' of the store.`,
+      });
+    }
+  }
+}
+
+/** https://github.com/awslabs/mountpoint-s3-csi-driver, docs/CONFIGURATION.md */
+const AWS_NAMES: Record<string, string> = {
+  bucket: 'the volume attribute bucketName',
+  prefix: "the mount option 'prefix <prefix>/'",
+};
+
+/** Another driver that is not told the place would read another one, and what waits there would wait for ever. */
+function checkNamed(where: string, csi: S3CsiProps, bucket: string, prefix: string): void {
+  const { driver, volumeHandle = '', options = '', mountOptions = [], volumeAttributes = {} } = csi;
+  const told = [volumeHandle, options, ...mountOptions, ...Object.values(volumeAttributes)];
+  for (const [field, place] of [
+    ['bucket', bucket],
+    ['prefix', prefix],
+  ]) {
+    if (!told.some((text) => text.includes(place))) {
+      throw new InputError(where, 'csi', `driver ${driver} that is not told the ${field}`, {
+        allowed: `the ${field} ${place} in volumeAttributes, mountOptions, options or volumeHandle`,
+        advice: `Each driver has its own name for it; of s3.csi.aws.com it is ${AWS_NAMES[field]}.`,
+      });
+    }
+  }
+}
+
+function checkSecretNamespace(where: string, { secretName, secretNamespace }: S3CsiProps): void {
+  if (secretNamespace !== undefined && secretName === undefined) {
+    throw new InputError(where, 'csi.secretNamespace', secretNamespace, {
+      allowed: 'nothing without secretName',
+      advice: 'Only csi-s3 has a Secret by default.',
+    });
+  }
+}
 
 /**
  * A static volume and claim by which pods read the bucket. The two are bound to each other by name on both
@@ -123,13 +213,10 @@ const DEFAULTS = {
  * @internal
  */
 export function s3Volume(user: Owner, { s3, placement }: S3Spec): ClaimVolume {
-  const csi = { ...DEFAULTS, ...withoutUndefined(s3.csi ?? {}) };
+  const csi = settings(s3.csi ?? {});
   const claimName = claimNameOf(user, s3);
   // A PersistentVolume belongs to no namespace, so its own name has to hold one.
   const volumeName = `${user.namespace}-${claimName}`;
-  const secret = { name: csi.secretName, namespace: csi.secretNamespace };
-  const { prefix } = s3;
-  const handle = prefix ? `${s3.bucket}/${prefix}` : s3.bucket;
   const accessModes: string[] = csi.claimAccessModes ?? csi.accessModes;
 
   addObject(user, `S3Volume-${claimName}`, {
@@ -150,20 +237,12 @@ export function s3Volume(user: Owner, { s3, placement }: S3Spec): ClaimVolume {
           namespace: user.namespace,
           name: claimName,
         },
+        ...(csi.mountOptions?.length ? { mountOptions: csi.mountOptions } : {}),
         csi: {
           driver: csi.driver,
-          volumeHandle: handle,
-          controllerPublishSecretRef: secret,
-          nodePublishSecretRef: secret,
-          nodeStageSecretRef: secret,
-          volumeAttributes: {
-            capacity: bytesQuantity(csi.capacity),
-            mounter: csi.mounter,
-            options: csi.options,
-            ...csi.volumeAttributes,
-            bucket: s3.bucket,
-            ...(prefix ? { prefix } : {}),
-          },
+          volumeHandle: csi.volumeHandle ?? (isCsiS3(csi) ? bucketAndPrefix(s3) : volumeName),
+          ...secretRefs(csi),
+          volumeAttributes: attributes(csi, s3),
         },
       },
     },
@@ -190,6 +269,38 @@ export function s3Volume(user: Owner, { s3, placement }: S3Spec): ClaimVolume {
     bindsLate: false,
     placement,
   };
+}
+
+type Settings = Omit<S3CsiProps, keyof typeof DEFAULTS> & typeof DEFAULTS;
+
+/** What is given, and the defaults that hold for the driver. */
+function settings(given: S3CsiProps): Settings {
+  const forDriver = isCsiS3(given) ? CSI_S3 : {};
+  return { ...DEFAULTS, ...forDriver, ...withoutUndefined(given) };
+}
+
+function secretRefs({ secretName, secretNamespace }: Settings) {
+  if (secretName === undefined) return {};
+  const secret = { name: secretName, namespace: secretNamespace };
+  return { controllerPublishSecretRef: secret, nodePublishSecretRef: secret, nodeStageSecretRef: secret };
+}
+
+function attributes(csi: Settings, { bucket, prefix }: S3Spec['s3']) {
+  const { mounter, options, volumeAttributes } = csi;
+  const flags = withoutUndefined({ mounter, options });
+  if (!isCsiS3(csi)) return { ...flags, ...volumeAttributes };
+  return {
+    capacity: bytesQuantity(csi.capacity),
+    ...flags,
+    ...volumeAttributes,
+    bucket,
+    ...(prefix ? { prefix } : {}),
+  };
+}
+
+/** csi-s3 takes bucket and prefix from the handle. */
+function bucketAndPrefix({ bucket, prefix }: S3Spec['s3']): string {
+  return prefix ? `${bucket}/${prefix}` : bucket;
 }
 
 /**

@@ -48,8 +48,8 @@ describe("a folder of a node's disk", () => {
   });
 
   test.each([
-    ['data/models', {}, /the absolute path of a folder.*User 65532 must be able to read it/],
-    ['/data/', {}, /the absolute path of a folder/],
+    ['data/models', {}, /an absolute path.*The folder must be there, and user 65532 must be able to read it/],
+    ['/data/', {}, /an absolute path/],
     ['/etc/kubernetes', {}, /not of the system/],
     ['/data/../etc', {}, /an absolute path/],
     [FOLDER, {}, /an absolute path/],
@@ -58,6 +58,8 @@ describe("a folder of a node's disk", () => {
     ['/data', { hostname: undefined, nodeSelector: {} }, /one label or more/],
     ['/data', { manifest: undefined }, /exactly one of them, or unpinned: true alone/],
   ])('%s with %j is refused', (path, more, message) => {
-    expect(() => nodeFolderSource(path, { hostname: 'gpu-1', ...PIN, ...more })).toThrow(message);
+    const refused = () => nodeFolderSource(path, { hostname: 'gpu-1', ...PIN, ...more });
+    expect(refused).toThrow(message);
+    expect(refused).toThrow(/^ModelSource\.nodeFolder: /);
   });
 });
