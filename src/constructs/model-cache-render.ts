@@ -21,6 +21,7 @@ import {
 } from '../pod/pod-spec';
 import { Programs } from '../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
+import type { StoreVolume } from '../artifact/stores/store-volume';
 import { ModelCacheSpec, mountedStores } from './model-cache-spec';
 
 /** Where files are gathered that cannot be streamed into a bucket. */
@@ -210,9 +211,19 @@ function volumes(spec: ModelCacheSpec): Record<string, unknown>[] {
   const { store, sourceVolume } = spec;
   return [
     ...(store.kind === 'volume' ? [storePodVolume(store.volume)] : []),
-    ...(sourceVolume ? [{ ...storePodVolume(sourceVolume), name: 'source' }] : []),
+    ...(sourceVolume ? [readOnlyVolume(sourceVolume)] : []),
     ...outsideVolumes(spec.options),
   ];
+}
+
+/**
+ * The volume of a source. Of a claim, it is read-only for the pod as a whole: otherwise the kubelet would give all that
+ * is in it to the pod's fsGroup, though it belongs to others.
+ */
+function readOnlyVolume(volume: StoreVolume): Record<string, unknown> {
+  const name = 'source';
+  if (volume.kind !== 'claim') return { ...storePodVolume(volume), name };
+  return { name, persistentVolumeClaim: { claimName: volume.claimName, readOnly: true } };
 }
 
 function scratchVolume({ scratch }: ModelCacheSpec): Record<string, unknown>[] {

@@ -13,6 +13,7 @@ import { networkTable } from './network';
 import { OptOuts } from './opt-outs';
 import { PipelineModel } from './pipeline-model';
 import { Secrets } from './secrets';
+import { ServiceAccounts } from './service-accounts';
 
 /** So many pipelines are drawn and told one by one; a reviewer of more reads the summary. */
 const DETAILED = 20;
@@ -41,6 +42,7 @@ export function renderReadme(all: readonly PipelineView[], options: ReadmeOption
   const images = new Images();
   const secrets = new Secrets();
   const configMaps = new ConfigMaps();
+  const serviceAccounts = new ServiceAccounts();
   const optOuts = new OptOuts();
   const rows: string[][] = [];
   const details: string[] = [];
@@ -49,6 +51,7 @@ export function renderReadme(all: readonly PipelineView[], options: ReadmeOption
     images.add(pipeline);
     secrets.add(pipeline);
     configMaps.add(pipeline);
+    serviceAccounts.add(pipeline);
     optOuts.add(pipeline);
     rows.push(summaryRow(pipeline));
     if (details.length < DETAILED) details.push(pipelineSection(pipeline));
@@ -58,6 +61,7 @@ export function renderReadme(all: readonly PipelineView[], options: ReadmeOption
     `## Pipelines\n\n${table(SUMMARY, rows, 'None.')}${SUMMARY_NOTE}`,
     `## Secrets that must exist\n\n${secrets.table()}`,
     ...(configMaps.size > 0 ? [`## ConfigMaps that must exist\n\n${configMaps.table()}`] : []),
+    ...(serviceAccounts.size > 0 ? [`## ServiceAccounts that must exist\n\n${serviceAccounts.table()}`] : []),
     `## Images\n\n${images.table()}`,
     ...(options.mirror ? [`## Mirror\n\n${mirrorSection(options.mirror)}`] : []),
     `## Opt-outs from Pod Security \`restricted\`\n\n${optOuts.table()}`,

@@ -8,6 +8,8 @@ interface SecretUse {
   readonly namespace: string;
   readonly name: string;
   readonly keys: Set<string>;
+  /** Keys that may be missing. */
+  readonly optionalKeys: Set<string>;
   readonly purposes: Set<string>;
   readonly users: Set<Entry>;
   /** Whether a user cannot do without it. */
@@ -64,7 +66,7 @@ export class Secrets {
       .map((use) => [
         code(use.namespace),
         code(use.name) + (use.required ? '' : ' (optional)'),
-        [...use.keys].sort().map(code).join(', ') || 'not said',
+        keysText(use),
         [...use.purposes].sort().map(text).join('<br>') || 'not said',
         list([...use.users].map(entryText)),
       ]);
@@ -132,14 +134,28 @@ export class Secrets {
     const id = `${namespace}/${name}`;
     let use = this.uses.get(id);
     if (!use) {
-      use = { namespace, name, keys: new Set(), purposes: new Set(), users: new Set(), required: false };
+      use = {
+        namespace,
+        name,
+        keys: new Set(),
+        optionalKeys: new Set(),
+        purposes: new Set(),
+        users: new Set(),
+        required: false,
+      };
       this.uses.set(id, use);
     }
-    for (const key of keys) if (key) use.keys.add(key);
+    for (const key of keys) if (key) (optional ? use.optionalKeys : use.keys).add(key);
     if (purpose) use.purposes.add(purpose);
     use.users.add(entry);
     use.required ||= !optional;
   }
+}
+
+function keysText({ keys, optionalKeys }: SecretUse): string {
+  const optional = [...optionalKeys].filter((key) => !keys.has(key));
+  const texts = [...[...keys].sort().map(code), ...optional.sort().map((key) => `${code(key)} (optional)`)];
+  return texts.join(', ') || 'not said';
 }
 
 function driverPurpose(driver: string | undefined): string {
