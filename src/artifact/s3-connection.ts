@@ -1,5 +1,6 @@
 import type { IServiceAccount, ISecret } from 'cdk8s-plus-28';
-import { InputError, withoutCredentials } from '../pod/input-error';
+import { checkAddress, checkFlag } from '../pod/checks';
+import { InputError } from '../pod/input-error';
 import { checkSecret } from '../pod/secret-env';
 import { checkServiceAccount } from '../pod/service-account';
 
@@ -96,6 +97,7 @@ export function checkS3Connection(where: string, props: S3ConnectionProps, prefi
   checkBucket(where, props.bucket);
   checkPrefix(where, props.prefix ?? '', prefixes);
   checkRegion(where, props);
+  checkFlag(where, 'pathStyle', props.pathStyle);
   checkCredentials(where, props);
   const connection = s3Connection(props);
   if (!connection.pathStyle) checkHostStyle(where, connection);
@@ -117,12 +119,10 @@ export function s3Connection(props: S3ConnectionProps): S3Connection {
 }
 
 function checkEndpoint(where: string, endpoint: string | undefined): void {
-  if (endpoint !== undefined && !/^https?:\/\/[^/\s@?#]+\/?$/.test(endpoint)) {
-    throw new InputError(where, 'endpoint', withoutCredentials(endpoint), {
-      allowed: "'http(s)://host[:port]'",
-      advice: 'The bucket and the credentials are fields of their own.',
-    });
-  }
+  if (endpoint === undefined) return;
+  checkAddress(where, 'endpoint', endpoint, {
+    advice: 'The bucket and the credentials are fields of their own.',
+  });
 }
 
 /** The rules of S3's own user guide (bucketnamingrules), which every server keeps to. */
@@ -134,11 +134,11 @@ function checkBucket(where: string, bucket: string): void {
   }
 }
 
-function checkPrefix(where: string, prefix: string, prefixes: S3Prefix): void {
+function checkPrefix(where: string, prefix: unknown, prefixes: S3Prefix): void {
   if (prefix === '') return;
-  const names = prefix.split('/');
+  const names = typeof prefix === 'string' ? prefix.split('/') : ['/'];
   // Argument lists, YAML and logs hold no control characters; folders hold no backslash, so that `a\b` is one name.
-  const name = prefixes === S3Prefix.OURS ? /^[\w.=@+-]+$/ : /^[^\p{Cc}\\]+$/u;
+  const name = prefixes === S3Prefix.OURS ? /^[\w.=@+-]+$/ : /^[^\p{Cc}\\/]+$/u;
   if (!names.every((part) => name.test(part) && part !== '.' && part !== '..')) {
     throw new InputError(where, 'prefix', prefix, {
       allowed: "folder names joined by '/', none at the ends",

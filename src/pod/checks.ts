@@ -1,5 +1,7 @@
+import type { Size } from 'cdk8s';
 import { IConstruct } from 'constructs';
 import { InputError, InputErrorDetails, withoutCredentials } from './input-error';
+import { bytesOf, bytesQuantity } from './quantity';
 
 /** @throws when a number is no whole number of at least `least` */
 export function checkPositiveInteger(scope: IConstruct, field: string, value: number, least = 1): number {
@@ -17,6 +19,37 @@ export function checkPort(where: IConstruct | string, field: string, port: numbe
   return port;
 }
 
+/**
+ * Text is no switch: 'false' would switch on.
+ *
+ * @throws when a value that is given is neither true nor false
+ */
+export function checkFlag(
+  where: IConstruct | string,
+  field: string,
+  value: boolean | undefined,
+): boolean | undefined {
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw new InputError(where, field, value, { allowed: 'true or false' });
+  }
+  return value;
+}
+
+/** @throws when it is no Size but, for instance, a number, or a Size of nothing */
+export function checkSize(
+  where: IConstruct | string,
+  field: string,
+  size: Size,
+  allowed = 'a size above nothing, for instance Size.gibibytes(20)',
+): Size {
+  checkKind(where, field, size, (given) => typeof given.toKibibytes === 'function', {
+    allowed,
+    advice: "A Size is made by cdk8s: import { Size } from 'cdk8s'.",
+  });
+  if (bytesOf(size) <= 0) throw new InputError(where, field, bytesQuantity(size), { allowed });
+  return size;
+}
+
 /** What an address of a server may be, and how an error about it reads. */
 export interface AddressRules {
   /** Whether a path may follow the server. @default false */
@@ -25,16 +58,17 @@ export interface AddressRules {
   readonly advice?: string;
 }
 
-/** @throws when it is no web address, or has credentials in it, which the error does not repeat */
+/** @throws when it is no web address, or has credentials or a query in it, which the error does not repeat */
 export function checkAddress(
   where: IConstruct | string,
   field: string,
   address: string,
   { path = false, advice }: AddressRules = {},
 ): string {
-  const form = path ? /^https?:\/\/[^\s/@?#]+(\/[^\s@]*)?$/ : /^https?:\/\/[^\s/@?#]+\/?$/;
+  const form = path ? /^https?:\/\/[^\s/@?#]+(\/[^\s@?#]*)?$/ : /^https?:\/\/[^\s/@?#]+\/?$/;
   if (typeof address !== 'string' || !form.test(address)) {
-    const given = typeof address === 'string' ? withoutCredentials(address) : kindOf(address);
+    const given =
+      typeof address === 'string' ? withoutCredentials(address).replace(/\?.*/s, '?***') : kindOf(address);
     throw new InputError(where, field, given, {
       allowed: `'http(s)://host[:port]${path ? '[/path]' : ''}' without credentials`,
       advice,

@@ -118,7 +118,7 @@ describe('a repository on Hugging Face', () => {
     [{ 'a=b': ['aa'] }],
   ] as Record<string, string[]>[][])('joining %j is refused', (join) => {
     expect(() => ModelSource.huggingFace('a/b', { revision: COMMIT, join })).toThrow(
-      'allowed: paths of files of the repository',
+      'allowed: a list of paths of files of the repository',
     );
   });
 

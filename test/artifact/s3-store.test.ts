@@ -459,7 +459,7 @@ describe('a store that cannot be', () => {
     'has the endpoint %j',
     (endpoint) => {
       expect(() => s3(plainChart(), { endpoint })).toThrow(
-        `ModelStore.s3: 'endpoint' is '${endpoint}'; allowed: 'http(s)://host[:port]'. The bucket and the credentials are fields of their own.`,
+        `ModelStore.s3: 'endpoint' is '${endpoint}'; allowed: 'http(s)://host[:port]' without credentials. The bucket and the credentials are fields of their own.`,
       );
     },
   );

@@ -2,8 +2,9 @@ import type { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
 import { InputError } from '../../pod/input-error';
 import type { StoreSpec } from '../model-store';
 import { checkAccessModes } from '../stores/access-modes';
+import { checkPath, folderName } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
-import { checkPath, folderName, FolderPins, resolvePins } from './folder-pins';
+import { FolderPins, resolvePins } from './folder-pins';
 import { ProgramFetch, SOURCE_FOLDER, SourceProof, SourceSpec } from './source-spec';
 
 /**

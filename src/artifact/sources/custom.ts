@@ -1,13 +1,14 @@
 import { Size } from 'cdk8s';
 import type { IServiceAccount, SecretValue } from 'cdk8s-plus-28';
+import { checkFlag, checkPort, checkSize } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
-import { bytesOf, bytesQuantity } from '../../pod/quantity';
 import type { ContainerResources } from '../../pod/resources';
 import { checkSecret } from '../../pod/secret-env';
 import { checkServiceAccount } from '../../pod/service-account';
+import { folderName } from './checks';
 import type { DownloaderFetch } from './downloader';
 import { FolderContent, resolveContent } from './folder-content';
-import { folderName, FolderPins, resolvePins } from './folder-pins';
+import { FolderPins, resolvePins } from './folder-pins';
 import { SecretUse, SourceProof, SourceSpec } from './source-spec';
 
 /** What a downloader's container may use. */
@@ -93,7 +94,7 @@ export interface CustomSourceProps extends FolderPins, FolderContent, Downloader
 
   /**
    * What the downloader's exit codes mean, where it has codes of its own: `{ 3: 66 }` ends the Job as if it were
-   * 66, not found. See the contract for the codes.
+   * 66, not found. See the contract for the codes. Not with `shell: false`.
    *
    * @default - 64, 65, 66, 73 and 77 end the Job; after any other it is tried again
    */
@@ -101,7 +102,8 @@ export interface CustomSourceProps extends FolderPins, FolderContent, Downloader
 
   /**
    * Whether the image has `/bin/sh`, by which the downloader is not run again when the artifact is complete, and
-   * two of them keep out of each other's way. Without it the files pass through a disk of the pod's own.
+   * two of them keep out of each other's way. Without it the files pass through a disk of the pod's own, and nothing
+   * translates `exitCodes`.
    *
    * @default true
    */
@@ -146,6 +148,7 @@ export function customSource(given: CustomSourceProps): SourceSpec {
       advice: "The image's own entrypoint is not run, as it may be a shell.",
     });
   }
+  const shell = checkFlag(WHERE, 'shell', props.shell) ?? true;
   const env = checkEnv(props);
   const pins = resolvePins(WHERE, props, { version: props.version }, HOW_TO_PIN);
   const content = resolveContent(WHERE, props);
@@ -176,8 +179,8 @@ export function customSource(given: CustomSourceProps): SourceSpec {
       serviceAccountName: props.serviceAccount && checkServiceAccount(WHERE, props.serviceAccount),
       resources: downloaderResources(WHERE, props),
       adoptArgs: [...pins.args, '--origin=type=custom', `--origin=image=${image}`],
-      shell: props.shell ?? true,
-      exitCodes: exitCodes(props.exitCodes ?? {}),
+      shell,
+      exitCodes: exitCodes(props.exitCodes ?? {}, shell),
       ports: checkPorts(props.ports ?? []),
     }),
   };
@@ -248,7 +251,13 @@ function secretUses(props: CustomSourceProps): SecretUse[] {
   });
 }
 
-function exitCodes(codes: { [code: string]: number }): string {
+function exitCodes(codes: { [code: string]: number }, shell: boolean): string {
+  if (!shell && Object.keys(codes).length > 0) {
+    throw new InputError(WHERE, 'exitCodes', codes, {
+      allowed: 'nothing beside shell: false, as it is a shell that translates them',
+      advice: 'Let the tool itself end with 64, 65, 66, 73 or 77.',
+    });
+  }
   for (const [code, meaning] of Object.entries(codes)) {
     if (!/^[1-9]\d{0,2}$/.test(code) || Number(code) > 255) {
       throw new InputError(WHERE, 'exitCodes', code, { allowed: 'exit codes, 1 to 255, by what they mean' });
@@ -280,10 +289,9 @@ function imageName(repository: string): string {
   return rest.length && /[.:]|^localhost$/.test(first) ? rest.join('/') : [first, ...rest].join('/');
 }
 
-function checkPorts(ports: number[]): number[] {
-  const wrong = ports.find((port) => !Number.isInteger(port) || port < 1 || port > 65535);
-  if (wrong !== undefined) throw new InputError(WHERE, 'ports', wrong, { allowed: '1 to 65535' });
-  return ports;
+function checkPorts(ports: unknown): number[] {
+  if (!Array.isArray(ports)) throw new InputError(WHERE, 'ports', ports, { allowed: 'a list of ports' });
+  return ports.map((port: number) => checkPort(WHERE, 'ports', port));
 }
 
 /** @throws when an amount is none. @internal */
@@ -295,10 +303,7 @@ export function downloaderResources(where: string, props: DownloaderResources): 
     }
   }
   for (const field of ['memory', 'tmpSize'] as const) {
-    const size = props[field];
-    if (size && bytesOf(size) <= 0) {
-      throw new InputError(where, field, bytesQuantity(size), { allowed: 'an amount above nothing' });
-    }
+    if (props[field] !== undefined) checkSize(where, field, props[field]);
   }
   return {
     cpu: props.cpu ?? '500m',

@@ -1,9 +1,9 @@
 import type { Size } from 'cdk8s';
 import type { FloatType } from '../../engines/dllama/float-type';
-import { InputError } from '../../pod/input-error';
-import { bytesOf, bytesQuantity } from '../../pod/quantity';
+import { checkSize } from '../../pod/checks';
+import { bytesOf } from '../../pod/quantity';
 import { ArtifactFormat } from '../format';
-import { checkPath } from './folder-pins';
+import { checkPath } from './checks';
 import type { SourceSpec } from './source-spec';
 
 /** What a folder's files are, which no program asks before they are there. */
@@ -52,9 +52,7 @@ export function resolveContent(
   for (const field of ['modelFile', 'tokenizerFile'] as const) {
     if (props[field] !== undefined) checkPath(where, field, props[field]);
   }
-  if (props.size && bytesOf(props.size) <= 0) {
-    throw new InputError(where, 'size', bytesQuantity(props.size), { allowed: 'a size above nothing' });
-  }
+  if (props.size !== undefined) checkSize(where, 'size', props.size);
   return {
     format: props.format ?? ArtifactFormat.HUGGING_FACE,
     modelFile: props.modelFile,

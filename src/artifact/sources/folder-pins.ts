@@ -1,10 +1,10 @@
 import { shortHash } from '../../pod/content-hash';
+import { checkFlag, checkKind } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
+import { checkPath, checkSha256 } from './checks';
+import { filesBySha256 } from './named-files';
 import { checkPatterns } from './patterns';
 import { SourceProof } from './source-spec';
-
-/** What fits on a command line beside all else; Linux takes 2 MiB. */
-const MOST_NAMED_FILES = 1000;
 
 /** The manifest of an artifact that this library made. */
 const MARKER = '.artifact.json';
@@ -69,6 +69,8 @@ export interface FurtherPins {
   readonly version?: string;
   /** The key of an artifact of ours, which the folder is. */
   readonly key?: string;
+  /** The versions of objects, which S3 resolves by itself: here, none are given. */
+  readonly versions?: undefined;
 }
 
 /** Pins as plain data. @internal */
@@ -95,10 +97,11 @@ export function resolvePins(
   advice: string,
 ): ResolvedPins {
   checkPatterns(where, props);
-  const given = { manifest: props.manifest, files: props.files, ...further };
-  const pins = Object.entries(given).filter(([, value]) => value !== undefined);
-  if (pins.length + (props.unpinned ? 1 : 0) !== 1) {
-    const names = ['manifest', 'files', ...Object.keys(further)];
+  const unpinned = checkFlag(where, 'unpinned', props.unpinned) || undefined;
+  const given = { manifest: props.manifest, files: props.files, ...further, unpinned };
+  const pins = Object.entries(given).filter(([, value]) => isGiven(value));
+  if (pins.length !== 1) {
+    const names = Object.keys(given).filter((name) => name !== 'unpinned');
     throw new InputError(where, names.join(', '), pins.map(([name]) => name).join(' and ') || undefined, {
       allowed: 'exactly one of them, or unpinned: true alone, because what a folder holds can change',
       advice,
@@ -118,10 +121,10 @@ export function resolvePins(
 }
 
 function pinOf(where: string, props: FolderPins, { version, key }: FurtherPins): ResolvedPins {
-  if (props.manifest) return pinByManifest(where, props.manifest);
-  if (props.files) return pinByFiles(where, props, props.files);
-  if (version !== undefined) {
-    if (!/^[^\p{Cc}]+$/u.test(version)) {
+  if (isGiven(props.manifest)) return pinByManifest(where, props.manifest);
+  if (isGiven(props.files)) return pinByFiles(where, props);
+  if (isGiven(version)) {
+    if (typeof version !== 'string' || !/^[^\p{Cc}]+$/u.test(version)) {
       throw new InputError(where, 'version', version, { allowed: 'a version of the model, on one line' });
     }
     return {
@@ -131,8 +134,8 @@ function pinOf(where: string, props: FolderPins, { version, key }: FurtherPins):
       args: [`--version=${version}`],
     };
   }
-  if (key !== undefined) {
-    if (!/^[0-9a-f]{12}$/.test(key)) {
+  if (isGiven(key)) {
+    if (typeof key !== 'string' || !/^[0-9a-f]{12}$/.test(key)) {
       throw new InputError(where, 'key', key, {
         allowed: 'the key of an artifact: 12 hexadecimal digits',
         advice: `It is the "key" of the ${MARKER} in the folder, and the end of the folder's name.`,
@@ -153,7 +156,15 @@ function pinOf(where: string, props: FolderPins, { version, key }: FurtherPins):
   };
 }
 
+/** In plain JavaScript, what is not there is null, too. */
+function isGiven<T>(value: T): value is NonNullable<T> {
+  return value !== undefined && value !== null;
+}
+
 function pinByManifest(where: string, manifest: FolderManifestPin): ResolvedPins {
+  checkKind(where, 'manifest', manifest, (given) => typeof given === 'object', {
+    allowed: "{ sha256: '...', path: '...' }",
+  });
   const sha256 = checkSha256(where, 'manifest.sha256', manifest.sha256);
   const path = manifest.path ?? MARKER;
   if (path !== MARKER) checkPath(where, 'manifest.path', path);
@@ -166,63 +177,12 @@ function pinByManifest(where: string, manifest: FolderManifestPin): ResolvedPins
   };
 }
 
-function pinByFiles(where: string, props: FolderPins, given: { [path: string]: string }): ResolvedPins {
-  const files = Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (files.length === 0 || files.length > MOST_NAMED_FILES) {
-    throw new InputError(where, 'files', `${files.length} files`, {
-      allowed: `1 to ${MOST_NAMED_FILES} files`,
-      advice: 'Pin more of them by a manifest in the folder.',
-    });
-  }
-  for (const patterns of ['include', 'exclude'] as const) {
-    if (props[patterns]?.length) {
-      throw new InputError(where, patterns, props[patterns], {
-        allowed: 'nothing beside files, which lists those to take',
-      });
-    }
-  }
-  const pins = files.map(
-    ([path, sha256]) =>
-      [checkPath(where, 'files', path), checkSha256(where, `files.${path}`, sha256)] as const,
-  );
+function pinByFiles(where: string, props: FolderPins): ResolvedPins {
+  const pins = filesBySha256(where, props, 'Pin more of them by a manifest in the folder.');
   return {
     proof: SourceProof.CONTENT,
     identity: { files: Object.fromEntries(pins) },
     revision: `files:${shortHash(pins, 12)}`,
     args: pins.map(([path, sha256]) => `--file=${sha256}:${path}`),
   };
-}
-
-function checkSha256(where: string, field: string, sha256: unknown): string {
-  if (typeof sha256 !== 'string' || !/^[0-9A-Fa-f]{64}$/.test(sha256)) {
-    throw new InputError(where, field, sha256, { allowed: 'a sha256: 64 hexadecimal digits' });
-  }
-  return sha256.toLowerCase();
-}
-
-/** @throws when it is no path within a folder, or is kept for the marker. @internal */
-export function checkPath(where: string, field: string, path: unknown): string {
-  const names = typeof path === 'string' ? path.split('/') : [];
-  const isPath = names.length > 0 && names.every((name) => isName(name));
-  if (!isPath || names[0].startsWith('.artifact.')) {
-    throw new InputError(where, field, path, {
-      allowed: "a path within the folder: names joined by '/', none of which begins with '.artifact.'",
-    });
-  }
-  return path as string;
-}
-
-function isName(name: string): boolean {
-  return /^[^\p{Cc}\\]+$/u.test(name) && name !== '.' && name !== '..';
-}
-
-/** An artifact's folder after a place, which people recognize; the key beside it makes it unique. @internal */
-export function folderName(place: string, otherwise: string): string {
-  const name = place
-    .toLowerCase()
-    .replaceAll('/', '--')
-    .replace(/[^a-z0-9._-]+/g, '-')
-    .slice(-80)
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
-  return name || otherwise;
 }

@@ -1,15 +1,17 @@
 import type { Size } from 'cdk8s';
 import type { ISecret } from 'cdk8s-plus-28';
+import { checkFlag } from '../../pod/checks';
 import { shortHash } from '../../pod/content-hash';
 import { InputError, withoutCredentials } from '../../pod/input-error';
-import { bytesOf } from '../../pod/quantity';
 import { checkSecret } from '../../pod/secret-env';
 import { ArtifactFormat } from '../format';
+import { checkApart, checkPath, checkSha256, folderName } from './checks';
+import type { ChecksumHelp } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
-import { checkPath, folderName } from './folder-pins';
 import { TOKEN_KEY } from './hugging-face';
 import { checkPatterns } from './patterns';
 import { Endpoint, SecretUse, SourceProof, SourceSpec } from './source-spec';
+import { unpackBounds } from './unpack-bounds';
 
 /** An archive that can be unpacked. */
 export enum ArchiveFormat {
@@ -200,11 +202,11 @@ export function httpsFilesSource(given: HttpsFilesProps): SourceSpec {
       path: checkPath(where, `files[${index}].path`, file.path ?? lastPart(url)),
     };
   });
-  const paths = files.map(({ path }) => path);
-  const twice = paths.find((path, index) => paths.indexOf(path) < index);
-  if (twice !== undefined) {
-    throw new InputError(where, 'files', twice, { allowed: 'a path for each file that no other one has' });
-  }
+  checkApart(
+    where,
+    'files',
+    files.map(({ path }) => path),
+  );
   const servers = new Set(files.map(({ url }) => url.origin));
   if (props.tokenSecret && servers.size > 1) {
     throw new InputError(where, 'tokenSecret', [...servers].join(' and '), {
@@ -296,9 +298,8 @@ function archiveSource(
     });
   }
   checkPatterns(where, props);
-  checkCount(where, 'stripComponents', props.stripComponents, 0);
-  checkCount(where, 'maxUnpackedFiles', props.maxUnpackedFiles, 1);
-  const [include, exclude, strip] = [props.include ?? [], props.exclude ?? [], props.stripComponents ?? 0];
+  const bounds = unpackBounds(where, props);
+  const [include, exclude, strip] = [props.include ?? [], props.exclude ?? [], stripOf(where, props)];
   return {
     kind: 'archive',
     name: folderName(placeOf(url), 'https'),
@@ -323,8 +324,7 @@ function archiveSource(
         ...(strip ? [`--strip-components=${strip}`] : []),
         ...include.map((pattern) => `--include=${pattern}`),
         ...exclude.map((pattern) => `--exclude=${pattern}`),
-        ...(props.maxUnpackedSize ? [`--max-unpacked-bytes=${bytesOf(props.maxUnpackedSize)}`] : []),
-        ...(props.maxUnpackedFiles ? [`--max-unpacked-files=${props.maxUnpackedFiles}`] : []),
+        ...bounds,
         ...tokenArgs(where, props),
       ],
       endpoints: [endpointOf(url)],
@@ -380,7 +380,7 @@ function checkUrl(where: string, field: string, given: unknown, { plainHttp }: H
       advice: 'A token is given by tokenSecret.',
     });
   }
-  if (url.protocol === 'http:' && !plainHttp) {
+  if (url.protocol === 'http:' && !checkFlag(where, 'plainHttp', plainHttp)) {
     throw new InputError(where, field, shown(url), {
       allowed: "an 'https://' address, or plainHttp: true beside one without TLS",
     });
@@ -407,24 +407,20 @@ function checkUrl(where: string, field: string, given: unknown, { plainHttp }: H
 const CREDENTIAL =
   /^(x-(amz|goog)-(signature|credential|security-token)|signature|sig|token|(access|private|auth)[_-]?token|api[_-]?key|password|secret)$/i;
 
-function checkSha256(where: string, field: string, sha256: unknown, advice: string): string {
-  if (typeof sha256 !== 'string' || !/^[0-9A-Fa-f]{64}$/.test(sha256)) {
-    throw new InputError(where, field, sha256, {
-      allowed: 'a sha256 (64 hexadecimal digits), because what a server sends can change',
-      advice,
+function howToLearn(url: URL): ChecksumHelp {
+  return {
+    because: 'what a server sends can change',
+    advice: `Learn it from whoever publishes the file, or with: curl -fsSL '${shown(url)}' | sha256sum`,
+  };
+}
+
+function stripOf(where: string, { stripComponents = 0 }: HttpsSourceProps): number {
+  if (!Number.isSafeInteger(stripComponents) || stripComponents < 0) {
+    throw new InputError(where, 'stripComponents', stripComponents, {
+      allowed: 'a whole number of at least 0',
     });
   }
-  return sha256.toLowerCase();
-}
-
-function howToLearn(url: URL): string {
-  return `Learn it from whoever publishes the file, or with: curl -fsSL '${shown(url)}' | sha256sum`;
-}
-
-function checkCount(where: string, field: string, value: number | undefined, least: number): void {
-  if (value !== undefined && (!Number.isSafeInteger(value) || value < least)) {
-    throw new InputError(where, field, value, { allowed: `a whole number of at least ${least}` });
-  }
+  return stripComponents;
 }
 
 const BY_NAME: [RegExp, ArchiveFormat][] = [

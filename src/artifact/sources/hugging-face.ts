@@ -1,7 +1,8 @@
 import type { ISecret } from 'cdk8s-plus-28';
 import { PublishedDllamaModel } from '../../engines/dllama/published-models';
 import { knownFacts } from '../../engines/known-models';
-import { InputError, withoutCredentials } from '../../pod/input-error';
+import { checkAddress, checkFlag } from '../../pod/checks';
+import { InputError } from '../../pod/input-error';
 import { checkSecret } from '../../pod/secret-env';
 import { ArtifactFormat } from '../format';
 import { checkPatterns } from './patterns';
@@ -87,20 +88,17 @@ export interface HuggingFaceSourceProps extends HuggingFaceSourceOptions {
 export function huggingFaceSource(repo: string, given: HuggingFaceSourceProps): SourceSpec {
   const where = 'ModelSource.huggingFace';
   const props = given ?? {};
-  const dataset = props.dataset ?? false;
+  const dataset = checkFlag(where, 'dataset', props.dataset) ?? false;
   if (props.tokenSecret !== undefined) checkSecret(where, 'tokenSecret', props.tokenSecret);
   if (!/^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/.test(repo)) {
     throw new InputError(where, 'repo', repo, {
       allowed: "'organization/name', as in the repository's web address",
     });
   }
-  const endpoint = (props.endpoint ?? HUGGING_FACE).replace(/\/+$/, '');
-  if (!isWebAddress(endpoint)) {
-    throw new InputError(where, 'endpoint', withoutCredentials(endpoint), {
-      allowed: "an 'https://' or 'http://' address without credentials",
-      advice: 'A token is given by tokenSecret.',
-    });
-  }
+  const endpoint = checkAddress(where, 'endpoint', props.endpoint ?? HUGGING_FACE, {
+    path: true,
+    advice: 'A token is given by tokenSecret.',
+  }).replace(/\/+$/, '');
   // The hub and the marker write it in lower case.
   const revision = typeof props.revision === 'string' ? props.revision.toLowerCase() : '';
   if (!/^[0-9a-f]{40}$/.test(revision)) {
@@ -112,12 +110,11 @@ export function huggingFaceSource(repo: string, given: HuggingFaceSourceProps): 
   }
   checkPatterns(where, props);
   for (const [whole, parts] of Object.entries(props.join ?? {})) {
-    const odd = [whole, ...parts].find(
-      (p) => !/^[\w.-]+(\/[\w.-]+)*$/.test(p) || p.split('/').includes('..'),
-    );
-    if (odd !== undefined || parts.length === 0) {
-      throw new InputError(where, `join.${whole}`, odd ?? [], {
-        allowed: 'paths of files of the repository',
+    const paths: unknown[] = [whole, ...(Array.isArray(parts) ? parts : [])];
+    const odd = paths.find((path) => !isRepositoryPath(path));
+    if (odd !== undefined || paths.length === 1) {
+      throw new InputError(where, `join.${whole}`, odd ?? parts, {
+        allowed: 'a list of paths of files of the repository',
       });
     }
   }
@@ -176,6 +173,10 @@ export function huggingFaceSource(repo: string, given: HuggingFaceSourceProps): 
   };
 }
 
+function isRepositoryPath(path: unknown): boolean {
+  return typeof path === 'string' && /^[\w.-]+(\/[\w.-]+)*$/.test(path) && !path.split('/').includes('..');
+}
+
 function formatOf(include: string[], published: PublishedDllamaModel | undefined): ArtifactFormat {
   if (published) return ArtifactFormat.DLLAMA;
   const ggufAlone = include.length > 0 && include.every((pattern) => pattern.endsWith('.gguf'));
@@ -217,6 +218,9 @@ export interface HuggingFaceAddress {
   readonly dataset?: boolean;
 }
 
+/** Forges whose addresses look like those of a hub or a mirror of it. */
+const NOT_HUBS = /^https?:\/\/(www\.)?(github\.com|gitlab\.com|bitbucket\.org|codeberg\.org)$/i;
+
 /**
  * `hf://[datasets/]org/name[@<commit>]`, or a repository's web address; nothing where it is neither.
  *
@@ -229,14 +233,6 @@ export function parseHuggingFaceAddress(address: string): HuggingFaceAddress | u
     /^(https?:\/\/[^/\s]+)\/(datasets\/)?([^/\s]+\/[^/\s?#]+?)(?:\/(?:tree|commit)\/([^/\s?#]+))?\/?$/.exec(
       address,
     );
-  if (!web) return undefined;
+  if (!web || NOT_HUBS.test(web[1])) return undefined;
   return { repo: web[3], revision: web[4], endpoint: web[1], ...(web[2] ? { dataset: true } : {}) };
-}
-
-function isWebAddress(text: string): boolean {
-  try {
-    return ['https:', 'http:'].includes(new URL(text).protocol) && !text.includes('@');
-  } catch {
-    return false;
-  }
 }

@@ -3,8 +3,9 @@ import { checkAddress } from '../../pod/checks';
 import { shortHash } from '../../pod/content-hash';
 import { InputError } from '../../pod/input-error';
 import { checkSecret } from '../../pod/secret-env';
+import { folderName } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
-import { checkPath, folderName } from './folder-pins';
+import { filesBySha256 } from './named-files';
 import { checkPatterns } from './patterns';
 import { SourceProof, SourceSpec } from './source-spec';
 
@@ -70,9 +71,6 @@ export interface NgcSourceProps extends NgcSourceOptions {
   readonly version: string;
 }
 
-/** What fits on a command line beside all else. */
-const MOST_FILES = 1000;
-
 /**
  * @param model `org/model` or `org/team/model`
  * @throws when the name is none, when there is no version, when a checksum, path or pattern is none
@@ -99,7 +97,7 @@ export function ngcSource(model: string, given: NgcSourceProps): SourceSpec {
   const tokenEndpoint = checkAddress(where, 'tokenEndpoint', props.tokenEndpoint ?? NGC_AUTHN, {
     path: true,
   });
-  const files = filesOf(where, props);
+  const files = props.files === undefined ? undefined : filesBySha256(where, props);
   const [include, exclude] = [props.include ?? [], props.exclude ?? []];
   return {
     kind: 'ngc',
@@ -151,26 +149,4 @@ export function parseNgcAddress(address: string): NgcAddress | undefined {
   const found = /^ngc:\/\/([^:]*)(?::(.*))?$/s.exec(address);
   if (!found) return undefined;
   return { model: found[1], ...(found[2] === undefined ? {} : { version: found[2] }) };
-}
-
-/** The paths and checksums, sorted, so that their order decides no key. */
-function filesOf(where: string, props: NgcSourceProps): [string, string][] | undefined {
-  if (props.files === undefined) return undefined;
-  const files = Object.entries(props.files).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (files.length === 0 || files.length > MOST_FILES) {
-    throw new InputError(where, 'files', `${files.length} files`, { allowed: `1 to ${MOST_FILES} files` });
-  }
-  for (const patterns of ['include', 'exclude'] as const) {
-    if (props[patterns]?.length) {
-      throw new InputError(where, patterns, props[patterns], {
-        allowed: 'nothing beside files, which lists those to take',
-      });
-    }
-  }
-  return files.map(([path, sha256]) => {
-    if (typeof sha256 !== 'string' || !/^[0-9A-Fa-f]{64}$/.test(sha256)) {
-      throw new InputError(where, `files.${path}`, sha256, { allowed: 'a sha256: 64 hexadecimal digits' });
-    }
-    return [checkPath(where, 'files', path), sha256.toLowerCase()];
-  });
 }

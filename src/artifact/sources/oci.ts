@@ -1,9 +1,8 @@
 import type { Size } from 'cdk8s';
 import { InputError } from '../../pod/input-error';
-import { bytesOf, bytesQuantity } from '../../pod/quantity';
 import { ArtifactFormat } from '../format';
+import { folderName } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
-import { folderName } from './folder-pins';
 import { ZSTD_IMAGE } from './https';
 import {
   pullSecretUse,
@@ -13,6 +12,7 @@ import {
   splitRegistryName,
 } from './registry';
 import type { SourceSpec } from './source-spec';
+import { unpackBounds } from './unpack-bounds';
 
 /**
  * A container image or an OCI artifact that holds a model.
@@ -84,7 +84,7 @@ export function ociSource(reference: string, given?: OciSourceProps): SourceSpec
     props,
     `Learn it with: docker buildx imagetools inspect ${named}:${tag ?? 'latest'} (or 'crane digest', 'oras resolve').`,
   );
-  const path = checkPath(where, props.path ?? '/');
+  const path = checkFolder(where, props.path ?? '/');
   const platform = checkPlatform(where, props.platform ?? 'linux/amd64');
   const content = resolveContent(where, props);
   const pinned = digest ? `${tagged}@${digest}` : tagged;
@@ -108,7 +108,7 @@ export function ociSource(reference: string, given?: OciSourceProps): SourceSpec
         ...(digest ? [`--digest=${digest}`] : []),
         `--path=${path}`,
         `--platform=${platform}`,
-        ...bounds(where, props),
+        ...unpackBounds(where, props),
       ],
       endpoints: [{ flag: '--endpoint', url: endpoint }],
       secrets: pullSecretUse(where, props.pullSecret, named),
@@ -116,7 +116,12 @@ export function ociSource(reference: string, given?: OciSourceProps): SourceSpec
       needsFolder: true,
       image: ZSTD_IMAGE,
     },
-    image: { reference: pinned, path: path.slice(1) },
+    image: {
+      reference: pinned,
+      path: path.slice(1),
+      pullSecret: props.pullSecret?.name,
+      endpoint: props.endpoint,
+    },
   };
 }
 
@@ -125,21 +130,7 @@ export function parseOciAddress(address: string): string | undefined {
   return /^oci:\/\/(.+)$/.exec(address)?.[1];
 }
 
-/** What unpacking may come to. */
-function bounds(where: string, { maxUnpackedSize: size, maxUnpackedFiles: files }: OciSourceProps): string[] {
-  if (size && bytesOf(size) <= 0) {
-    throw new InputError(where, 'maxUnpackedSize', bytesQuantity(size), { allowed: 'a size above nothing' });
-  }
-  if (files !== undefined && !(Number.isSafeInteger(files) && files > 0)) {
-    throw new InputError(where, 'maxUnpackedFiles', files, { allowed: 'a whole number of at least 1' });
-  }
-  return [
-    ...(size ? [`--max-unpacked-bytes=${bytesOf(size)}`] : []),
-    ...(files ? [`--max-unpacked-files=${files}`] : []),
-  ];
-}
-
-function checkPath(where: string, path: string): string {
+function checkFolder(where: string, path: string): string {
   const clean = path === '/' ? path : String(path).replace(/\/+$/, '');
   const names = clean.split('/').slice(1);
   const odd = clean !== '/' && names.some((name) => ['', '.', '..'].includes(name));

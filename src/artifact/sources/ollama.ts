@@ -1,8 +1,8 @@
 import type { Size } from 'cdk8s';
 import { InputError } from '../../pod/input-error';
 import { ArtifactFormat } from '../format';
+import { folderName } from './checks';
 import { resolveContent } from './folder-content';
-import { folderName } from './folder-pins';
 import {
   pullSecretUse,
   registryEndpoint,

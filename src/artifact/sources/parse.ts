@@ -62,7 +62,7 @@ export interface ParsedSourceOptions extends HuggingFaceSourceOptions {
   /** For `gs://bucket/prefix`. @default - none */
   readonly gcs?: GcsSourceOptions;
 
-  /** For `az://container/prefix`. @default - none */
+  /** For `az://container@account/prefix`. @default - none */
   readonly azureBlob?: AzureBlobSourceOptions;
 
   /** For `https://host/path`. @default - none */
@@ -92,7 +92,7 @@ const FORMS = [
   "'https://huggingface.co/[datasets/]org/name[/tree/<commit>]'",
   "'s3://bucket/prefix'",
   "'gs://bucket/prefix'",
-  "'az://container/prefix'",
+  "'az://container@account/prefix'",
   "'https://host/path#sha256=<hex>'",
   "'ngc://org/[team/]model:version'",
   "'ollama://name:tag@sha256:<hex>'",
@@ -105,7 +105,8 @@ const FORMS = [
  * throws
  * @internal
  */
-export function parseSource(given: string, options: ParsedSourceOptions = {}): SourceSpec {
+export function parseSource(given: string, told?: ParsedSourceOptions): SourceSpec {
+  const options = told ?? {};
   const address = typeof given === 'string' ? given : '';
   const { s3, gcs, azureBlob, https, ngc, ollama, oci, claim, ...huggingFace } = options;
   const of = (kind: Kind) => checkOnly(kind, options);
@@ -119,9 +120,10 @@ export function parseSource(given: string, options: ParsedSourceOptions = {}): S
   }
   const azure = parseAzureBlobAddress(address);
   if (azure) {
-    const { bucket: container, ...others } = withManifest(azure);
+    const { bucket: container, account: named, ...others } = withManifest(azure);
     const given = checkOnePin('azureBlob', others.manifest, azureBlob);
-    return of('azureBlob') && azureBlobSource({ account: '', container, ...others, ...given });
+    const account = of('azureBlob') && accountOf(named, given);
+    return azureBlobSource({ container, ...others, ...given, account });
   }
   const model = parseNgcAddress(address);
   if (model) return of('ngc') && ngcSource(model.model, { version: model.version ?? '', ...ngc });
@@ -148,7 +150,7 @@ function parseHuggingFace(
     throw new InputError(WHERE, 'address', withoutCredentials(address), {
       allowed: FORMS.join(', '),
       advice: /^https?:/.test(address)
-        ? "A file of a web server needs its checksum: { https: { sha256: '<hex>' } }."
+        ? "A file of a web server needs its checksum: { https: { sha256: '<hex>' } }. A forge is no hub of models."
         : 'A downloader of your own is ModelSource.custom.',
     });
   }
@@ -182,6 +184,19 @@ function checkOnly(kind: Kind | undefined, options: ParsedSourceOptions): true {
       : 'the options of Hugging Face alone',
     advice: 'They are for addresses of another kind.',
   });
+}
+
+/** @throws when it is missing, or said twice and differently */
+function accountOf(inAddress: string | undefined, options: AzureBlobSourceOptions | undefined): string {
+  const account = oneOf('azureBlob.account', inAddress, options?.account);
+  if (account === '') {
+    throw new InputError(WHERE, 'azureBlob.account', undefined, {
+      allowed: 'the storage account, in which alone the name of a container says anything',
+      advice:
+        "Give it in the address, az://container@account/prefix, or as { azureBlob: { account: 'acme' } }.",
+    });
+  }
+  return account;
 }
 
 /** @throws when both are there and differ */

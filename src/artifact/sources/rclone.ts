@@ -1,12 +1,14 @@
 import type { Size } from 'cdk8s';
 import type { IServiceAccount, ISecret } from 'cdk8s-plus-28';
+import { checkAddress, checkFlag } from '../../pod/checks';
 import { InputError, withoutCredentials } from '../../pod/input-error';
 import { checkSecret } from '../../pod/secret-env';
 import { checkServiceAccount } from '../../pod/service-account';
+import { checkPrefix, folderName } from './checks';
 import { downloaderResources } from './custom';
 import type { DownloaderFetch } from './downloader';
 import { FolderContent, resolveContent } from './folder-content';
-import { folderName, FolderPins, ResolvedPins, resolvePins } from './folder-pins';
+import { FolderPins, ResolvedPins, resolvePins } from './folder-pins';
 import { Endpoint, SecretFile, SecretUse, SourceProof, SourceSpec } from './source-spec';
 
 /** The tool that reads the buckets of Google and Azure. @see https://rclone.org */
@@ -140,8 +142,8 @@ interface Remote {
   readonly scheme: 'gs' | 'az';
   readonly bucket: string;
   readonly prefix: string;
-  /** What decides the bytes besides bucket and prefix, where nothing proves them. */
-  readonly server: Record<string, string>;
+  /** In which alone the bucket's name says anything. */
+  readonly account?: string;
   /** Options of the remote: `RCLONE_CONFIG_SOURCE_<name>`. */
   readonly config: Record<string, string>;
   readonly endpoints: Endpoint[];
@@ -173,7 +175,6 @@ export function gcsSource(given: GcsSourceProps): SourceSpec {
     scheme: 'gs',
     bucket: props.bucket,
     prefix: checkPrefix(where, props.prefix),
-    server: {},
     config: {
       TYPE: 'google cloud storage',
       ...(anonymous
@@ -185,7 +186,7 @@ export function gcsSource(given: GcsSourceProps): SourceSpec {
     endpoints: [
       {
         flag: 'RCLONE_CONFIG_SOURCE_ENDPOINT',
-        url: checkEndpoint(where, props.endpoint ?? 'https://storage.googleapis.com/storage/v1/'),
+        url: checkServer(where, props.endpoint ?? 'https://storage.googleapis.com/storage/v1/'),
       },
     ],
     secrets: [],
@@ -225,14 +226,14 @@ export function azureBlobSource(given: AzureBlobSourceProps): SourceSpec {
     });
   }
   checkOneWayIn(where, props, { keySecret, sasSecret });
-  const url = checkEndpoint(where, props.endpoint ?? `https://${account}.blob.core.windows.net`);
+  const url = checkServer(where, props.endpoint ?? `https://${account}.blob.core.windows.net`);
   const identity = !anonymous && !keySecret && !sasSecret;
   return bucketSource(props, {
     where,
     scheme: 'az',
     bucket: container,
     prefix: checkPrefix(where, props.prefix),
-    server: { account },
+    account,
     config: {
       TYPE: 'azureblob',
       ...(sasSecret
@@ -256,9 +257,10 @@ function secretUse(env: string, { name }: ISecret, key: string, what: string): S
 }
 
 function bucketSource(props: BucketCopyOptions, remote: Remote): SourceSpec {
-  const { where, scheme, bucket, prefix, server } = remote;
+  const { where, scheme, bucket, prefix, account } = remote;
   const pins = resolvePins(where, props, {}, HOW_TO_PIN);
-  const place = [bucket, prefix].filter((part) => part !== '').join('/');
+  const place = placeOf(bucket, prefix);
+  const address = addressOf(remote);
   const transfers = props.transfers ?? 4;
   if (!Number.isSafeInteger(transfers) || transfers < 1 || transfers > 64) {
     throw new InputError(where, 'transfers', transfers, { allowed: 'a whole number, 1 to 64' });
@@ -270,14 +272,14 @@ function bucketSource(props: BucketCopyOptions, remote: Remote): SourceSpec {
       type: scheme,
       ...pins.identity,
       // The files that are pinned are the same wherever they lie.
-      ...(pins.proof === SourceProof.CONTENT ? {} : { bucket, prefix, ...server }),
+      ...(pins.proof === SourceProof.CONTENT ? {} : { bucket, prefix, ...(account ? { account } : {}) }),
     },
-    address: `${scheme}://${place}${pins.proof === SourceProof.CONTENT ? `@${pins.revision}` : ''}`,
+    address: `${address}${pins.proof === SourceProof.CONTENT ? `@${pins.revision}` : ''}`,
     repository: place,
     revision: pins.revision,
     proof: pins.proof,
     ...resolveContent(where, props),
-    fetch: rcloneFetch(props, remote, pins, place, transfers),
+    fetch: rcloneFetch(props, remote, pins, transfers),
   };
 }
 
@@ -289,10 +291,9 @@ function rcloneFetch(
   props: BucketCopyOptions,
   remote: Remote,
   pins: ResolvedPins,
-  place: string,
   transfers: number,
 ): DownloaderFetch {
-  const { where, scheme, config } = remote;
+  const { where, scheme, bucket, prefix, config } = remote;
   return {
     by: 'container',
     image: props.rcloneImage ?? RCLONE_IMAGE,
@@ -300,7 +301,7 @@ function rcloneFetch(
     args: [
       // Not `copy`: what a former run has brought, and the source no longer has, is no part of the model.
       'sync',
-      `source:${place}`,
+      `source:${placeOf(bucket, prefix)}`,
       '$(MODEL_DIR)',
       ...filters(props),
       ...FLAGS,
@@ -324,13 +325,22 @@ function rcloneFetch(
       ...pins.args,
       `--exclude=*${PARTIAL_SUFFIX}`,
       `--origin=type=${scheme === 'gs' ? 'gcs' : 'azureblob'}`,
-      `--origin=address=${scheme}://${place}`,
+      `--origin=address=${addressOf(remote)}`,
     ],
     shell: true,
     exitCodes: EXIT_CODES,
     ports: remote.ports,
     podLabels: remote.podLabels,
   };
+}
+
+function placeOf(bucket: string, prefix: string): string {
+  return prefix === '' ? bucket : `${bucket}/${prefix}`;
+}
+
+/** By which people find the files again: containers of one name are in many accounts. */
+function addressOf({ scheme, bucket, prefix, account }: Remote): string {
+  return `${scheme}://${placeOf(account ? `${bucket}@${account}` : bucket, prefix)}`;
 }
 
 /** Of files on their way, which a killed run leaves. */
@@ -381,23 +391,11 @@ function escapeText(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
-function checkPrefix(where: string, prefix = ''): string {
-  const names = prefix === '' ? [] : prefix.split('/');
-  if (!names.every((name) => /^[^\p{Cc}\\]+$/u.test(name) && name !== '.' && name !== '..')) {
-    throw new InputError(where, 'prefix', prefix, {
-      allowed: "folder names joined by '/', none at the ends",
-    });
-  }
-  return prefix;
-}
-
-function checkEndpoint(where: string, endpoint: string): string {
-  if (!/^https?:\/\/[^/\s@?#]+(\/[^\s@?#]*)?$/.test(endpoint)) {
-    throw new InputError(where, 'endpoint', withoutCredentials(endpoint), {
-      allowed: "'http(s)://host[:port][/path]' without credentials",
-    });
-  }
-  return endpoint;
+function checkServer(where: string, endpoint: string): string {
+  return checkAddress(where, 'endpoint', endpoint, {
+    path: true,
+    advice: 'Keys and signatures are given by Secrets.',
+  });
 }
 
 /** @throws when there is more than one kind of credentials */
@@ -409,7 +407,8 @@ function checkOneWayIn(
   for (const [field, secret] of Object.entries(secrets)) {
     if (secret !== undefined) checkSecret(where, field, secret);
   }
-  const { anonymous, serviceAccount } = props;
+  const { serviceAccount } = props;
+  const anonymous = checkFlag(where, 'anonymous', props.anonymous);
   const ways = Object.entries({ ...secrets, anonymous: anonymous || undefined, serviceAccount })
     .filter(([, way]) => way !== undefined)
     .map(([field]) => field);
@@ -426,6 +425,8 @@ export interface BucketAddress {
   readonly bucket: string;
   readonly prefix?: string;
   readonly manifestSha256?: string;
+  /** Of Azure's. */
+  readonly account?: string;
 }
 
 /** `gs://bucket[/prefix]`; nothing where it is none. @internal */
@@ -433,9 +434,12 @@ export function parseGcsAddress(address: string): BucketAddress | undefined {
   return parseBucketAddress('gs', address);
 }
 
-/** `az://container[/prefix]`; nothing where it is none. @internal */
+/** `az://container[@account][/prefix]`; nothing where it is none. @internal */
 export function parseAzureBlobAddress(address: string): BucketAddress | undefined {
-  return parseBucketAddress('az', address);
+  const [, account] = /^az:\/\/[^/@:]+@([a-z0-9]{3,24})(?=\/|@|$)/.exec(address) ?? [];
+  if (account === undefined) return parseBucketAddress('az', address);
+  const found = parseBucketAddress('az', address.replace(`@${account}`, ''));
+  return found && { ...found, account };
 }
 
 /** @throws when it holds credentials or a query, which would end up in logs or be lost */
@@ -450,7 +454,7 @@ function parseBucketAddress(scheme: string, address: string): BucketAddress | un
       'address',
       withoutCredentials(address.replace(/\?.*$/s, '?***')),
       {
-        allowed: `'${scheme}://${scheme === 'gs' ? 'bucket' : 'container'}/prefix[@sha256:<sha256 of its .artifact.json>]'`,
+        allowed: `'${scheme}://${scheme === 'gs' ? 'bucket' : 'container[@account]'}/prefix[@sha256:<sha256 of its .artifact.json>]'`,
         advice: 'Keys, signatures and the server are given as options.',
       },
     );

@@ -1,5 +1,5 @@
 import type { ISecret } from 'cdk8s-plus-28';
-import { checkAddress } from '../../pod/checks';
+import { checkAddress, checkFlag } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { checkSecret } from '../../pod/secret-env';
 import { SecretUse, SourceProof } from './source-spec';
@@ -93,6 +93,7 @@ export function registryPin(
   options: RegistrySourceOptions,
   howToResolve: string,
 ): RegistryPin {
+  const unpinned = checkFlag(where, 'unpinned', options.unpinned);
   const given = [name.digest, options.digest].filter((digest) => digest !== undefined);
   for (const digest of given) {
     if (!/^sha256:[0-9a-f]{64}$/i.test(String(digest))) {
@@ -109,13 +110,13 @@ export function registryPin(
       advice: 'Give the digest in one place.',
     });
   }
-  if (digest !== undefined && options.unpinned) {
+  if (digest !== undefined && unpinned) {
     throw new InputError(where, 'unpinned', true, {
       allowed: 'nothing beside a digest, which pins the source',
       advice: 'Leave out one of the two.',
     });
   }
-  if (digest === undefined && !options.unpinned) {
+  if (digest === undefined && !unpinned) {
     throw new InputError(where, 'digest', undefined, {
       allowed: "the manifest's digest, because a tag can move under a running model",
       advice: `${howToResolve} Or ask for what the tag names when the Job runs, by unpinned: true.`,

@@ -1,24 +1,17 @@
+import { checkFlag } from '../../pod/checks';
 import { shortHash } from '../../pod/content-hash';
 import { InputError, withoutCredentials } from '../../pod/input-error';
 import { s3EndpointFlag, s3PlaceArgs, s3Ports, s3Secrets } from '../s3-access';
 import { checkS3Connection, S3ConnectionProps, S3Prefix, S3ServerProps } from '../s3-connection';
 import type { S3Connection } from '../s3-connection';
+import { folderName } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
-import {
-  checkPath,
-  folderName,
-  FolderManifestPin,
-  FolderPins,
-  resolvePins,
-  ResolvedPins,
-} from './folder-pins';
+import { FolderManifestPin, FolderPins, resolvePins, ResolvedPins } from './folder-pins';
+import { byPath } from './named-files';
 import { SourceProof, SourceSpec } from './source-spec';
 
 /** The marker by which programs of ours say that an artifact is complete, and what it is made of. */
 const MARKER = '.artifact.json';
-
-/** What fits on a command line beside all else; Linux takes 2 MiB. */
-const MOST_NAMED_FILES = 1000;
 
 /**
  * How to read a folder of an S3 bucket, besides where it is. Exactly one of the pins must be given: `manifest`,
@@ -60,6 +53,7 @@ export function s3Source(given: S3SourceProps): SourceSpec {
   const where = 'ModelSource.s3';
   const props = given ?? {};
   const connection = checkS3Connection(where, props, S3Prefix.ANY);
+  for (const flag of ['unpinned', 'anonymous', 'requesterPays'] as const) checkFlag(where, flag, props[flag]);
   checkAnonymous(where, props);
   const pins = pinsOf(where, props, connection);
   const place = [connection.bucket, connection.prefix].filter((part) => part !== '').join('/');
@@ -123,8 +117,9 @@ export function parseS3Address(address: string): S3Address | undefined {
 }
 
 function pinsOf(where: string, props: S3SourceProps, connection: S3Connection): ResolvedPins {
-  if (props.versions) return pinByVersions(where, props, props.versions, connection);
-  const pins = resolvePins(where, props, {}, howToPin(connection));
+  const { versions } = props;
+  if (versions) return pinByVersions(where, props, versions, connection);
+  const pins = resolvePins(where, props, { versions: undefined }, howToPin(connection));
   // Where nothing tells of the content, the place decides the bytes.
   return pins.proof === SourceProof.NONE
     ? { ...pins, identity: { ...pins.identity, ...whereabouts(connection) } }
@@ -154,15 +149,8 @@ function pinByVersions(
       });
     }
   }
-  const versions = Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (versions.length === 0 || versions.length > MOST_NAMED_FILES) {
-    throw new InputError(where, 'versions', `${versions.length} files`, {
-      allowed: `1 to ${MOST_NAMED_FILES} files`,
-      advice: 'Pin more of them by a manifest in the bucket.',
-    });
-  }
-  for (const [path, version] of versions) {
-    checkPath(where, 'versions', path);
+  const advice = 'Pin more of them by a manifest in the bucket.';
+  const versions = byPath(where, 'versions', given, advice).map(([path, version]) => {
     // `null` is what S3 calls the one state of an object that is overwritten in place.
     if (typeof version !== 'string' || !/^[^\s:]+$/.test(version) || version === 'null') {
       const key = connection.prefix ? `${connection.prefix}/${path}` : path;
@@ -171,7 +159,8 @@ function pinByVersions(
         advice: `List them with: aws s3api list-object-versions --bucket ${connection.bucket} --prefix '${key}'`,
       });
     }
-  }
+    return [path, version] as const;
+  });
   return {
     proof: SourceProof.VERSION,
     identity: { versions: Object.fromEntries(versions), ...whereabouts(connection) },

@@ -95,6 +95,10 @@ export interface SourceImage {
   readonly reference: string;
   /** The folder in the image, relative to its root; empty for the whole. */
   readonly path: string;
+  /** The Secret by which it is pulled. */
+  readonly pullSecret?: string;
+  /** The server by way of which a Job would copy it; a kubelet asks that of the reference. */
+  readonly endpoint?: string;
 }
 
 /** A server that a source is read from. @internal */

@@ -83,17 +83,16 @@ describe("a downloader of one's own", () => {
         cpu: '4',
         memory: Size.gibibytes(2),
         tmpSize: Size.gibibytes(3),
-        shell: false,
         exitCodes: { 3: 66, 13: 77 },
         ports: [8080],
       }),
     ).toMatchObject({
       serviceAccountName: 'reader',
       resources: { cpu: '4', cpuLimit: undefined, memory: Size.gibibytes(2), storage: Size.gibibytes(3) },
-      shell: false,
       exitCodes: '3=66,13=77',
       ports: [8080],
     });
+    expect(fetchOf({ shell: false })).toMatchObject({ shell: false, exitCodes: '' });
   });
 
   test('its key follows from what decides the bytes: from the tool where nothing else proves them', () => {
@@ -117,7 +116,7 @@ describe("a downloader of one's own", () => {
     [{ version: undefined, files: {} }, /1 to 1000 files/],
     [{ version: undefined, files: { '../a': SHA } }, /a path within the folder/],
     [{ version: undefined, files: { '.artifact.json': SHA } }, /a path within the folder/],
-    [{ version: undefined, files: { a: 'abc' } }, /a sha256: 64 hexadecimal digits/],
+    [{ version: undefined, files: { a: 'abc' } }, /a sha256 \(64 hexadecimal digits\)/],
     [{ version: undefined, files: { a: SHA }, include: ['*'] }, /nothing beside files/],
     [{ version: undefined, manifest: { sha256: 'x' } }, /a sha256/],
     [{ version: undefined, manifest: { sha256: SHA, path: '/SUMS' } }, /a path within the folder/],
@@ -140,7 +139,7 @@ describe("a downloader of one's own", () => {
     [{ name: '../x' }, /'name' is/],
     [{ ports: [0] }, /1 to 65535/],
     [{ cpu: 'many' }, /CPUs: '2', '0.5' or '500m'/],
-    [{ memory: Size.mebibytes(0) }, /an amount above nothing/],
+    [{ memory: Size.mebibytes(0) }, /'memory' is '0Ki'; allowed: a size above nothing/],
     [{ size: Size.mebibytes(0) }, /a size above nothing/],
     [{ modelFile: '/m.gguf' }, /a path within the folder/],
     [{ serviceAccount: 'reader' as unknown as typeof serviceAccount }, /a ServiceAccount of cdk8s-plus/],

@@ -178,7 +178,7 @@ describe('a container in Azure Blob Storage', () => {
     expect(azure()).toMatchObject({
       kind: 'azureblob',
       name: 'models--qwen--3',
-      address: `az://models/qwen/3@sha256:${SHA}`,
+      address: `az://models@acct/qwen/3@sha256:${SHA}`,
       proof: SourceProof.CONTENT,
     });
     expect(parseAzureBlobAddress('az://models/qwen')).toEqual({ bucket: 'models', prefix: 'qwen' });

@@ -127,7 +127,7 @@ describe('what pins it', () => {
     [
       'nothing',
       {},
-      /^ModelSource\.s3: 'manifest, files' is nothing; allowed: exactly one.*unpinned: true.*aws s3 cp s3:\/\/models\/org\/Model 1\/\.artifact\.json - --endpoint-url https:\/\/s3\.us-east-1\.amazonaws\.com \| sha256sum/,
+      /^ModelSource\.s3: 'manifest, files, versions' is nothing; allowed: exactly one.*unpinned: true.*aws s3 cp s3:\/\/models\/org\/Model 1\/\.artifact\.json - --endpoint-url https:\/\/s3\.us-east-1\.amazonaws\.com \| sha256sum/,
     ],
     ['two of them', { ...MANIFEST, files: { a: SHA } }, "'manifest and files'"],
     ['a pin and unpinned', { ...MANIFEST, unpinned: true }, 'exactly one'],
