@@ -81,6 +81,7 @@ export function resolveModelCache(scope: Construct, props: ModelCacheProps): Mod
   const source = mirroredSource(checkSource(scope, props.source)._spec, mirrorOf(scope));
   const store = checkStore(scope, props.store)._for(scope, source);
   const artifact = artifactOf(owner, props, source, store);
+  if (store._spec.kind === 'image') checkMounted(scope, props, source);
   const told = resolveTold(scope, props, source, store, artifact);
   const passing = unpacks(source) ? artifact.bytes : 0;
   if (!store._makes(owner, artifact, shortHash(fingerprint(told)), passing)) return { artifact };
@@ -173,6 +174,25 @@ function sourceVolume({ namespace }: Owner, { fetch }: SourceSpec): StoreVolume 
   const volume = fetch.by === 'program' ? fetch.volume : undefined;
   if (!volume) return undefined;
   return volume.kind === 'claim' ? { ...volume, namespace, bindsLate: false } : volume;
+}
+
+/** What a Job alone could be told; a kubelet that mounts an image is told by its node. */
+const OF_THE_JOB = [
+  ...['concurrency', 'chunkMax', 'memory', 'scratch', 'image', 'backoffLimit', 'attempt', 'placement'],
+  ...['imagePullSecrets', 'httpsProxy', 'httpProxy', 'noProxy', 'caConfigMap', 'egressPorts'],
+] as (keyof ModelCacheProps)[];
+
+/** @throws when an image that is mounted comes with what would have no effect on that */
+function checkMounted(scope: Construct, props: ModelCacheProps, source: SourceSpec): void {
+  const advice = 'The image is mounted as it is, by the kubelet: there is no Job.';
+  const odd = OF_THE_JOB.find((field) => props[field] !== undefined);
+  if (odd !== undefined) throw new InputError(scope, odd, 'given', { allowed: 'nothing here', advice });
+  if (source.image?.endpoint !== undefined) {
+    throw new InputError(scope, 'source.endpoint', source.image.endpoint, {
+      allowed: 'nothing beside ModelStore.imageVolume',
+      advice: `${advice} Name the registry in the reference, or a mirror in the configuration of the nodes' runtime.`,
+    });
+  }
 }
 
 /** Where nothing is moved by our program, its ranges are of no use. */

@@ -81,13 +81,12 @@ export function renderPod(pod: PodSpec): Record<string, unknown> {
     pod.placement,
     placementsOf(pod.stores),
   );
+  const pullSecrets = pullSecretsOf(pod);
   return {
     ...(pod.serviceAccountName ? { serviceAccountName: pod.serviceAccountName } : {}),
     // A token for the Kubernetes API; an identity elsewhere needs none.
     automountServiceAccountToken: false,
-    ...(pod.imagePullSecrets?.length
-      ? { imagePullSecrets: pod.imagePullSecrets.map((name) => ({ name })) }
-      : {}),
+    ...(pullSecrets.length ? { imagePullSecrets: pullSecrets.map((name) => ({ name })) } : {}),
     enableServiceLinks: false,
     securityContext: podSecurityContext(),
     ...(nodeSelector ? { nodeSelector } : {}),
@@ -98,6 +97,12 @@ export function renderPod(pod: PodSpec): Record<string, unknown> {
     containers: pod.containers.map(renderContainer),
     volumes: pod.volumes,
   };
+}
+
+/** The kubelet pulls the images that are mounted by the same Secrets as those that are run. */
+function pullSecretsOf({ imagePullSecrets = [], stores }: PodSpec): string[] {
+  const ofStores = stores.flatMap((store) => (store.kind === 'image' && store.pullSecret) || []);
+  return [...new Set([...imagePullSecrets, ...ofStores])];
 }
 
 /** Where the stores let the pods run that mount them. */

@@ -1,8 +1,10 @@
 import { Size } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { ModelCache, ModelSource, ModelStore, PhasedApp } from '../../src';
+import { DllamaConversion, ModelCache, ModelCacheProps, ModelSource, ModelStore } from '../../src';
+import { OciSourceProps, PhasedApp } from '../../src';
+import { Secret } from 'cdk8s-plus-28';
 import type { KubeObject } from '../../src/validation/kube-object';
-import { claim, COMMIT, s3, sharedClaim } from '../support/models';
+import { claim, COMMIT, s3, sharedClaim, tinyFacts } from '../support/models';
 import { argument, container, containers, objectsOf, plainChart, podSpec, the } from '../support/objects';
 import { texts, violationsOf } from '../support/objects';
 import { DIGEST, SHA256, SOURCES } from '../support/sources';
@@ -170,6 +172,34 @@ describe('an image', () => {
     const { artifact, objects } = build('1.35', ModelStore.imageVolume());
     expect(objects).toEqual([]);
     expect(artifact._image).toEqual({ reference: `ghcr.io/org/model@${DIGEST}`, path: 'models' });
+  });
+
+  test('is pulled by its Secret, wherever it is mounted', () => {
+    const app = new PhasedApp({ outdir: 'unused', kubernetesVersion: '1.35' });
+    const pipeline = app.pipeline('model', { namespace: 'llm' });
+    const pullSecret = Secret.fromSecretName(pipeline.download, 'pull', 'ghcr');
+    const { artifact } = new ModelCache(pipeline.download, 'weights', {
+      source: ModelSource.oci(`ghcr.io/org/model@${DIGEST}`, { pullSecret }),
+      store: ModelStore.imageVolume(),
+      facts: tinyFacts(),
+    });
+    new DllamaConversion(pipeline.convert, 'q40', { model: artifact, store: claim() });
+    const job = the(objectsOf(pipeline.convert), 'Job');
+    expect(podSpec(job).imagePullSecrets).toEqual([{ name: 'ghcr' }]);
+    expect(violationsOf(objectsOf(pipeline.convert), '1.35')).toBe('');
+  });
+
+  test('is not told what only a Job could be told', () => {
+    const refused = (options: OciSourceProps, props: Partial<ModelCacheProps>) => () => {
+      const app = new PhasedApp({ outdir: 'unused', kubernetesVersion: '1.35' });
+      const { download } = app.pipeline('model', { namespace: 'llm' });
+      const from = ModelSource.oci(`ghcr.io/org/model@${DIGEST}`, options);
+      new ModelCache(download, 'weights', { source: from, store: ModelStore.imageVolume(), ...props });
+    };
+    expect(refused({ endpoint: 'https://cache.example.com' }, {})).toThrow(
+      "model/download/weights: 'source.endpoint' is 'https://cache.example.com'; allowed: nothing beside",
+    );
+    expect(refused({}, { attempt: 2 })).toThrow("'attempt' is 'given'; allowed: nothing here");
   });
 
   test('is copied by a Job into the fallback where it cannot', () => {

@@ -97,5 +97,6 @@ export function storeForImage(
 
 /** @internal */
 export function imageVolume({ placement }: ImageStoreSpec, image: SourceImage, folder: string): ImageVolume {
-  return { kind: 'image', reference: image.reference, path: image.path, folder, placement };
+  const { reference, path, pullSecret } = image;
+  return { kind: 'image', reference, path, folder, pullSecret, placement };
 }

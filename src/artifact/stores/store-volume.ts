@@ -29,6 +29,8 @@ export interface ImageVolume extends AnyVolume {
   readonly path: string;
   /** The artifact's folder below the mount of a store. */
   readonly folder: string;
+  /** The Secret by which it is pulled. */
+  readonly pullSecret?: string;
 }
 
 /** A folder on the disk of one node. @internal */
