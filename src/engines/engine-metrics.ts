@@ -1,0 +1,30 @@
+/**
+ * What an engine of a certain version tells Prometheus, by what it means. The names are those of the engine's
+ * own table; one that the version does not have is absent. Engines know nothing of cdk8s.
+ *
+ * @internal
+ */
+export interface EngineMetrics {
+  /** The path, at the port of the API. */
+  readonly path: string;
+  /** Gauge: requests that are being answered. */
+  readonly running?: string;
+  /** Gauge: requests that wait. */
+  readonly waiting?: string;
+  /** Gauge, 0 to 1: how full the key-value cache is. */
+  readonly kvCacheUsage?: string;
+  /** Counter: tokens of prompts. */
+  readonly promptTokens?: string;
+  /** Counter: tokens of answers. */
+  readonly generatedTokens?: string;
+  /** Counter: requests that ended well. */
+  readonly succeeded?: string;
+  /** Histogram, without `_bucket`: seconds to the first token. */
+  readonly timeToFirstToken?: string;
+  /** Histogram, without `_bucket`: seconds between tokens. */
+  readonly timePerOutputToken?: string;
+  /** Histogram, without `_bucket`: seconds of a whole request. */
+  readonly requestSeconds?: string;
+  /** The label that names the model, where there is one. */
+  readonly modelLabel?: string;
+}

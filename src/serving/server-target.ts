@@ -1,0 +1,36 @@
+import type { EngineMetrics } from '../engines/engine-metrics';
+import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
+import type { Owner } from '../pod/owner';
+
+/** A server as that which is attached to it knows it: routes, scaling, monitoring, smoke tests. @internal */
+export interface ServerTarget {
+  readonly owner: Owner;
+  /** `app.kubernetes.io/component` of the pods that take requests. */
+  readonly component: string;
+  /** What runs the pods. */
+  readonly workload: { readonly apiVersion: string; readonly kind: string; readonly name: string };
+  readonly service: { readonly name: string; readonly port: number };
+  /** The container that takes requests, its port's name is `http`. */
+  readonly container: { readonly name: string; readonly port: number };
+  /** Pods, or groups of pods; undefined where an autoscaler decides. */
+  readonly replicas?: number;
+  /** What the engine calls itself: `vllm`, `llama-server`, or what the user says of another engine. */
+  readonly engine: string;
+  /** Undefined where the engine has none, or is not known. */
+  readonly metrics?: EngineMetrics;
+  /** The models' names in the API; empty where it has none. */
+  readonly modelNames: string[];
+  /** The Secret's key that holds the API key, where the engine asks for one. */
+  readonly apiKey?: { readonly secret: string; readonly key: string };
+  /** Path that answers 200 when the server can take requests. */
+  readonly healthPath: string;
+  readonly accelerator?: AcceleratorSpec;
+  /** From a pod's start to its first answer, at most. */
+  readonly startupSeconds: number;
+  /** How long requests may take to end when a pod is stopped. */
+  readonly drainSeconds: number;
+  /** Claims that the pods mount. */
+  readonly claims: string[];
+  /** Annotations that say where the model comes from. */
+  readonly provenance: Record<string, string | undefined>;
+}
