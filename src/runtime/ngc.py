@@ -24,7 +24,7 @@ import urllib.parse
 from marker import check_path
 from probe import told_size
 from program import CHECKSUM, Failure, MIB, NOT_FOUND, NO_ACCESS, TRANSIENT, USAGE, log, matching, secret
-from transfer import Output, Part, plan, shorten
+from transfer import Output, Part, Unproven, plan, shorten
 from web import Again, Http, Patience, RETRYABLE, WebSource, overloaded
 
 PAGE = 1000
@@ -91,7 +91,8 @@ class Model(WebSource):
             return list(self.pins)
         for name in sizes:
             check_path(name)
-        outputs = plan({name: (0, '0' * 64) for name in sizes}, self.options.include, self.options.exclude, {})
+        sizeless = dict.fromkeys(sizes, (0, None, None, Unproven()))
+        outputs = plan(sizeless, self.options.include, self.options.exclude, {})
         return [output.path for output in outputs]
 
     def part(self, http, name, size, told):
@@ -101,7 +102,7 @@ class Model(WebSource):
                           % (self, name, told, pinned))
         if size is None:
             size = self.size(http, name)
-        return Part(name, size, pinned or told) if pinned or told else Vouched(name, size, str(self))
+        return Part(name, size, pinned or told, proof=Unproven(str(self)))
 
     def listing(self, http):
         """({path: size, or None where it is not told}, what the marker says of the origin)"""
@@ -262,35 +263,6 @@ class Exchange(WebSource):
         raise Failure(NO_ACCESS if response.status in (400, 401, 403) else USAGE,
                       'the API key of NGC was refused by %s: HTTP %d (%s). Make a new one in '
                       'NGC under Setup, API Keys' % (url.split('?')[0], response.status, told))
-
-
-class Vouched(Part):
-    """A file that NGC stands for, without a checksum of it."""
-
-    def __init__(self, name, size, version):
-        super().__init__(name, size, '0' * 64)
-        self.sha256 = None
-        self.version = version
-
-    @property
-    def expected(self):
-        return self.version
-
-    def hasher(self):
-        return Unchecked(self.version)
-
-
-class Unchecked:
-    """In the place of a hash that there is none of."""
-
-    def __init__(self, expected):
-        self.expected = expected
-
-    def update(self, view):
-        pass
-
-    def hexdigest(self):
-        return self.expected
 
 
 def decoded(encoded):

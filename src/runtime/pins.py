@@ -9,6 +9,8 @@ from program import CHECKSUM, Failure, MIB, NOT_FOUND, NO_ACCESS, USAGE, matchin
 from transfer import select, shorten
 
 LARGEST_MANIFEST = 64 * MIB
+# Types of sources of which a tool copies what it finds below a prefix.
+COPIED = ('gcs', 'azureblob')
 
 
 def add_arguments(parser):
@@ -38,6 +40,7 @@ class Pins:
         self.files = {path: sha256 for sha256, path in (pin.split(':', 1) for pin in options.file)}
         if len(self.files) < len(options.file):
             raise Failure(USAGE, 'two pins of one path')
+        self.origin = dict(pair.split('=', 1) for pair in options.origin)
         self.said = {}  # by a marker of ours, of what it lists
 
     @property
@@ -47,10 +50,9 @@ class Pins:
 
     def described(self):
         """What the marker says of the origin."""
-        origin = dict(pair.split('=', 1) for pair in self.options.origin)
         told = {'manifest': self.options.manifest, 'manifestSha256': self.options.manifest_sha256,
                 'version': self.options.version, 'pinned': not self.options.unpinned}
-        origin.update((name, value) for name, value in told.items() if value is not None)
+        origin = {**self.origin, **{name: value for name, value in told.items() if value is not None}}
         if self.said:
             origin['artifact'] = {'key': self.said.get('key'), 'source': self.said.get('source')}
         return {'licence': self.said.get('licence'), 'parents': [], 'source': origin}
@@ -78,12 +80,23 @@ class Pins:
         if marker:
             self.said = marker
             return {file['path']: file['sha256'] for file in marker['files']}
-        below = os.path.dirname(path)
-        return {path: sha256, **{os.path.join(below, name): value for name, value in sums(content, at).items()}}
+        return listed(content, path, sha256, at)
+
+    def nothing_in(self, folder):
+        """Why a folder is empty, and what to do, as far as is known of who was to fill it."""
+        kind, address = self.origin.get('type'), self.origin.get('address')
+        if kind == 'custom':
+            return ('MODEL_DIR (%s) is empty: the downloader ended well and wrote no file there; is it told to write to '
+                    '$(MODEL_DIR)?' % folder)
+        if kind in COPIED:
+            return '%s is empty: below %s is no object that include and exclude let pass' % (folder, address)
+        return '%s is empty; is %s the right folder?' % (folder, address or 'it')
 
     def choose(self, folder):
         """({path: (status, sha256 or None)}, [paths that are expected and missing])"""
         there = {entry.path: entry for entry in walk(folder)}
+        if not there and not self.own_marker:
+            raise Failure(NOT_FOUND, self.nothing_in(folder))
         expected = self.expected(folder)
         if expected is None:
             expected = dict.fromkeys(there)
@@ -178,6 +191,13 @@ def read_small(folder, path):
     if len(content) > LARGEST_MANIFEST:
         raise Failure(USAGE, '%s has more than %d bytes: that is no manifest' % (at, LARGEST_MANIFEST))
     return content
+
+
+def listed(content, path, sha256, at):
+    """{path: sha256} of the files that a list names, below its own folder, and of the list itself."""
+    files = {os.path.join(os.path.dirname(path), name): found for name, found in sums(content, at).items()}
+    # A list that was made while it was in the folder itself has a wrong sha256 of itself: it was not complete yet.
+    return {**files, path: sha256}
 
 
 def sums(content, at):

@@ -9,7 +9,7 @@ import threading
 
 from aws_credentials import Anonymous, credentials
 from marker import MARKER, STAGING, STORED, check_path, parse_marker
-from pins import LARGEST_MANIFEST, sums
+from pins import LARGEST_MANIFEST, listed
 from program import CHECKSUM, Failure, MIB, NOT_FOUND, NO_ACCESS, USAGE, log, matching
 from s3_client import NO_BODY, S3
 from s3_checksums import Checksum, proof_of
@@ -143,10 +143,8 @@ class S3Source(WebSource):
             raise Failure(CHECKSUM, 's3://%s/%s has the sha256 %s, and %s is pinned: what lies there was made anew, or '
                           'the pin is of something else' % (self.s3.bucket, key, found, expected))
         marker = parse_marker(body)
-        if not marker:  # a list, of files below its own folder
-            below = os.path.dirname(self.options.manifest)
-            return {self.options.manifest: expected,
-                    **{os.path.join(below, name): sha256 for name, sha256 in sums(body, key).items()}}
+        if not marker:
+            return listed(body, self.options.manifest, expected, key)
         self.said = marker
         try:
             self.sizes = {file['path']: file['size'] for file in marker['files']}

@@ -289,10 +289,17 @@ describe('a downloader that fails', () => {
     expectComplete(stand.dir, FILES, KEY);
   });
 
-  test('no file at all: 66', async () => {
-    const outcome = await pod('true').outcome();
+  test.each([
+    ['unpinned', { unpinned: true }, {}],
+    ['pinned', { files: PINS }, {}],
+    ['pinned by a list', { manifest: { path: 'SHA256SUMS', sha256: '0'.repeat(64) } }, {}],
+    ['by way of a disk', { files: PINS }, { scratch: Size.gibibytes(1) }],
+  ])('no file at all, %s: 66 at once, and the likeliest reason', async (_, pins, options) => {
+    const outcome = await pod('true', pins, options).outcome();
     expect(outcome.code).toBe(66);
-    expect(outcome.result.error).toContain('no file matches');
+    expect(outcome.result.error).toMatch(
+      /^MODEL_DIR \(.*\) is empty: .* wrote no file there; is it told to write to \$\(MODEL_DIR\)\?$/,
+    );
   });
 
   test('files that only their owner may read are readable by all in the end, with the time of now', async () => {

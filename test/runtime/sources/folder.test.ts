@@ -126,6 +126,26 @@ describe('a folder of a claim or of a node', () => {
     });
   });
 
+  test.each(['SUMS', 'weights/SUMS'])('what a list %s says of itself is ignored', async (name) => {
+    const inside = FILES.filter((file) => path.dirname(file.path) === path.dirname(name));
+    const lines = [{ path: name, content: Buffer.alloc(0) }, ...inside].map(
+      (file) => `${sha256(file.content)}  ./${path.basename(file.path)}\n`,
+    );
+    const list = small(name, lines.join(''));
+    const dir = temporaryFolder();
+    const pins = [`--manifest=${name}`, `--manifest-sha256=${sha256(list.content)}`];
+    expect((await run(copy(source([...inside, list]), dir, ...pins))).code).toBe(0);
+    expectComplete(dir, [...inside, list]);
+  });
+
+  test('a folder that is empty: 66, and where it was looked for', async () => {
+    const outcome = await run(
+      copy(temporaryFolder(), temporaryFolder(), ...PINS, '--origin=type=claim', '--origin=address=pvc://c/f'),
+    );
+    expect(outcome.code).toBe(66);
+    expect(outcome.result.error).toContain('is empty; is pvc://c/f the right folder?');
+  });
+
   test('an artifact of ours with another key, or none: 66', async () => {
     const other = await run(copy(artifactFolder(FILES), temporaryFolder(), '--artifact=k2'));
     expect(other.code).toBe(66);

@@ -152,6 +152,15 @@ describe('Google Cloud Storage, by rclone', () => {
     expect(outcome.log).toMatch(/directory not found|no manifest/);
   });
 
+  test('no object that is asked for: 66', async () => {
+    await start();
+    const outcome = await pod({ unpinned: true, include: ['*.gguf'] }).outcome();
+    expect(outcome.code).toBe(66);
+    expect(outcome.result.error).toContain(
+      'is empty: below gs://models/qwen/3 is no object that include and exclude let pass',
+    );
+  });
+
   test('bytes that are spoilt on their way are read again', async () => {
     await start();
     bucket.faults.push({ at: 'storage', match: /download.*safetensors/, flip: 1000 });
