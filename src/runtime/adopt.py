@@ -12,7 +12,7 @@ import sys
 import time
 
 from folder import Directory, blocks
-from marker import sync_directory
+from marker import MARKER, sync_directory
 from pins import Pins, add_arguments
 from program import CHECKSUM, Failure, NOT_FOUND, NO_ACCESS, Parser, TRANSIENT, USAGE, interruptible, log, positive, \
     readable, run
@@ -34,9 +34,9 @@ class Adoption(Directory):
 
     def adopt(self, key):
         started = time.monotonic()
-        marker = complete(self, key)
+        marker = self.completed(key)
         if not marker and self.prepare():
-            marker = complete(self, key)  # another copy was at work, and may have completed it
+            marker = self.completed(key)  # another copy was at work, and may have completed it
         if marker:
             log('%s is complete already: %d files, %s' % (self, len(marker['files']), readable(marker['bytes'])))
             self.tidy()
@@ -51,6 +51,15 @@ class Adoption(Directory):
             log('complete: %d files, %s, verified' % (len(files), readable(marker['bytes'])))
         return {'files': len(marker['files']), 'bytes': marker['bytes'], 'key': key,
                 'seconds': round(time.monotonic() - started, 1)}
+
+    def completed(self, key):
+        """The marker of the whole artifact, or None. A folder that stays where it is cannot be exchanged for another."""
+        marker = None if self.moving else self.marker()
+        if marker and marker.get('key') != key:
+            raise Failure(USAGE, '%s is already the artifact with key %s, and is now asked for as %s, because what pins '
+                          'its files was changed. Remove %s if nothing uses that artifact any more; or pin it by that key'
+                          % (self, marker.get('key'), key, os.path.join(self.path, MARKER)))
+        return complete(self, key)
 
     def withdraw(self):
         """A marker of damaged files must not be believed, nor keep the downloader from running again."""

@@ -259,6 +259,19 @@ describe('files that are in their places already', () => {
     expect(markerOf(dir)).toBeDefined();
   });
 
+  test('an artifact already, and another is asked for: 64, and which file stands in the way', async () => {
+    const dir = artifactFolder(FILES);
+    const outcome = await run(['adopt.py', '--key=k2', `--dir=${dir}`, '--in-place', ...PINS]);
+    expect(outcome.code).toBe(64);
+    expect(outcome.result.error).toContain('is already the artifact with key k1, and is now asked for as k2');
+    expect(outcome.result.error).toContain(`Remove ${dir}/.artifact.json if nothing uses that artifact any more`);
+    expect(markerOf(dir)).toMatchObject({ key: 'k1' });
+
+    fs.rmSync(path.join(dir, '.artifact.json'));
+    expect((await run(['adopt.py', '--key=k2', `--dir=${dir}`, '--in-place', ...PINS])).code).toBe(0);
+    expect(markerOf(dir)).toMatchObject({ key: 'k2' });
+  });
+
   test('by a marker that is not there: 66', async () => {
     const outcome = await run(adopt(inPlace(), '--in-place', '--artifact=k1'));
     expect(outcome.code).toBe(66);
