@@ -65,7 +65,11 @@ function schemas(): Schemas {
 /* eslint-enable @typescript-eslint/no-require-imports */
 
 /** Custom resources: their schemas have the fields that this library writes, and not those that others may. */
-const WRITTEN_BY_US = /^(argoproj\.io|kustomize\.toolkit\.fluxcd\.io)\//;
+const WRITTEN_BY_US = new RegExp(
+  `^(${['argoproj.io', 'kustomize.toolkit.fluxcd.io', 'leaderworkerset.x-k8s.io', 'monitoring.coreos.com']
+    .join('|')
+    .replaceAll('.', '\\.')})/`,
+);
 
 /** How well an object fits its schema. @internal */
 export type SchemaResult =
