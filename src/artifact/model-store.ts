@@ -5,7 +5,7 @@ import { InputError } from '../pod/input-error';
 import type { Owner } from '../pod/owner';
 import type { Artifact } from './artifact';
 import { isReadOnly } from './stores/access-modes';
-import { AppStores, artifactUse } from './stores/app-stores';
+import { AppStores, artifactUse, MakerOptions } from './stores/app-stores';
 import { checkCapacity } from './stores/capacity';
 import {
   ClaimSpec,
@@ -173,13 +173,13 @@ export class ModelStore {
    * Whether the owner's Job is to put an artifact into the store. Not where another construct of the app does so
    * already, in whichever pipeline; and not where nothing can be written, and the artifact must be there.
    *
-   * @param fingerprint a hash of all that the Job is told besides what decides the bytes
+   * @param options all that the Job is told besides what decides the bytes
    * @param passing what is on the disk besides while it is made, in bytes
    * @throws when a new claim cannot hold all that is put into it, when the other construct's Job was told
    * something else
    * @internal
    */
-  public _makes(owner: Owner, artifact: Artifact, fingerprint: string, passing = 0): boolean {
+  public _makes(owner: Owner, artifact: Artifact, options: MakerOptions, passing = 0): boolean {
     const stores = AppStores.of(owner.scope);
     if (this._spec.kind === 'claim') this.claim(owner, this._spec);
     const place = this._place(owner);
@@ -189,7 +189,7 @@ export class ModelStore {
       return false;
     }
     stores.addUse(place, artifactUse(owner.scope, 'makes', artifact));
-    if (!stores.isFirstMaker(owner.scope, place, artifact.path, fingerprint)) return false;
+    if (!stores.isFirstMaker(owner.scope, place, artifact.path, options)) return false;
     if (this._spec.kind === 'claim' && this._spec.create) {
       const contents = stores.addContent(place, artifact, passing);
       checkCapacity(owner.scope, this._spec.create.size, contents.sizes, contents.passing);

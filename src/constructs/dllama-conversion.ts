@@ -6,6 +6,7 @@ import { ArtifactFormat } from '../artifact/format';
 import { derivedKey } from '../artifact/key';
 import { LOOK_PROGRAM, lookContainer } from '../artifact/look';
 import { checkStore, ModelStore } from '../artifact/model-store';
+import type { MakerOptions } from '../artifact/stores/app-stores';
 import { placeOnStores } from '../artifact/stores/placing';
 import { S3StoreProps } from '../artifact/stores/s3-store';
 import type { StoreVolume } from '../artifact/stores/store-volume';
@@ -17,12 +18,11 @@ import { mirroredBucket } from '../mirror/mirrored-bucket';
 import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
 import { checkPositiveInteger } from '../pod/checks';
-import { shortHash } from '../pod/content-hash';
 import { GUARD_PROGRAM, artifactFolder, guards, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { addJob } from '../pod/job';
-import { JobOptions, ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
+import { JobOptions, optionsByName, ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
 import { ANNOTATION } from '../pod/metadata';
 import { addNetworkPolicy, portOf } from '../pod/network';
 import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
@@ -138,7 +138,7 @@ export class DllamaConversion extends Construct {
     super(scope, id);
     const spec = resolveDllamaConversion(this, props ?? {});
     this.artifact = spec.artifact;
-    if (this.artifact.store._makes(spec.owner, this.artifact, fingerprint(spec))) {
+    if (this.artifact.store._makes(spec.owner, this.artifact, agreed(spec))) {
       renderDllamaConversion({ ...spec, ...resolveVolumes(spec) });
     }
   }
@@ -242,18 +242,19 @@ function defaultName(model: Artifact): string {
   return model.provenance.repository.split('/').slice(-1)[0].toLowerCase();
 }
 
-/** All that the Job is told besides what decides the bytes. */
-function fingerprint(spec: DllamaConversionSpec): string {
+/** What two conversions that share the Job have to agree on, by the names of the properties that say it. */
+function agreed(spec: DllamaConversionSpec): MakerOptions {
   const { converter, threads, memory, image, packages, scriptsUrl, options } = spec;
-  return shortHash({
-    converter: converter.id,
+  return {
+    converter: [converter.id, scriptsUrl],
     threads,
     memory: bytesOf(memory),
     image,
-    packages,
-    scriptsUrl,
-    options,
-  });
+    installPackages: packages !== undefined,
+    pipProxy: packages?.proxy,
+    pipIndexUrl: packages?.indexUrl,
+    ...optionsByName(options),
+  };
 }
 
 function resolveVolumes(spec: DllamaConversionSpec): ConversionVolumes {

@@ -7,6 +7,7 @@ import { checkStore, ModelStore } from '../artifact/model-store';
 import { inPlaceOf } from '../artifact/sources/claim';
 import { mustGather } from '../artifact/sources/downloader';
 import type { SourceSpec } from '../artifact/sources/source-spec';
+import type { MakerOptions } from '../artifact/stores/app-stores';
 import { placeOnStores } from '../artifact/stores/placing';
 import type { S3StoreProps } from '../artifact/stores/s3-store';
 import { isSingleNode, StoreVolume } from '../artifact/stores/store-volume';
@@ -15,10 +16,9 @@ import { mirroredSource } from '../mirror/mirrored-source';
 import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
 import { checkPositiveInteger } from '../pod/checks';
-import { shortHash } from '../pod/content-hash';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
-import { ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
+import { optionsByName, ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
 import { Owner, ownerOf } from '../pod/owner';
 import { bytesOf, mebibytesFor } from '../pod/quantity';
 import type { ModelCacheProps } from './model-cache';
@@ -84,7 +84,7 @@ export function resolveModelCache(scope: Construct, props: ModelCacheProps): Mod
   if (store._spec.kind === 'image') checkMounted(scope, props, source);
   const told = resolveTold(scope, props, source, store, artifact);
   const passing = unpacks(source) ? artifact.bytes : 0;
-  if (!store._makes(owner, artifact, shortHash(fingerprint(told)), passing)) return { artifact };
+  if (!store._makes(owner, artifact, agreed(told), passing)) return { artifact };
   const access = storeAccess(owner, store);
   const volumes = { store: access, sourceVolume: told.inPlace ? undefined : sourceVolume(owner, source) };
   checkBothReachable(scope, volumes);
@@ -99,6 +99,8 @@ export function resolveModelCache(scope: Construct, props: ModelCacheProps): Mod
 type Told = Omit<ModelCacheSpec, 'owner' | 'artifact' | 'source' | 'store' | 'sourceVolume'> & {
   readonly fetch: SourceSpec['fetch'];
   readonly licence?: string;
+  /** In bytes. */
+  readonly chunkMax: number;
 };
 
 function resolveTold(
@@ -109,7 +111,7 @@ function resolveTold(
   artifact: Artifact,
 ): Told {
   const concurrency = checkPositiveInteger(scope, 'concurrency', props.concurrency ?? 8);
-  const { memory, chunk } = memoryAndChunk(scope, props, concurrency);
+  const { memory, chunk, chunkMax } = memoryAndChunk(scope, props, concurrency);
   const inPlace = inPlaceOf(source, store._spec) !== undefined;
   if (source.fetch.by === 'container') checkImage(scope, 'source.image', source.fetch.image);
   const image = source.fetch.by === 'program' ? source.fetch.image : undefined;
@@ -125,17 +127,28 @@ function resolveTold(
     image: checkImage(scope, 'image', props.image ?? image ?? PYTHON_IMAGE),
     memory,
     concurrency,
+    chunkMax,
     chunkMib: Math.floor(chunk / MIB),
     options: resolveJobOptions(scope, props, { backoffLimit: 10 }),
   };
 }
 
-/** As plain data: sizes are objects of a class. */
-function fingerprint({ memory, scratch, ...others }: Told): Record<string, unknown> {
-  const bytes = (size: Size) => bytesOf(size);
-  return JSON.parse(
-    JSON.stringify({ ...others, memory: bytes(memory), scratch: scratch && bytes(scratch) }),
-  ) as Record<string, unknown>;
+/**
+ * What two caches that share the Job have to agree on, by the names of the properties that say it. Hints of a source
+ * make no difference; chunks follow from the rest.
+ */
+function agreed({ fetch, inPlace, options, ...told }: Told): MakerOptions {
+  return {
+    source: { ...fetch, hints: undefined, inPlace },
+    licence: told.licence,
+    image: told.image,
+    memory: bytesOf(told.memory),
+    concurrency: told.concurrency,
+    chunkMax: told.chunkMax,
+    scratch: told.scratch && bytesOf(told.scratch),
+    serviceAccount: told.serviceAccountName,
+    ...optionsByName(options),
+  };
 }
 
 function artifactOf(owner: Owner, props: ModelCacheProps, source: SourceSpec, store: ModelStore): Artifact {
@@ -294,5 +307,6 @@ function memoryAndChunk(scope: Construct, props: ModelCacheProps, concurrency: n
       advice: 'Give more memory, or a lower concurrency.',
     });
   }
-  return { memory, chunk: Math.max(LEAST_CHUNK, Math.min(cap, bytesOf(memory) / concurrency / 8)) };
+  const chunk = Math.max(LEAST_CHUNK, Math.min(cap, bytesOf(memory) / concurrency / 8));
+  return { memory, chunk, chunkMax: cap };
 }

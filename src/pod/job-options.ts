@@ -112,6 +112,14 @@ function checkNoProxy(scope: Construct, noProxy: string[], proxy: string | undef
   }
 }
 
+/** The options by the names that users know them by. @internal */
+export function optionsByName({
+  ports: egressPorts,
+  ...others
+}: ResolvedJobOptions): Record<string, unknown> {
+  return { ...others, egressPorts };
+}
+
 export function resolveJobOptions(
   scope: Construct,
   options: JobOptions,

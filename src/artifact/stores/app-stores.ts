@@ -1,4 +1,5 @@
 import type { IConstruct } from 'constructs';
+import { canonicalJson } from '../../pod/content-hash';
 import { InputError } from '../../pod/input-error';
 import type { Owner } from '../../pod/owner';
 import type { Placement } from '../../pod/pod-spec';
@@ -13,10 +14,17 @@ export interface ArtifactUse {
   readonly path: string;
 }
 
-/** Who makes an artifact, and with what. */
+/**
+ * What a Job is told besides what decides the bytes: plain data, by the names of the properties that say it.
+ *
+ * @internal
+ */
+export type MakerOptions = Readonly<Record<string, unknown>>;
+
+/** Who makes an artifact, and how. */
 interface Maker {
   readonly by: IConstruct;
-  readonly fingerprint: string;
+  readonly options: MakerOptions;
 }
 
 /** What is put into a place. @internal */
@@ -85,19 +93,19 @@ export class AppStores {
    * Whether a construct is the first to make an artifact in a place. The others use what it makes: one download,
    * by construction.
    *
-   * @param fingerprint all that the making is told besides what decides the bytes
    * @throws when the first one was told something else, which would be dropped without a word
    */
-  public isFirstMaker(scope: IConstruct, place: string, path: string, fingerprint: string): boolean {
+  public isFirstMaker(scope: IConstruct, place: string, path: string, options: MakerOptions): boolean {
     const id = `${place} ${path}`;
     const first = this.makers.get(id);
     if (!first) {
-      this.makers.set(id, { by: scope, fingerprint });
+      this.makers.set(id, { by: scope, options });
       return true;
     }
-    if (first.fingerprint !== fingerprint) {
+    const others = differing(first.options, options);
+    if (others.length > 0) {
       throw new InputError(scope, 'store', `a place where ${first.by.node.path} makes ${path} already`, {
-        allowed: 'the same options as there, because one Job serves both',
+        allowed: `the same ${others.join(', ')} as there, because one Job serves both`,
         advice: 'Give both constructs the same options, or use the .artifact of the first.',
       });
     }
@@ -121,6 +129,11 @@ export class AppStores {
     this.volumeUsers.set(id, [...others, user]);
     return others;
   }
+}
+
+function differing(one: MakerOptions, other: MakerOptions): string[] {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].filter((name) => canonicalJson(one[name]) !== canonicalJson(other[name]));
 }
 
 /** How an artifact is used, for the record. @internal */

@@ -1,8 +1,10 @@
+import { Size } from 'cdk8s';
 import { Construct } from 'constructs';
-import { ModelStore, PhasedApp, Pipeline } from '../../../src';
+import { ModelCacheProps, ModelSource, ModelStore, PhasedApp, Pipeline } from '../../../src';
 import {
   cache,
   claim,
+  COMMIT,
   conversion,
   OTHER_COMMIT,
   QWEN,
@@ -128,8 +130,33 @@ test('two that are told differently are refused: one would be dropped without a 
   const store = claim({ name: 'models' });
   cache(a.download, { store });
   expect(() => cache(b.download, { store, concurrency: 2 })).toThrow(
-    /^b\/download\/weights: 'store' is 'a place where a\/download\/weights makes qwen--\S+ already'; allowed: the same options as there, because one Job serves both\. Give both constructs the same options, or use the \.artifact of the first\.$/,
+    /^b\/download\/weights: 'store' is 'a place where a\/download\/weights makes qwen--\S+ already'; allowed: the same concurrency as there, because one Job serves both\. Give both constructs the same options, or use the \.artifact of the first\.$/,
   );
+});
+
+test.each<[string, Partial<ModelCacheProps>]>([
+  ['licence', { licence: 'apache-2.0' }],
+  ['memory', { memory: Size.gibibytes(1) }],
+  ['chunkMax', { chunkMax: Size.mebibytes(32) }],
+  ['placement, attempt', { placement: { nodeSelector: { disk: 'ssd' } }, attempt: 2 }],
+  ['egressPorts', { egressPorts: [9000] }],
+  [
+    'source',
+    { source: ModelSource.huggingFace(QWEN, { revision: COMMIT, endpoint: 'https://hub.example.com' }) },
+  ],
+])('the error names what differs: %s', (names, props) => {
+  const [a, b] = pipelines();
+  const store = claim({ name: 'models' });
+  cache(a.download, { store });
+  expect(() => cache(b.download, { store, ...props })).toThrow(`allowed: the same ${names} as there,`);
+});
+
+test('what is said in other words is the same', () => {
+  const [a, b] = pipelines();
+  const store = claim({ name: 'models' });
+  cache(a.download, { store, memory: Size.gibibytes(1) });
+  cache(b.download, { store, memory: Size.mebibytes(1024), chunkMax: Size.mebibytes(64), concurrency: 8 });
+  expect(jobsOf(a, b)).toHaveLength(1);
 });
 
 test('two conversions that are told differently are refused too', () => {
@@ -138,8 +165,11 @@ test('two conversions that are told differently are refused too', () => {
   const models = [a, b].map(({ download }) => cache(download, { store }).artifact);
   conversion(a.convert, { model: models[0] });
   expect(() => conversion(b.convert, { model: models[1], threads: 4 })).toThrow(
-    "b/convert/q40: 'store' is 'a place where a/convert/q40 makes qwen3-1.7b-q40-",
+    /^b\/convert\/q40: 'store' is 'a place where a\/convert\/q40 makes qwen3-1\.7b-q40-\S+ already'; allowed: the same threads as/,
   );
+  expect(() =>
+    conversion(b.convert, { model: models[1], installPackages: false, attempt: 2 }, 'other'),
+  ).toThrow('allowed: the same installPackages, attempt as there');
 });
 
 test('two apps of one program know nothing of each other', () => {
