@@ -35,8 +35,10 @@ export const ANNOTATION = {
   proof: 'cdk8s-llm/proof',
   artifactKey: 'cdk8s-llm/artifact-key',
   artifactPath: 'cdk8s-llm/artifact-path',
-  /** The artifact that a workload waits for. */
+  /** The keys of the artifacts that a workload waits for, with spaces between them. */
   needsArtifact: 'cdk8s-llm/needs-artifact',
+  /** Where what a server reads besides its model is from: `<role>: <source>, key <key>`, one a line. */
+  alsoServes: 'cdk8s-llm/also-serves',
   /** The artifacts that a Job removes, by key or folder. */
   evicts: 'cdk8s-llm/evicts',
   /** Expected size of an artifact in bytes, where it is known at synth. */

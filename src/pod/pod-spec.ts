@@ -130,8 +130,7 @@ export function storeAnnotations(stores: readonly StoreVolume[]): Record<string,
  * The pod's volume for a store. Read-only mounts are the containers' matter: a claim that one pod takes
  * read-only as a whole may be attached in a mode that the next pod cannot write in.
  */
-export function storePodVolume(store: StoreVolume): Record<string, unknown> {
-  const name = 'models';
+export function storePodVolume(store: StoreVolume, name = STORE_VOLUME): Record<string, unknown> {
   switch (store.kind) {
     case 'claim':
       return { name, persistentVolumeClaim: { claimName: store.claimName } };
@@ -143,26 +142,39 @@ export function storePodVolume(store: StoreVolume): Record<string, unknown> {
   }
 }
 
-/** Where stores are mounted. */
-export const MODELS_FOLDER = '/models';
+/** The pod's volume of the store, or of the first of several. */
+export const STORE_VOLUME = 'models';
+
+/** Where the store is mounted, or the first of several. */
+export const MODELS_FOLDER = `/${STORE_VOLUME}`;
+
+/** Where a store is mounted: at the name of its volume. */
+export function storeFolder(volumeName = STORE_VOLUME): string {
+  return `/${volumeName}`;
+}
 
 /**
  * The container's mount of a store, to read or to write.
  *
  * @param store an image holds one artifact, so it is mounted where the folder of that artifact is in other stores
+ * @param name the pod's volume
  */
-export function storeMount(access: 'read' | 'write', store?: StoreVolume): Record<string, unknown> {
+export function storeMount(
+  access: 'read' | 'write',
+  store?: StoreVolume,
+  name = STORE_VOLUME,
+): Record<string, unknown> {
   if (store?.kind === 'image') {
     const { folder, path } = store;
     const subPath = path.replace(/^\/+|\/+$/g, '');
     return {
-      name: 'models',
-      mountPath: `${MODELS_FOLDER}/${folder}`,
+      name,
+      mountPath: `${storeFolder(name)}/${folder}`,
       ...(subPath ? { subPath } : {}),
       readOnly: true,
     };
   }
-  return { name: 'models', mountPath: MODELS_FOLDER, ...(access === 'read' ? { readOnly: true } : {}) };
+  return { name, mountPath: storeFolder(name), ...(access === 'read' ? { readOnly: true } : {}) };
 }
 
 /**

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The guard of a consumer: waits for ever for an artifact in a folder, for names to resolve, or for both.
+"""The guard of a consumer: waits for ever for artifacts in their folders, for names to resolve, or for both.
 
 It reads sizes alone, and never opens a connection. It needs two modules, so that a change of how models are moved
 does not restart what serves them.
@@ -17,22 +17,26 @@ def wait(options):
     started, told = time.monotonic(), None
     while True:
         try:
-            missing = absent(options.dir, options.key, options.resolve)
+            missing = absent(options.artifacts, options.resolve)
         except OSError as error:
-            missing = '%s to be readable: %s' % (options.dir, error)
+            missing = '%s to be readable: %s' % (error.filename or 'the files', error)
         if not missing:
-            log(', '.join((['%s is complete' % options.dir] if options.dir else [])
+            log(', '.join(['%s is complete' % folder for folder, _ in options.artifacts]
                           + (['every host resolves'] if options.resolve else [])))
-            return {'key': options.key, 'seconds': round(time.monotonic() - started, 1)}
+            return {'keys': options.key, 'seconds': round(time.monotonic() - started, 1)}
         if told is None or time.monotonic() >= told + 60:
             log('waiting for %s' % missing)
             told = time.monotonic()
         time.sleep(options.every)
 
 
-def absent(folder, key, hosts):
+def absent(artifacts, hosts):
     """The first thing that is missing, in words, or None."""
-    return (folder and absent_artifact(folder, key)) or absent_host(hosts)
+    for folder, key in artifacts:
+        missing = absent_artifact(folder, key)
+        if missing:
+            return missing
+    return absent_host(hosts)
 
 
 def absent_artifact(folder, key):
@@ -60,13 +64,15 @@ def absent_host(hosts):
 
 def parse(arguments):
     parser = Parser(prog='guard.py', description=__doc__, allow_abbrev=False)
-    parser.add_argument('--key', help='of the artifact; none where its volume is one that is whole or not there')
-    parser.add_argument('--dir', help='the folder of the artifact')
+    parser.add_argument('--key', action='append', default=[],
+                        help='of an artifact; none for one whose volume is whole or not there')
+    parser.add_argument('--dir', action='append', default=[], help='the folder of the artifact whose key is before it')
     parser.add_argument('--resolve', action='append', default=[], metavar='HOST')
     parser.add_argument('--every', type=positive, default=5, help='seconds')
     options = parser.parse_args(arguments)
-    if bool(options.key) != bool(options.dir) or not (options.key or options.resolve):
+    if len(options.key) != len(options.dir) or not (options.key or options.resolve):
         raise Failure(USAGE, 'give --key and --dir, or --resolve, or all of them')
+    options.artifacts = list(zip(options.dir, options.key))
     return options
 
 

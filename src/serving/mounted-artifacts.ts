@@ -1,0 +1,139 @@
+import { consumerAnnotations } from '../artifact/annotations';
+import { Artifact } from '../artifact/artifact';
+import { describeVolume, StoreVolume } from '../artifact/stores/store-volume';
+import { artifactFolder, guard } from '../pod/guard';
+import { InputError } from '../pod/input-error';
+import { ANNOTATION } from '../pod/metadata';
+import type { Owner } from '../pod/owner';
+import { ContainerSpec, storeMount, storePodVolume } from '../pod/pod-spec';
+
+/** An artifact that a server reads, and what it is to it. @internal */
+export interface ArtifactRole {
+  /** `model`, `adapter legal`, `draft`, `projector`: as annotations have it. */
+  readonly role: string;
+  readonly artifact: Artifact;
+}
+
+/** Where the pods see an artifact. @internal */
+export interface MountedArtifact extends ArtifactRole {
+  readonly volume: StoreVolume;
+  /** The pod's volume that holds it: `models`, `models-1`. */
+  readonly volumeName: string;
+  /** The folder of its files in the containers: `/models/<path>`. */
+  readonly folder: string;
+}
+
+/**
+ * All artifacts that a server's pods read. The artifacts of one store share one volume of the pod; that of the
+ * first is `models`, mounted at /models, that of the next `models-1`, mounted at /models-1. An image holds one
+ * artifact, and so is a volume by itself.
+ *
+ * @internal
+ */
+export class MountedArtifacts {
+  constructor(
+    /** The first is the model. */
+    public readonly all: readonly MountedArtifact[],
+  ) {}
+
+  /** The folder of an artifact in the containers. @throws when it is none of these */
+  public folderOf(artifact: Artifact): string {
+    const mounted = this.all.find((each) => each.artifact === artifact);
+    if (!mounted) throw new Error(`${artifact.path} is not mounted`);
+    return mounted.folder;
+  }
+
+  /** The stores' volumes, each once. */
+  public get volumes(): StoreVolume[] {
+    return this.eachVolume.map(({ volume }) => volume);
+  }
+
+  /** The pod's volumes. */
+  public get podVolumes(): Record<string, unknown>[] {
+    return this.eachVolume.map(({ volume, volumeName }) => storePodVolume(volume, volumeName));
+  }
+
+  /** The mounts of a container that reads them. */
+  public get mounts(): Record<string, unknown>[] {
+    return this.eachVolume.map(({ volume, volumeName }) => storeMount('read', volume, volumeName));
+  }
+
+  /** The names of the claims among the volumes. */
+  public get claims(): string[] {
+    return this.volumes.flatMap((volume) => (volume.kind === 'claim' ? [volume.claimName] : []));
+  }
+
+  /** The sum of their sizes, or undefined where one of them is not known. */
+  public get bytes(): number | undefined {
+    return this.all.reduce<number | undefined>(
+      (sum, { artifact }) =>
+        sum === undefined || artifact.bytes === undefined ? undefined : sum + artifact.bytes,
+      0,
+    );
+  }
+
+  /**
+   * The init container that waits for all of them; none where there is nothing to wait for.
+   *
+   * @param hosts names that must resolve before the pod goes on
+   */
+  public guards(image: string, hosts: string[] = []): ContainerSpec[] {
+    return guard(this.all, image, hosts);
+  }
+
+  /**
+   * What the workload says of them: where the model is from, what it waits for, and where the others are from.
+   */
+  public get annotations(): Record<string, string | undefined> {
+    const [model, ...others] = this.all;
+    return {
+      ...consumerAnnotations(model.artifact),
+      [ANNOTATION.needsArtifact]: [...new Set(this.all.map(({ artifact }) => artifact.key))].join(' '),
+      [ANNOTATION.alsoServes]: others.length
+        ? others.map(({ role, artifact }) => alsoServes(role, artifact)).join('\n')
+        : undefined,
+    };
+  }
+
+  /** Of the mounts of each volume, the first. */
+  private get eachVolume(): MountedArtifact[] {
+    return this.all.filter((each) => this.all.find((other) => other.volumeName === each.volumeName) === each);
+  }
+}
+
+function alsoServes(role: string, { key, provenance }: Artifact): string {
+  const licence = provenance.licence === undefined ? '' : `, licence ${provenance.licence}`;
+  return `${role}: ${provenance.source}, key ${key}${licence}`;
+}
+
+/**
+ * Mounts artifacts in the pods of a server. Asked once for each server.
+ *
+ * @param roles the first is the model; an artifact may have several roles
+ * @throws when an artifact is in a claim of another namespace, or when two roles have one name
+ * @internal
+ */
+export function mountArtifacts(owner: Owner, roles: readonly ArtifactRole[]): MountedArtifacts {
+  const names = new Map<string, string>();
+  const seen = new Set<string>();
+  return new MountedArtifacts(
+    roles.map(({ role, artifact }) => {
+      if (seen.has(role)) {
+        throw new InputError(owner.scope, 'artifacts', role, { allowed: 'each name once' });
+      }
+      seen.add(role);
+      const volume = artifact._volume(owner);
+      const place = placeOf(volume);
+      const volumeName = names.get(place) ?? (names.size === 0 ? 'models' : `models-${names.size}`);
+      names.set(place, volumeName);
+      return { role, artifact, volume, volumeName, folder: artifactFolder(artifact, volumeName) };
+    }),
+  );
+}
+
+/** What two artifacts have in common that one volume of a pod holds. */
+function placeOf(volume: StoreVolume): string {
+  return volume.kind === 'image'
+    ? `${describeVolume(volume)} ${volume.path} ${volume.folder}`
+    : describeVolume(volume);
+}
