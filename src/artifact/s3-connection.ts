@@ -63,6 +63,7 @@ export interface S3ConnectionProps extends S3ServerProps {
 
 /** A connection as plain data, every default applied. @internal */
 export interface S3Connection {
+  /** In the one spelling that servers are compared by. */
   readonly endpoint: string;
   readonly region: string;
   readonly bucket: string;
@@ -108,7 +109,7 @@ export function checkS3Connection(where: string, props: S3ConnectionProps, prefi
 export function s3Connection(props: S3ConnectionProps): S3Connection {
   const region = props.region ?? awsRegion(props.endpoint) ?? DEFAULT_REGION;
   return {
-    endpoint: (props.endpoint ?? awsEndpoint(region)).replace(/\/$/, ''),
+    endpoint: oneSpelling(props.endpoint ?? awsEndpoint(region)),
     region,
     bucket: props.bucket,
     prefix: props.prefix ?? '',
@@ -116,6 +117,11 @@ export function s3Connection(props: S3ConnectionProps): S3Connection {
     credentialsSecret: props.credentialsSecret?.name,
     serviceAccountName: props.serviceAccount?.name,
   };
+}
+
+/** Two spellings of one server are one place: a host in lower case, no default port, no slash at the end. */
+function oneSpelling(endpoint: string): string {
+  return new URL(endpoint).href.replace(/\/$/, '');
 }
 
 function checkEndpoint(where: string, endpoint: string | undefined): void {

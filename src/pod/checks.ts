@@ -66,7 +66,7 @@ export function checkAddress(
   { path = false, advice }: AddressRules = {},
 ): string {
   const form = path ? /^https?:\/\/[^\s/@?#]+(\/[^\s@?#]*)?$/ : /^https?:\/\/[^\s/@?#]+\/?$/;
-  if (typeof address !== 'string' || !form.test(address)) {
+  if (typeof address !== 'string' || !form.test(address) || !URL.canParse(address)) {
     const given =
       typeof address === 'string' ? withoutCredentials(address).replace(/\?.*/s, '?***') : kindOf(address);
     throw new InputError(where, field, given, {

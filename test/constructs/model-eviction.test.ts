@@ -143,6 +143,14 @@ describe('an artifact that the app uses', () => {
     expect(() => app.synth()).toThrow(`a/download/weights makes ${artifact.path} in this store`);
   });
 
+  test('is refused where a bucket is named by another spelling of its server', () => {
+    const { app, a, b } = pipelines();
+    const [one, two] = ['http://minio.minio.svc:80', 'http://MinIO.minio.svc/'];
+    const { artifact } = cache(a.download, { store: s3(a, { endpoint: one }) });
+    evict(b.download, { store: s3(b, { endpoint: two }), artifacts: [artifact.key] });
+    expect(() => app.synth()).toThrow(`a/download/weights makes ${artifact.path} in this store`);
+  });
+
   test('in another place is another one', () => {
     const app = new App();
     const chart = new Chart(app, 'models', { namespace: 'llm' });

@@ -11,14 +11,19 @@ describe('an address', () => {
     expect(checkAddress('it', 'proxy', address)).toBe(address);
   });
 
-  test.each(['proxy:3128', 'ftp://example.com', 'https://', 'https://a b', 'https://a/path', ''])(
-    '%j is none of a server',
-    (address) => {
-      expect(() => checkAddress('it', 'proxy', address)).toThrow(
-        `it: 'proxy' is '${address}'; allowed: 'http(s)://host[:port]' without credentials.`,
-      );
-    },
-  );
+  test.each([
+    'proxy:3128',
+    'ftp://example.com',
+    'https://',
+    'https://a b',
+    'https://a/path',
+    'https://a:99999',
+    '',
+  ])('%j is none of a server', (address) => {
+    expect(() => checkAddress('it', 'proxy', address)).toThrow(
+      `it: 'proxy' is '${address}'; allowed: 'http(s)://host[:port]' without credentials.`,
+    );
+  });
 
   test('may have a path where one is asked for, and advice', () => {
     const rules = { path: true, advice: 'Name the index.' };

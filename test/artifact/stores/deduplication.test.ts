@@ -42,6 +42,13 @@ const ONE_PLACE: [string, Stores][] = [
   ],
   ['two objects of one bucket', (app) => [s3(new Construct(app, 'x')), s3(new Construct(app, 'y'))]],
   [
+    'two spellings of one server',
+    (app) => [
+      s3(new Construct(app, 'x'), { endpoint: 'https://minio.example.com' }),
+      s3(new Construct(app, 'y'), { endpoint: 'https://MINIO.example.com:443/' }),
+    ],
+  ],
+  [
     "two objects of one node's folder",
     () => [ModelStore.nodeFolder('/m', NODE), ModelStore.nodeFolder('/m', NODE)],
   ],
