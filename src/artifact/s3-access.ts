@@ -68,11 +68,7 @@ export function s3Secrets(props: S3ConnectionProps, role: S3Role): SecretUse[] {
 
 /** The same as a container's environment. */
 export function s3Env(props: S3ConnectionProps, role: S3Role = 'store'): Record<string, unknown>[] {
-  return s3Secrets(props, role).map(({ env, secret, key, optional }) =>
-    optional
-      ? { name: env, valueFrom: { secretKeyRef: { name: secret, key, optional } } }
-      : secretEnv(env, secret, key),
-  );
+  return s3Secrets(props, role).map(secretEnv);
 }
 
 /** What the Secret is for, as in the annotation that lists Secrets and the keys they must hold. */

@@ -21,6 +21,7 @@ import {
 } from '../pod/pod-spec';
 import { Programs } from '../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
+import { secretEnv } from '../pod/secret-env';
 import type { StoreVolume } from '../artifact/stores/store-volume';
 import { ModelCacheSpec, mountedStores } from './model-cache-spec';
 
@@ -48,7 +49,7 @@ export function renderModelCache(spec: ModelCacheSpec): void {
     options,
     annotations: {
       ...artifactAnnotations(artifact),
-      ...storeAnnotations(stores),
+      ...storeAnnotations(spec.store.kind === 'volume' ? [spec.store.volume] : [], spec.sourceVolume),
       [ANNOTATION.secrets]: secretPurposes(secrets(spec)),
     },
     podLabels: { ...storeLabels(stores), ...identityLabels(spec) },
@@ -131,7 +132,7 @@ function fetchContainer(spec: ModelCacheSpec, fetch: ProgramFetch): ContainerSpe
       ...pace(spec),
     ],
     env: [
-      ...fetch.secrets.map(secretUseEnv),
+      ...fetch.secrets.map(secretEnv),
       ...(isStreamed(spec) ? bucketEnv(spec) : []),
       ...outsideEnv(spec.options),
     ],
@@ -264,11 +265,4 @@ function secretPurposes(uses: NeededSecret[]): string | undefined {
     return `${secret}/${names.join(',')}=${purpose}`;
   });
   return lines.length ? lines.join('\n') : undefined;
-}
-
-function secretUseEnv({ env, secret, key, optional }: SecretUse): Record<string, unknown> {
-  return {
-    name: env,
-    valueFrom: { secretKeyRef: { name: secret, key, ...(optional ? { optional } : {}) } },
-  };
 }

@@ -119,11 +119,22 @@ export function storeLabels(stores: readonly StoreVolume[]): Record<string, stri
   );
 }
 
-/** What an object says of the stores that its pods mount: the departures from Pod Security that they need. */
-export function storeAnnotations(stores: readonly StoreVolume[]): Record<string, string> {
-  const folders = stores.filter((store) => store.kind === 'node').map(describeVolume);
-  if (folders.length === 0) return {};
-  return { [ANNOTATION.podSecurityOptOut]: `hostPath: the models are kept in ${folders.join(' and ')}` };
+/**
+ * What an object says of the volumes that its pods mount: the departures from Pod Security that they need.
+ *
+ * @param source the volume of others that a model is copied from
+ */
+export function storeAnnotations(
+  stores: readonly StoreVolume[],
+  source?: StoreVolume,
+): Record<string, string> {
+  const kept = stores.filter((store) => store.kind === 'node').map(describeVolume);
+  const reasons = [
+    ...(kept.length ? [`the models are kept in ${kept.join(' and ')}`] : []),
+    ...(source?.kind === 'node' ? [`the model is read from ${describeVolume(source)}`] : []),
+  ];
+  if (reasons.length === 0) return {};
+  return { [ANNOTATION.podSecurityOptOut]: `hostPath: ${reasons.join(', ')}` };
 }
 
 /**

@@ -2,9 +2,18 @@ import type { ISecret } from 'cdk8s-plus-28';
 import type { IConstruct } from 'constructs';
 import { checkKind } from './checks';
 
-/** An environment variable whose value is in a Secret, and never in the YAML. */
-export function secretEnv(name: string, secret: string, key: string): Record<string, unknown> {
-  return { name, valueFrom: { secretKeyRef: { name: secret, key } } };
+/** An environment variable whose value is a key of a Secret. */
+export interface SecretVariable {
+  readonly env: string;
+  readonly secret: string;
+  readonly key: string;
+  /** Whether the container starts without it. */
+  readonly optional?: boolean;
+}
+
+/** The variable as containers have it: the value itself is never in the YAML. */
+export function secretEnv({ env, secret, key, optional }: SecretVariable): Record<string, unknown> {
+  return { name: env, valueFrom: { secretKeyRef: { name: secret, key, ...(optional ? { optional } : {}) } } };
 }
 
 /** @throws when it is no Secret but, for instance, the name of one */

@@ -5,7 +5,7 @@ import { programPath } from '../../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../../pod/quantity';
 import { secretEnv } from '../../pod/secret-env';
 import { LOOK_PROGRAM, lookContainer } from '../look';
-import type { ContainerFetch, SecretUse } from './source-spec';
+import type { ContainerFetch } from './source-spec';
 
 /** A tool's container that fills a folder; the flags of its endpoints are environment variables. @internal */
 export interface DownloaderFetch extends ContainerFetch {
@@ -117,7 +117,7 @@ function download(fetch: DownloaderFetch, pod: DownloaderPod): ContainerSpec {
       { name: 'TMPDIR', value: OWN_FOLDER },
       ...pod.outsideEnv,
       ...fetch.endpoints.map(({ flag, url }) => ({ name: flag, value: url })),
-      ...fetch.secrets.map(secretUseEnv),
+      ...fetch.secrets.map(secretEnv),
       ...fetch.env,
     ],
     mounts: [
@@ -207,10 +207,4 @@ function secretFolders(fetch: ContainerFetch) {
       items: [{ key, path: path.slice(slash + 1) }],
     };
   });
-}
-
-function secretUseEnv({ env, secret, key, optional }: SecretUse): Record<string, unknown> {
-  const variable = secretEnv(env, secret, key);
-  if (!optional) return variable;
-  return { name: env, valueFrom: { secretKeyRef: { name: secret, key, optional } } };
 }

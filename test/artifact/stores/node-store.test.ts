@@ -1,4 +1,4 @@
-import { ModelStore, NodeFolderOptions } from '../../../src';
+import { ModelSource, ModelStore, NodeFolderOptions } from '../../../src';
 import { cache, claim, conversion, tinyFacts, topology } from '../../support/models';
 import { container, objectsOf, ofKind, plainChart, podSpec, the, violationsOf } from '../../support/objects';
 
@@ -22,6 +22,21 @@ describe("a node's folder", () => {
         `hostPath: the models are kept in folder ${PATH} of a node`,
       );
     }
+  });
+
+  test('says of the Job that only reads from one, that it does, and of the store where that is one too', () => {
+    const source = ModelSource.nodeFolder('/data/m', { hostname: 'gpu-1', unpinned: true });
+    const said = (store: ModelStore) => {
+      const other = plainChart();
+      cache(other, { source, store });
+      const job = the(objectsOf(other), 'Job');
+      expect(violationsOf(objectsOf(other))).toBe('');
+      return job.metadata.annotations?.['cdk8s-llm/pod-security-opt-out'];
+    };
+    expect(said(claim())).toBe('hostPath: the model is read from folder /data/m of a node');
+    expect(said(folder())).toBe(
+      `hostPath: the models are kept in folder ${PATH} of a node, the model is read from folder /data/m of a node`,
+    );
   });
 
   test('brings all pods that mount it to its node, past its taints', () => {
