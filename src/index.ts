@@ -22,6 +22,7 @@ export { OciSourceProps } from './artifact/sources/oci';
 export { OllamaSourceProps } from './artifact/sources/ollama';
 export { ParsedHttpsOptions, ParsedNgcOptions, ParsedSourceOptions } from './artifact/sources/parse';
 export {
+  AzureBlobAccess,
   AzureBlobSourceOptions,
   AzureBlobSourceProps,
   BucketCopyOptions,

@@ -139,7 +139,7 @@ export class ModelSource {
    * Reads an address:
    *
    * - `hf://[datasets/]org/name@<commit>`, or the web address of a repository on Hugging Face
-   * - `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, with `@sha256:<hex>` of a manifest
+   * - `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container@account/prefix`, with `@sha256:<hex>` of a manifest
    * - `https://host/path#sha256=<hex>`
    * - `ngc://org/[team/]model:version`
    * - `ollama://name:tag@sha256:<hex>`, `oci://registry/name@sha256:<hex>`

@@ -127,6 +127,7 @@ function fetchContainer(spec: ModelCacheSpec, fetch: ProgramFetch): ContainerSpe
     args: [
       ...fetch.endpoints.map(({ flag, url }) => `${flag}=${url}`),
       ...fetch.args,
+      ...(fetch.hints ?? []),
       `--key=${artifact.key}`,
       ...(isStreamed(spec) ? bucketArgs(spec) : [`--dir=${folderOf(spec)}`]),
       ...pace(spec),

@@ -4,7 +4,7 @@ import type { StoreSpec } from '../model-store';
 import { checkAccessModes } from '../stores/access-modes';
 import { checkPath, folderName } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
-import { FolderPins, resolvePins } from './folder-pins';
+import { FolderPins, LIST_FILES, resolvePins } from './folder-pins';
 import { ProgramFetch, SOURCE_FOLDER, SourceProof, SourceSpec } from './source-spec';
 
 /**
@@ -94,7 +94,7 @@ export function claimSource(claimName: string, given?: ClaimSourceProps): Source
 
 const HOW_TO_PIN =
   "Of an artifact of ours, key is the end of its folder's name. Otherwise list the files in a pod that mounts the " +
-  'claim (find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS): its own sha256 pins all of them.';
+  `claim (${LIST_FILES}): its own sha256 pins all of them.`;
 
 /**
  * The folder and the key of a source that is a folder of the store itself: nothing is copied, and the artifact is that

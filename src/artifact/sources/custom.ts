@@ -8,7 +8,7 @@ import { checkServiceAccount } from '../../pod/service-account';
 import { folderName } from './checks';
 import type { DownloaderFetch } from './downloader';
 import { FolderContent, resolveContent } from './folder-content';
-import { FolderPins, resolvePins } from './folder-pins';
+import { FolderPins, LIST_FILES, resolvePins } from './folder-pins';
 import { SecretUse, SourceProof, SourceSpec } from './source-spec';
 
 /** What a downloader's container may use. */
@@ -188,7 +188,7 @@ export function customSource(given: CustomSourceProps): SourceSpec {
 
 const HOW_TO_PIN =
   'Where the tool has versions that never change, give the one that you ask it for. Otherwise fetch the files once ' +
-  "and list them: find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS; that file's own sha256 pins all.";
+  `and list them: ${LIST_FILES}; that file's own sha256 pins all.`;
 
 /** Whether it is pinned is checked where it is used, and a mirror may take its place. */
 function checkImageName(image: unknown): string {

@@ -9,6 +9,9 @@ import { SourceProof } from './source-spec';
 /** The manifest of an artifact that this library made. */
 const MARKER = '.artifact.json';
 
+/** Lists the files of a folder and its folders, also where a list is there already. @internal */
+export const LIST_FILES = 'find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS';
+
 /** A file that lists the others and their sha256. */
 export interface FolderManifestPin {
   /** The manifest's own sha256, 64 hexadecimal digits. With it every byte of every file is decided. */

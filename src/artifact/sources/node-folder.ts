@@ -1,7 +1,7 @@
 import { nodeFolder, NodeFolderOptions, nodeFolderVolume } from '../stores/node-store';
 import { folderName } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
-import { FolderPins, resolvePins } from './folder-pins';
+import { FolderPins, LIST_FILES, resolvePins } from './folder-pins';
 import { SOURCE_FOLDER, SourceProof, SourceSpec } from './source-spec';
 
 /**
@@ -53,6 +53,4 @@ export function nodeFolderSource(path: string, given: NodeFolderSourceProps): So
   };
 }
 
-const HOW_TO_PIN =
-  'List the files on the node (find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS), and give the ' +
-  'path and the own sha256 of that list as manifest.';
+const HOW_TO_PIN = `List the files on the node (${LIST_FILES}), and give the path and the own sha256 of that list as manifest.`;

@@ -91,7 +91,7 @@ export function ociSource(reference: string, given?: OciSourceProps): SourceSpec
   const what = digest ? { digest } : { unpinned: true, host, repo, tag };
   return {
     kind: 'oci',
-    name: folderName(`${repo}${tag ? `-${tag}` : ''}`, 'oci'),
+    name: folderName(digest ? repo : `${repo}-${tag}`, 'oci'),
     identity: { type: 'oci', ...what, path, platform },
     address: `oci://${pinned}`,
     repository: named,
@@ -104,12 +104,13 @@ export function ociSource(reference: string, given?: OciSourceProps): SourceSpec
       args: [
         `--registry=${host}`,
         `--repo=${repo}`,
-        ...(tag ? [`--tag=${tag}`] : []),
-        ...(digest ? [`--digest=${digest}`] : []),
+        digest ? `--digest=${digest}` : `--tag=${tag}`,
         `--path=${path}`,
         `--platform=${platform}`,
         ...unpackBounds(where, props),
       ],
+      // A registry need not know what no tag names.
+      hints: digest && tag ? [`--tag=${tag}`] : [],
       endpoints: [{ flag: '--endpoint', url: endpoint }],
       secrets: pullSecretUse(where, props.pullSecret, named),
       // Whether its layers are archives, and how they are compressed, is not known before the manifest is read.

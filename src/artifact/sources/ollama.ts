@@ -59,7 +59,7 @@ export function ollamaSource(name: string, given?: OllamaSourceProps): SourceSpe
   const repository = split.host ? `${split.host}/${split.path}` : split.path;
   return {
     kind: 'ollama',
-    name: folderName(`${split.path}-${tag}`, 'ollama'),
+    name: folderName(digest ? split.path : `${split.path}-${tag}`, 'ollama'),
     identity: digest ? { type: 'ollama', digest } : { type: 'ollama', unpinned: true, host, repo, tag },
     address: `ollama://${repository}:${tag}${digest ? `@${digest}` : ''}`,
     repository,
@@ -68,12 +68,9 @@ export function ollamaSource(name: string, given?: OllamaSourceProps): SourceSpe
     ...resolveContent(where, { format: ArtifactFormat.GGUF, modelFile: OLLAMA_MODEL_FILE, size: props.size }),
     fetch: {
       by: 'program',
-      args: [
-        `--registry=${host}`,
-        `--repo=${repo}`,
-        `--tag=${tag}`,
-        ...(digest ? [`--digest=${digest}`] : []),
-      ],
+      args: [`--registry=${host}`, `--repo=${repo}`, digest ? `--digest=${digest}` : `--tag=${tag}`],
+      // A registry need not know what no tag names.
+      hints: digest ? [`--tag=${tag}`] : [],
       endpoints: [{ flag: '--endpoint', url: endpoint }],
       secrets: pullSecretUse(where, props.pullSecret, `${host}/${repo}`),
       needsFolder: false,

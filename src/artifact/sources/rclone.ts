@@ -8,7 +8,7 @@ import { checkPrefix, folderName } from './checks';
 import { downloaderResources } from './custom';
 import type { DownloaderFetch } from './downloader';
 import { FolderContent, resolveContent } from './folder-content';
-import { FolderPins, ResolvedPins, resolvePins } from './folder-pins';
+import { FolderPins, LIST_FILES, ResolvedPins, resolvePins } from './folder-pins';
 import { Endpoint, SecretFile, SecretUse, SourceProof, SourceSpec } from './source-spec';
 
 /** The tool that reads the buckets of Google and Azure. @see https://rclone.org */
@@ -95,11 +95,8 @@ export interface GcsSourceProps extends GcsSourceOptions {
   readonly prefix?: string;
 }
 
-/** How to read a folder of a container in Azure Blob Storage. */
-export interface AzureBlobSourceOptions extends BucketCopyOptions {
-  /** The storage account. */
-  readonly account: string;
-
+/** How a storage account of Azure is opened. */
+export interface AzureBlobAccess extends BucketCopyOptions {
   /**
    * The Secret that holds the account's key under `AZURE_STORAGE_KEY`.
    *
@@ -123,8 +120,21 @@ export interface AzureBlobSourceOptions extends BucketCopyOptions {
   readonly endpoint?: string;
 }
 
+/** How to read a folder of a container in Azure Blob Storage, besides where it is. */
+export interface AzureBlobSourceOptions extends AzureBlobAccess {
+  /**
+   * The storage account.
+   *
+   * @default - the one in the address
+   */
+  readonly account?: string;
+}
+
 /** A folder of a container in Azure Blob Storage. */
-export interface AzureBlobSourceProps extends AzureBlobSourceOptions {
+export interface AzureBlobSourceProps extends AzureBlobAccess {
+  /** The storage account. */
+  readonly account: string;
+
   /** The blob container. */
   readonly container: string;
 
@@ -285,7 +295,7 @@ function bucketSource(props: BucketCopyOptions, remote: Remote): SourceSpec {
 
 const HOW_TO_PIN =
   'Neither generations nor blob versions can be asked for by the tool that copies. Put a list of the files beside ' +
-  'them (sha256sum * > SHA256SUMS) and give its path and its own sha256 as manifest.';
+  `them (${LIST_FILES}) and give its path and its own sha256 as manifest.`;
 
 function rcloneFetch(
   props: BucketCopyOptions,
@@ -329,6 +339,7 @@ function rcloneFetch(
     ],
     shell: true,
     exitCodes: EXIT_CODES,
+    denied: DENIED,
     ports: remote.ports,
     podLabels: remote.podLabels,
   };
@@ -348,6 +359,25 @@ const PARTIAL_SUFFIX = '.rclone-part';
 
 /** https://rclone.org/docs/#exit-code; fatal is only what RCLONE_LOCAL_FATAL_IF_NO_SPACE makes so: a full disk. */
 const EXIT_CODES = '2=64,3=66,4=66,7=73';
+
+/**
+ * How rclone writes that a server lets it not in: it ends with 1 then, as after any other error. A 403 of Google that
+ * tells of a rate limit is none of them.
+ *
+ * @see https://cloud.google.com/storage/docs/json_api/v1/status-codes
+ * @see https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
+ */
+const DENIED = [
+  'googleapi: Error 401: ',
+  'googleapi: Error 403: .*, (forbidden|insufficientPermissions|accountDisabled)$',
+  'oauth2: cannot fetch token: 40[013] ',
+  'could not find default credentials',
+  'error processing credentials',
+  'private key should be a PEM',
+  // Of Azure's two libraries: since rclone 1.61, and before.
+  'RESPONSE 40[13]: ',
+  'RESPONSE Status: 40[13] ',
+].join('|');
 
 /** https://rclone.org/docs and https://rclone.org/flags */
 const FLAGS = [
@@ -370,7 +400,11 @@ const FLAGS = [
 
 /** Our patterns, or the files that are pinned, as rules of which the first that matches decides. */
 function filters({ files, include = [], exclude = [] }: FolderPins): string[] {
-  const taken = files ? Object.keys(files).sort().map(escapeText) : include.map(regularExpression);
+  const taken = files
+    ? Object.keys(files)
+        .sort()
+        .map((path) => escapeText(path))
+    : include.map(regularExpression);
   return [
     ...exclude.map((pattern) => `--filter=- /{{${regularExpression(pattern)}}}`),
     ...taken.map((pattern) => `--filter=+ /{{${pattern}}}`),
@@ -381,14 +415,16 @@ function filters({ files, include = [], exclude = [] }: FolderPins): string[] {
 /** A pattern over the whole path, as Python's fnmatch understands it: `*` goes over slashes too. */
 function regularExpression(pattern: string): string {
   const glob = pattern.endsWith('/') ? `${pattern}*` : pattern;
-  return glob.replace(/\[(!?)([^\]]+)\]|[^]/g, (text, not: string, set: string | undefined) => {
-    if (set !== undefined) return `[${not ? '^' : ''}${set.replace(/[\\^[]/g, '\\$&')}]`;
+  // The first character of a set is one of its own even where it is a `]`.
+  return glob.replace(/\[(!|(?!!))([^][^\]]*)\]|[^]/g, (text, not: string, set: string | undefined) => {
+    if (set !== undefined) return `[${not ? '^' : ''}${escapeText(set, /[\\^[\]}]/g)}]`;
     return text === '*' ? '.*' : text === '?' ? '.' : escapeText(text);
   });
 }
 
-function escapeText(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+function escapeText(text: string, special = /[\\^$.*+?()[\]{}|]/g): string {
+  // Two of `}` would end what rclone takes for a regular expression.
+  return text.replace(special, (character) => (character === '}' ? '\\x7d' : `\\${character}`));
 }
 
 function checkServer(where: string, endpoint: string): string {

@@ -49,6 +49,8 @@ export interface ProgramFetch {
   readonly by: 'program';
   /** The arguments after `fetch.py <kind>`, without those that name servers. */
   readonly args: string[];
+  /** Further ones, which help to find what is pinned and decide nothing: of two sources, those of either will do. */
+  readonly hints?: string[];
   /** The servers: a mirror may take their place. */
   readonly endpoints: Endpoint[];
   /** TCP ports that are asked besides 443 and those of the endpoints. @default - none */

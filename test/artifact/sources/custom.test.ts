@@ -135,6 +135,7 @@ describe("a downloader of one's own", () => {
     [{ secrets: { A: { secret, key: 'a b' } } }, /a key of the Secret/],
     [{ exitCodes: { x: 66 } }, /exit codes, 1 to 255/],
     [{ exitCodes: { 256: 66 } }, /exit codes, 1 to 255/],
+    [{ exitCodes: { 3: 66 }, shell: false }, /'exitCodes' is {"3":66}; allowed: nothing beside shell: false/],
     [{ exitCodes: { 3: 1 } }, /64 \(usage\), 65 \(checksum\)/],
     [{ name: '../x' }, /'name' is/],
     [{ ports: [0] }, /1 to 65535/],

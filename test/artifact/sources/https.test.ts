@@ -268,6 +268,7 @@ describe('an archive of a web server', () => {
       "'stripComponents' is -1; allowed: a whole number of at least 0",
     ],
     ['no files', { maxUnpackedFiles: 0 }, "'maxUnpackedFiles' is 0"],
+    ['no bytes', { maxUnpackedSize: Size.gibibytes(0) }, "'maxUnpackedSize' is '0Ki'; allowed: a size above"],
     ['an empty pattern', { include: [''] }, "'include' is ''"],
   ];
   test.each(wrong)('is refused: %s', (_, props, told) => {

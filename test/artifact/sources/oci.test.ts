@@ -17,7 +17,7 @@ describe('an image or artifact in an OCI registry', () => {
     const source = of(`ghcr.io/org/qwen3:1.0@${DIGEST}`, { path: '/models/', size: Size.gibibytes(3) });
     expect(source).toMatchObject({
       kind: 'oci',
-      name: 'org--qwen3-1.0',
+      name: 'org--qwen3',
       address: `oci://ghcr.io/org/qwen3:1.0@${DIGEST}`,
       repository: 'ghcr.io/org/qwen3',
       revision: DIGEST,
@@ -43,6 +43,7 @@ describe('an image or artifact in an OCI registry', () => {
         '--path=/models',
         '--platform=linux/arm64',
       ],
+      hints: [],
       endpoints: [{ flag: '--endpoint', url: 'https://ghcr.io' }],
       secrets: [],
       needsFolder: true,
@@ -115,7 +116,12 @@ describe('an image or artifact in an OCI registry', () => {
     const pullSecret = Secret.fromSecretName(Testing.chart(), 'secret', 'pull');
     const elsewhere = { endpoint: 'https://mirror.example.com', pullSecret, maxUnpackedFiles: 7 };
     expect(key(IMAGE, elsewhere)).toBe(one);
-    expect(key(`ghcr.io/org/models/qwen3:1.0@${DIGEST}`)).toBe(one);
+    const tagged = `ghcr.io/org/models/qwen3:1.0@${DIGEST}`;
+    expect(key(tagged)).toBe(one);
+    expect(of(tagged).name).toBe(of(IMAGE).name);
+    expect(fetchOf(tagged).args).toEqual(fetchOf(IMAGE).args);
+    expect(fetchOf(tagged).hints).toEqual(['--tag=1.0']);
+    expect(of('ghcr.io/org/models/qwen3:1.0', { unpinned: true }).name).toBe('org--models--qwen3-1.0');
     for (const other of [
       key(`ghcr.io/org/models/qwen3@${OTHER}`),
       key(IMAGE, { path: '/models' }),

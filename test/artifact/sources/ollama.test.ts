@@ -15,7 +15,7 @@ describe('a model of Ollama', () => {
   test('is a source like any other', () => {
     expect(of(`qwen3:4b@${DIGEST}`, { size: Size.gibibytes(3) })).toMatchObject({
       kind: 'ollama',
-      name: 'qwen3-4b',
+      name: 'qwen3',
       address: `ollama://qwen3:4b@${DIGEST}`,
       repository: 'qwen3',
       revision: DIGEST,
@@ -29,7 +29,8 @@ describe('a model of Ollama', () => {
   test('is named to the program, its server apart from all else', () => {
     expect(fetchOf('qwen3:4b', { digest: DIGEST })).toEqual({
       by: 'program',
-      args: ['--registry=registry.ollama.ai', '--repo=library/qwen3', '--tag=4b', `--digest=${DIGEST}`],
+      args: ['--registry=registry.ollama.ai', '--repo=library/qwen3', `--digest=${DIGEST}`],
+      hints: ['--tag=4b'],
       endpoints: [{ flag: '--endpoint', url: 'https://registry.ollama.ai' }],
       secrets: [],
       needsFolder: false,
@@ -51,6 +52,7 @@ describe('a model of Ollama', () => {
   ])('%s is %s, %s, %s', (name, host, repo, tag, url) => {
     const fetch = fetchOf(name, { unpinned: true });
     expect(fetch.args).toEqual([`--registry=${host}`, `--repo=${repo}`, `--tag=${tag}`]);
+    expect(fetch.hints).toEqual([]);
     expect(fetch.endpoints).toEqual([{ flag: '--endpoint', url }]);
   });
 
@@ -135,6 +137,10 @@ describe('a model of Ollama', () => {
       key('qwen3:4b', { digest: DIGEST, endpoint: 'https://mirror.example.com', pullSecret: secret }),
     ).toBe(one);
     expect(key(`qwen3:4b@${OTHER}`)).not.toBe(one);
+    // One content, one folder, whatever tag names it.
+    expect(key(`qwen3:latest@${DIGEST}`)).toBe(one);
+    expect(of(`qwen3:latest@${DIGEST}`).name).toBe(of(`qwen3:4b@${DIGEST}`).name);
+    expect(of('qwen3:4b', { unpinned: true }).name).toBe('qwen3-4b');
     const unpinned = key('qwen3:4b', { unpinned: true });
     expect(unpinned).not.toBe(one);
     expect(key('qwen3:8b', { unpinned: true })).not.toBe(unpinned);

@@ -55,6 +55,16 @@ const ADDRESSES: [string, ParsedSourceOptions, () => ModelSource][] = [
       }),
   ],
   [
+    'az://models@acme/qwen',
+    { azureBlob: { unpinned: true } },
+    () => ModelSource.azureBlob({ account: 'acme', container: 'models', prefix: 'qwen', unpinned: true }),
+  ],
+  [
+    `az://models@acme@${DIGEST}`,
+    {},
+    () => ModelSource.azureBlob({ account: 'acme', container: 'models', manifest: { sha256: SHA256 } }),
+  ],
+  [
     `https://files.example.com/qwen.gguf#sha256=${SHA256}`,
     {},
     () => ModelSource.https('https://files.example.com/qwen.gguf', { sha256: SHA256 }),
@@ -120,6 +130,28 @@ test.each(['s3://b-u-c/x', 'gs://b-u-c/x', 'pvc://claim/x', 'ollama://qwen3', 'o
 test('a file of a web server without a checksum is refused, and the error says where it goes', () => {
   expect(() => ModelSource.parse('https://files.example.com/a/b/c.gguf')).toThrow(
     "{ https: { sha256: '<hex>' } }",
+  );
+});
+
+test.each(['github.com', 'www.github.com', 'gitlab.com', 'bitbucket.org', 'codeberg.org'])(
+  'a repository of %s is no hub',
+  (forge) => {
+    expect(() => ModelSource.parse(`https://${forge}/org/name/tree/${COMMIT}`)).toThrow(
+      /'address' is 'https:.*A forge is no hub of models\.$/,
+    );
+    // Of a mirror nothing is known but its address.
+    expect(() => ModelSource.parse(`https://hub.example.com/org/name/tree/${COMMIT}`)).not.toThrow();
+  },
+);
+
+test('an address of Azure says what it is without an account', () => {
+  const parse = (address: string, azureBlob?: ParsedSourceOptions['azureBlob']) => () =>
+    ModelSource.parse(address, { azureBlob });
+  const advice = "az://container@account/prefix, or as { azureBlob: { account: 'acme' } }";
+  expect(parse('az://models/qwen')).toThrow(`ModelSource.parse: 'azureBlob.account' is nothing`);
+  expect(parse('az://models/qwen')).toThrow(advice);
+  expect(parse('az://models@acme/qwen', { account: 'other', unpinned: true })).toThrow(
+    "'azureBlob.account' is 'other'; allowed: the 'acme' that is in the address",
   );
 });
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { Size, Testing } from 'cdk8s';
 import { Secret, ServiceAccount } from 'cdk8s-plus-28';
 import { SourceProof } from '../../../src';
@@ -117,7 +118,7 @@ describe('a bucket in Google Cloud Storage', () => {
       fetchOf(gcs({ unpinned: true, ...more })).args.filter((arg) => arg.startsWith('--filter='));
     expect(rules({})).toEqual([]);
     expect(rules({ include: ['*.json', 'a/'], exclude: ['b?[!c-e]{x}'] })).toEqual([
-      '--filter=- /{{b.[^c-e]\\{x\\}}}',
+      '--filter=- /{{b.[^c-e]\\{x\\x7d}}',
       '--filter=+ /{{.*\\.json}}',
       '--filter=+ /{{a/.*}}',
       '--filter=- *',
@@ -127,6 +128,54 @@ describe('a bucket in Google Cloud Storage', () => {
       '--filter=+ /{{a\\.json}}',
       '--filter=+ /{{b \\(1\\)\\.bin}}',
       '--filter=- *',
+    ]);
+  });
+
+  test("patterns mean what they mean to Python's fnmatch, by which all other sources take files", () => {
+    const patterns = ['[!]]', '[]a]', '[]', '[!]', '[!]a]x', 'a[', '[[]', '[^a]', '[!^a]', '[a-c]*', '[\\]'];
+    patterns.push('*}', '*}}', '[}]', '[!}}]', 'x{1}.json', '{a,b}', 'a.b', 'a+', '(a|b)', '**', 'a/', '?]');
+    const names = [
+      'a',
+      'b',
+      ']',
+      '[',
+      '!',
+      '^',
+      '}',
+      'n}',
+      'n}}',
+      'x{1}.json',
+      '{a,b}',
+      'a.b',
+      'axb',
+      'aa',
+      'a+',
+    ];
+    names.push('(a|b)', 'a/b', 'a[', '[]', '[!]', 'a]', '[!]a]x', 'bx', ']x', '\\', '-');
+    const taken = (pattern: string) => {
+      const [rule] = fetchOf(gcs({ unpinned: true, include: [pattern] })).args.filter((arg) =>
+        arg.startsWith('--filter=+'),
+      );
+      // What is between, up to the first two of `}`: there ends a regular expression for rclone.
+      const [, expression, rest] = /^--filter=\+ \/\{\{(.*?)\}\}(.*)$/.exec(rule) as RegExpExecArray;
+      expect(rest).toBe('');
+      return names.filter((name) => new RegExp(`^(?:${expression})$`).test(name));
+    };
+    const fnmatch =
+      'import fnmatch, json, sys; patterns, names = json.load(sys.stdin)\n' +
+      'print(json.dumps([[n for n in names if fnmatch.fnmatchcase(n, p + "*" * p.endswith("/"))] for p in patterns]))';
+    const input = JSON.stringify([patterns, names]);
+    const expected = JSON.parse(execFileSync('python3', ['-c', fnmatch], { input }).toString()) as string[][];
+    expect(Object.fromEntries(patterns.map((pattern) => [pattern, taken(pattern)]))).toEqual(
+      Object.fromEntries(patterns.map((pattern, index) => [pattern, expected[index]])),
+    );
+  });
+
+  test('a file that is pinned is taken whatever its name is', () => {
+    const files = { 'n}': SHA, 'n}}': SHA };
+    expect(fetchOf(gcs({ files })).args.filter((arg) => arg.startsWith('--filter=+'))).toEqual([
+      '--filter=+ /{{n\\x7d}}',
+      '--filter=+ /{{n\\x7d\\x7d}}',
     ]);
   });
 
@@ -181,7 +230,17 @@ describe('a container in Azure Blob Storage', () => {
       address: `az://models@acct/qwen/3@sha256:${SHA}`,
       proof: SourceProof.CONTENT,
     });
+    // The marker says it too: containers of one name are in many accounts.
+    expect(fetchOf(azure()).adoptArgs).toContain('--origin=address=az://models@acct/qwen/3');
+    expect(fetchOf(azure()).args).toContain('source:models/qwen/3');
+    expect(azure({ unpinned: true }).address).toBe('az://models@acct/qwen/3');
     expect(parseAzureBlobAddress('az://models/qwen')).toEqual({ bucket: 'models', prefix: 'qwen' });
+    expect(parseAzureBlobAddress(`az://models@acct/qwen@sha256:${SHA}`)).toEqual({
+      bucket: 'models',
+      account: 'acct',
+      prefix: 'qwen',
+      manifestSha256: SHA,
+    });
     expect(sourceKey(azure({ unpinned: true, account: 'other' }))).not.toBe(
       sourceKey(azure({ unpinned: true })),
     );
