@@ -5,8 +5,9 @@
  * @internal
  */
 export interface EngineMetrics {
-  /** The path, at the port of the API. */
   readonly path: string;
+  /** The name of the container's port that has it. @default 'http', that of the API */
+  readonly port?: string;
   /** Gauge: requests that are being answered. */
   readonly running?: string;
   /** Gauge: requests that wait. */

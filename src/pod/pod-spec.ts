@@ -3,7 +3,7 @@ import { ANNOTATION, claimLabel } from './metadata';
 import { unitePlacements } from './placement';
 import { Programs } from './programs';
 import { ContainerResources, renderResources } from './resources';
-import { containerSecurityContext, podSecurityContext } from './security';
+import { containerSecurityContext, podSecurityContext, PodUser } from './security';
 
 /** A Kubernetes toleration, as it is written. */
 export interface Toleration {
@@ -37,12 +37,17 @@ export interface ContainerSpec {
   readonly ports?: Record<string, unknown>[];
   readonly mounts?: Record<string, unknown>[];
   readonly resources: ContainerResources;
+  /** Whether it runs none of our programs. @default false */
+  readonly withoutPrograms?: boolean;
+  /** Whether it may write to its root file system, which the pod then has to opt out for. @default false */
+  readonly writableRoot?: boolean;
   /** Further fields: probes, lifecycle, tty, restartPolicy. */
   readonly more?: Record<string, unknown>;
 }
 
 /** A container with the safe settings that all of ours have. */
 export function renderContainer(c: ContainerSpec): Record<string, unknown> {
+  const mounts = [...(c.mounts ?? []), ...(c.withoutPrograms ? [] : [Programs.mount()])];
   return {
     name: c.name,
     image: c.image,
@@ -52,8 +57,8 @@ export function renderContainer(c: ContainerSpec): Record<string, unknown> {
     ...(c.ports?.length ? { ports: c.ports } : {}),
     ...c.more,
     resources: renderResources(c.resources),
-    securityContext: containerSecurityContext(),
-    volumeMounts: [...(c.mounts ?? []), Programs.mount()],
+    securityContext: containerSecurityContext(c),
+    ...(mounts.length ? { volumeMounts: mounts } : {}),
   };
 }
 
@@ -70,6 +75,10 @@ export interface PodSpec {
   readonly imagePullSecrets?: string[];
   /** The stores' volumes that it mounts. */
   readonly stores: StoreVolume[];
+  /** Which nodes it prefers or must have, besides the placement. @default - none */
+  readonly nodeAffinity?: Record<string, unknown>;
+  /** As whom its programs run. @default - as user and group 65532 */
+  readonly user?: PodUser;
   readonly more?: Record<string, unknown>;
 }
 
@@ -88,15 +97,23 @@ export function renderPod(pod: PodSpec): Record<string, unknown> {
     automountServiceAccountToken: false,
     ...(pullSecrets.length ? { imagePullSecrets: pullSecrets.map((name) => ({ name })) } : {}),
     enableServiceLinks: false,
-    securityContext: podSecurityContext(),
+    securityContext: podSecurityContext(pod.user),
     ...(nodeSelector ? { nodeSelector } : {}),
     ...(tolerations ? { tolerations } : {}),
-    ...(pod.stores.some(isSingleNode) ? { affinity: togetherOn(pod.stores) } : {}),
+    ...affinity(pod),
     ...pod.more,
     ...(pod.initContainers?.length ? { initContainers: pod.initContainers.map(renderContainer) } : {}),
     containers: pod.containers.map(renderContainer),
     volumes: pod.volumes,
   };
+}
+
+function affinity({ stores, nodeAffinity }: PodSpec): Record<string, unknown> {
+  const both = {
+    ...(nodeAffinity ? { nodeAffinity } : {}),
+    ...(stores.some(isSingleNode) ? togetherOn(stores) : {}),
+  };
+  return Object.keys(both).length ? { affinity: both } : {};
 }
 
 /** The kubelet pulls the images that are mounted by the same Secrets as those that are run. */

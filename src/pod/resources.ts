@@ -11,9 +11,21 @@ export interface ContainerResources {
   readonly memory: Size;
   /** Ephemeral storage, request and limit: log files, and the emptyDirs that the container writes. */
   readonly storage: Size;
+  /** Devices by the name of their resource, request and limit alike. @default - none */
+  readonly devices?: Record<string, string>;
+  /** The pod's resource claims that the container uses. @default - none */
+  readonly claims?: readonly { readonly name: string }[];
 }
 
 export function renderResources(r: ContainerResources): Record<string, unknown> {
-  const fixed = { memory: bytesQuantity(r.memory), 'ephemeral-storage': bytesQuantity(r.storage) };
-  return { requests: { cpu: r.cpu, ...fixed }, limits: { cpu: r.cpuLimit ?? r.cpu, ...fixed } };
+  const fixed = {
+    memory: bytesQuantity(r.memory),
+    'ephemeral-storage': bytesQuantity(r.storage),
+    ...r.devices,
+  };
+  return {
+    requests: { cpu: r.cpu, ...fixed },
+    limits: { cpu: r.cpuLimit ?? r.cpu, ...fixed },
+    ...(r.claims?.length ? { claims: r.claims } : {}),
+  };
 }

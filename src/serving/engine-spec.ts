@@ -51,6 +51,11 @@ export interface EngineSpec {
   readonly shutdownSeconds: number;
   /** Whether the process itself waits for requests after SIGTERM. Else preStop waits for the whole drain timeout. */
   readonly drains: boolean;
+  /**
+   * A command of the image that ends when no request is answered any more, where the process does not wait itself.
+   * It is told the most seconds by its own arguments: the drain timeout. @default - a pause of that length
+   */
+  readonly preStop?: (drainSeconds: number) => string[];
   readonly metrics?: EngineMetrics;
   /** The models' names in the API; empty where it has none. */
   readonly modelNames: string[];

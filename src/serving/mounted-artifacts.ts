@@ -1,4 +1,4 @@
-import { consumerAnnotations } from '../artifact/annotations';
+import { consumerAnnotations, provenanceAnnotations } from '../artifact/annotations';
 import { Artifact } from '../artifact/artifact';
 import { describeVolume, StoreVolume } from '../artifact/stores/store-volume';
 import { artifactFolder, guard } from '../pod/guard';
@@ -93,6 +93,11 @@ export class MountedArtifacts {
         ? others.map(({ role, artifact }) => alsoServes(role, artifact)).join('\n')
         : undefined,
     };
+  }
+
+  /** What an object says that belongs to the server and waits for nothing. */
+  public get provenance(): Record<string, string | undefined> {
+    return provenanceAnnotations(this.all[0].artifact);
   }
 
   /** Of the mounts of each volume, the first. */

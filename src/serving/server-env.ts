@@ -1,0 +1,80 @@
+import type { SecretValue } from 'cdk8s-plus-28';
+import type { IConstruct } from 'constructs';
+import { checkKind } from '../pod/checks';
+import { InputError } from '../pod/input-error';
+import { checkSecret } from '../pod/secret-env';
+import type { EngineSpec, EngineVariable } from './engine-spec';
+import type { ServerProps } from './server-props';
+
+/** What every shell and every version of Kubernetes takes for the name of a variable. */
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/**
+ * The environment of an engine: what its construct sets, and what the user adds.
+ *
+ * @throws when a name cannot be one, is given twice, or is one that the construct sets or refuses
+ * @internal
+ */
+export function resolveEnv(
+  scope: IConstruct,
+  props: Pick<ServerProps, 'env' | 'secretEnv'>,
+  engine: Pick<EngineSpec, 'env' | 'refusedEnv'>,
+): EngineVariable[] {
+  const { env = {}, secretEnv = {} } = props;
+  const own = new Set(engine.env.map(({ name }) => name));
+  const check = (field: string, name: string) => {
+    const refuse = (allowed: string, advice?: string) => {
+      throw new InputError(scope, `name in ${field}`, name, { allowed, advice });
+    };
+    if (!NAME.test(name)) refuse("letters, digits and '_', without a digit at the start");
+    if (own.has(name)) refuse('a name that this construct does not set itself');
+    const reason = engine.refusedEnv?.[name];
+    if (reason !== undefined) refuse('another name', reason);
+  };
+  const plain = Object.entries(env).map(([name, value]): EngineVariable => {
+    check('env', name);
+    if (typeof value !== 'string') throw new InputError(scope, `env.${name}`, value, { allowed: 'a string' });
+    return { name, value };
+  });
+  const secret = Object.entries(secretEnv).map(([name, value]): EngineVariable => {
+    check('secretEnv', name);
+    if (name in env)
+      throw new InputError(scope, 'name in secretEnv', name, { allowed: 'a name that env has not' });
+    return { name, ...checkSecretValue(scope, `secretEnv.${name}`, value) };
+  });
+  return [...engine.env, ...plain, ...secret];
+}
+
+/** @throws when it is not a key of a Secret. @internal */
+export function checkSecretValue(
+  where: IConstruct | string,
+  field: string,
+  value: SecretValue,
+): { secret: string; key: string } {
+  const { secret, key } = checkKind(where, field, value, (given) => typeof given.key === 'string', {
+    allowed: 'a Secret and the key in it: { secret, key }',
+  });
+  if (!/^[-._a-zA-Z0-9]{1,253}$/.test(key)) {
+    throw new InputError(where, `${field}.key`, key, { allowed: "letters, digits, '-', '_' and '.'" });
+  }
+  return { secret: checkSecret(where, `${field}.secret`, secret).name, key };
+}
+
+/** As a container has them. @internal */
+export function renderEnv(env: readonly EngineVariable[]): Record<string, unknown>[] {
+  return env.map((variable) => {
+    const { name } = variable;
+    if ('value' in variable) return { name, value: variable.value };
+    if ('field' in variable) return { name, valueFrom: { fieldRef: { fieldPath: variable.field } } };
+    return { name, valueFrom: { secretKeyRef: { name: variable.secret, key: variable.key } } };
+  });
+}
+
+/** What the Secrets among them are for, as lines of the annotation that the README is made from. @internal */
+export function secretPurposes(env: readonly EngineVariable[]): string[] {
+  return env.flatMap((variable) =>
+    'secret' in variable
+      ? [`${variable.secret}/${variable.key}=the environment variable ${variable.name}`]
+      : [],
+  );
+}

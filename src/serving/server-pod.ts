@@ -1,0 +1,148 @@
+import { GUARD_PROGRAM } from '../pod/guard';
+import { atLeast } from '../pod/kubernetes-version';
+import { selectorLabels, standardLabels } from '../pod/owner';
+import { ContainerSpec, renderPod, storeLabels } from '../pod/pod-spec';
+import { Programs } from '../pod/programs';
+import type { EngineProbe, EngineProbes, EngineVariable } from './engine-spec';
+import { renderEnv } from './server-env';
+import type { ServerSpec } from './server-spec';
+import { mountsOf, volumesOf } from './server-volumes';
+
+/** The minor version of Kubernetes from which preStop can pause without a program of the image. */
+const SLEEP_ACTION = 30;
+
+/** In what the pods of a group differ from the pod of a server. @internal */
+export interface PodTemplateOverrides {
+  /** `app.kubernetes.io/component` of the pods. @default - that of the server */
+  readonly component?: string;
+  readonly labels?: Record<string, string>;
+  readonly annotations?: Record<string, string>;
+  readonly command?: string[];
+  readonly args?: string[];
+  /** Besides those of the server. */
+  readonly env?: EngineVariable[];
+  /** `none` for pods that nobody can ask, whose leader answers for them. */
+  readonly probes?: EngineProbes | 'none';
+  /** Names that must resolve before the containers start. */
+  readonly awaitHosts?: string[];
+  /** Fields of the pod besides: `subdomain`, affinity excepted. */
+  readonly podMore?: Record<string, unknown>;
+  /** False where the pods are placed as a group. @default - as there may be several copies */
+  readonly spread?: boolean;
+}
+
+/** The template of a server's pods. @internal */
+export function serverPodTemplate(
+  spec: ServerSpec,
+  overrides: PodTemplateOverrides = {},
+): Record<string, unknown> {
+  const { owner, engine, devices } = spec;
+  const { artifacts } = engine;
+  const { component = spec.component, awaitHosts } = overrides;
+  const initContainers = artifacts.guards(spec.guardImage, awaitHosts);
+  const claims = devices?.podClaims ?? [];
+  return {
+    metadata: {
+      labels: {
+        ...standardLabels(owner, component),
+        ...storeLabels(artifacts.volumes),
+        ...overrides.labels,
+      },
+      ...(overrides.annotations ? { annotations: overrides.annotations } : {}),
+    },
+    spec: renderPod({
+      placement: spec.placement,
+      imagePullSecrets: spec.imagePullSecrets,
+      stores: artifacts.volumes,
+      nodeAffinity: devices?.nodeAffinity,
+      user: engine.user,
+      more: {
+        ...(spec.priorityClassName ? { priorityClassName: spec.priorityClassName } : {}),
+        ...(devices?.runtimeClassName ? { runtimeClassName: devices.runtimeClassName } : {}),
+        ...(claims.length ? { resourceClaims: claims } : {}),
+        ...((overrides.spread ?? spec.maxReplicas > 1)
+          ? { topologySpreadConstraints: [spread(spec, component)] }
+          : {}),
+        terminationGracePeriodSeconds: spec.graceSeconds,
+        ...engine.podMore,
+        ...overrides.podMore,
+      },
+      initContainers,
+      containers: [engineContainer(spec, overrides)],
+      volumes: [
+        ...artifacts.podVolumes,
+        ...volumesOf(owner, engine),
+        ...(initContainers.length ? [programsOf(spec).volume()] : []),
+      ],
+    }),
+  };
+}
+
+/** The programs that the pods run beside the engine: the guard. @internal */
+export function programsOf({ owner }: ServerSpec): Programs {
+  return new Programs(owner, [GUARD_PROGRAM]);
+}
+
+function engineContainer(spec: ServerSpec, overrides: PodTemplateOverrides): ContainerSpec {
+  const { engine, devices } = spec;
+  const probes = overrides.probes ?? engine.probes;
+  return {
+    name: engine.engine,
+    image: engine.image,
+    command: overrides.command ?? engine.command,
+    args: overrides.args ?? engine.args,
+    env: renderEnv([...spec.env, ...(overrides.env ?? [])]),
+    ports: [
+      { name: 'http', containerPort: engine.port, protocol: 'TCP' },
+      ...(engine.ports ?? []).map(({ name, port }) => ({ name, containerPort: port, protocol: 'TCP' })),
+    ],
+    mounts: [...engine.artifacts.mounts, ...mountsOf(engine)],
+    resources: {
+      cpu: spec.cpu,
+      memory: spec.memory,
+      storage: spec.storage,
+      devices: devices?.limits,
+      claims: devices?.containerClaims,
+    },
+    withoutPrograms: true,
+    writableRoot: spec.writableRoot,
+    more: {
+      ...(probes === 'none' ? {} : renderProbes(spec, probes)),
+      lifecycle: { preStop: preStop(spec) },
+    },
+  };
+}
+
+function renderProbes(
+  spec: ServerSpec,
+  { startup, readiness, liveness }: EngineProbes,
+): Record<string, unknown> {
+  const periodSeconds = startup.periodSeconds ?? 10;
+  const failureThreshold = Math.ceil(spec.startupSeconds / periodSeconds);
+  return {
+    startupProbe: renderProbe({ ...startup, periodSeconds, failureThreshold }),
+    readinessProbe: renderProbe(readiness),
+    livenessProbe: renderProbe(liveness),
+  };
+}
+
+function renderProbe(probe: EngineProbe): Record<string, unknown> {
+  const { action, periodSeconds = 10, timeoutSeconds = 5, failureThreshold = 3 } = probe;
+  return { ...action, periodSeconds, timeoutSeconds, failureThreshold };
+}
+
+/** The pod leaves the endpoints as preStop starts; who still sends to it has until preStop ends. */
+function preStop({ owner, engine, preStopSeconds, drainSeconds }: ServerSpec): Record<string, unknown> {
+  if (!engine.drains && engine.preStop) return { exec: { command: engine.preStop(drainSeconds) } };
+  if (atLeast(owner.kubernetesVersion, SLEEP_ACTION)) return { sleep: { seconds: preStopSeconds } };
+  return { exec: { command: ['sleep', String(preStopSeconds)] } };
+}
+
+function spread({ owner }: ServerSpec, component: string): Record<string, unknown> {
+  return {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    whenUnsatisfiable: 'ScheduleAnyway',
+    labelSelector: { matchLabels: selectorLabels(owner, component) },
+  };
+}

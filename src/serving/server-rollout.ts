@@ -1,0 +1,55 @@
+import type { IConstruct } from 'constructs';
+import { InputError } from '../pod/input-error';
+import { Rollout } from './server-props';
+
+/** What decides how a new version can take the place of the old one. @internal */
+export interface RolloutFacts {
+  /** The most copies that there can be. */
+  readonly maxReplicas: number;
+  /** Whether each copy has devices: where there is room for one more is not known. */
+  readonly scarce: boolean;
+  /** A claim that one node at a time can mount, to read: all copies are on that node. */
+  readonly singleNodeClaim?: string;
+  /** A claim that one copy writes, and no second can mount. */
+  readonly exclusiveClaim?: string;
+}
+
+/** @throws when a second copy could not start while the first runs, and would have to. @internal */
+export function resolveRollout(scope: IConstruct, given: Rollout | undefined, facts: RolloutFacts): Rollout {
+  if (given !== undefined && !Object.values(Rollout).includes(given)) {
+    throw new InputError(scope, 'rollout', given, { allowed: Object.values(Rollout).join(', ') });
+  }
+  const { exclusiveClaim, maxReplicas } = facts;
+  if (exclusiveClaim !== undefined && maxReplicas > 1) {
+    throw new InputError(scope, 'replicas', maxReplicas, {
+      allowed: `1, as the pods write to claim ${exclusiveClaim}, which several nodes cannot mount`,
+      advice: 'Use a claim of access mode ReadWriteMany, or none: each copy then has a cache of its own.',
+    });
+  }
+  if (exclusiveClaim !== undefined && given === Rollout.SURGE) {
+    throw new InputError(scope, 'rollout', given, {
+      allowed: `${Rollout.RECREATE} or ${Rollout.REPLACE}`,
+      advice:
+        `The new pod would wait for claim ${exclusiveClaim}, which the old one keeps until the new one is ready: ` +
+        'for ever. Use a claim of access mode ReadWriteMany.',
+    });
+  }
+  return given ?? defaultRollout(facts);
+}
+
+function defaultRollout({ scarce, singleNodeClaim, exclusiveClaim, maxReplicas }: RolloutFacts): Rollout {
+  if (!scarce && singleNodeClaim === undefined && exclusiveClaim === undefined) return Rollout.SURGE;
+  return maxReplicas > 1 ? Rollout.REPLACE : Rollout.RECREATE;
+}
+
+/** As a Deployment has it. @internal */
+export function deploymentStrategy(rollout: Rollout): Record<string, unknown> {
+  switch (rollout) {
+    case Rollout.RECREATE:
+      return { type: 'Recreate' };
+    case Rollout.REPLACE:
+      return { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } };
+    case Rollout.SURGE:
+      return { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
+  }
+}

@@ -1,0 +1,310 @@
+import { Duration, Size } from 'cdk8s';
+import type { Construct } from 'constructs';
+import { placeOnStores } from '../artifact/stores/placing';
+import { isSingleNode } from '../artifact/stores/store-volume';
+import { Phase } from '../phases/phase';
+import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
+import { AcceleratorOnPod, acceleratorOnPod } from '../pod/accelerator/on-pod';
+import { checkFlag, checkKind, checkPort, checkPositiveInteger, checkSize } from '../pod/checks';
+import { canonicalJson } from '../pod/content-hash';
+import { checkImage, PYTHON_IMAGE } from '../pod/image';
+import { InputError } from '../pod/input-error';
+import { isLabelValue, LABEL_VALUE } from '../pod/labels';
+import type { Peer } from '../pod/network';
+import { NetworkPeer } from '../pod/network-peer';
+import { Owner, ownerOf } from '../pod/owner';
+import { checkPlacement, unitePlacements } from '../pod/placement';
+import type { Placement } from '../pod/pod-spec';
+import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
+import { secretNames } from '../pod/secret-env';
+import type { EngineSpec, EngineVariable } from './engine-spec';
+import type { Monitoring } from './monitoring';
+import type { Route } from './route';
+import type { Scaling } from './scaling';
+import { resolveEnv } from './server-env';
+import type { Rollout, ServerProps } from './server-props';
+import { resolveRollout } from './server-rollout';
+import { checkVolumes, withSharedMemory, writtenBytes } from './server-volumes';
+import type { SmokeTestProps } from './smoke-test-props';
+
+/** Endpoints and proxies need this long to learn that a pod is going. */
+const PRE_STOP_SECONDS = 5;
+
+/** What the kubelet and the runtime take, before the process is killed. */
+const STOP_MARGIN_SECONDS = 5;
+
+/** Slow network storage. */
+const READ_RATE = Size.mebibytes(50);
+
+/** Where the size of what is read is not known. */
+const UNKNOWN_STARTUP = Duration.minutes(30);
+
+/** A model that is still being fetched, and the image that is pulled, may keep a pod from starting so long. */
+const WAIT_SECONDS = 3600;
+
+/** Container logs count as ephemeral storage, and some clusters keep five files of 50 MiB for each container. */
+const LOGS = Size.mebibytes(320);
+
+/** Which pods take requests. @internal */
+export const SERVER_COMPONENT = 'server';
+
+/** A server with every default applied and every number derived. @internal */
+export interface ServerSpec {
+  readonly owner: Owner;
+  readonly engine: EngineSpec;
+  /** `server`. */
+  readonly component: string;
+  /** Pods, or groups of pods; undefined where an autoscaler decides. */
+  readonly replicas?: number;
+  readonly maxReplicas: number;
+  readonly rollout: Rollout;
+  readonly cpu: string;
+  /** The container's limit, /dev/shm included. */
+  readonly memory: Size;
+  /** Its ephemeral storage. */
+  readonly storage: Size;
+  readonly env: EngineVariable[];
+  readonly accelerator?: AcceleratorSpec;
+  readonly devices?: AcceleratorOnPod;
+  readonly placement: Placement;
+  readonly priorityClassName?: string;
+  readonly queueName?: string;
+  readonly writableRoot: boolean;
+  readonly imagePullSecrets: string[];
+  readonly guardImage: string;
+  /** The port of the Service. */
+  readonly servicePort: number;
+  /** Who may send requests. */
+  readonly clients: Peer[];
+  /** Who reads the metrics. */
+  readonly watchers: Peer[];
+  readonly startupSeconds: number;
+  readonly progressSeconds: number;
+  readonly preStopSeconds: number;
+  readonly drainSeconds: number;
+  readonly graceSeconds: number;
+  readonly routes: Route[];
+  readonly scaling?: Scaling;
+  readonly monitoring?: Monitoring;
+  readonly smokeTest?: SmokeTestProps;
+}
+
+/**
+ * The owner of a server's objects.
+ *
+ * @param app `app.kubernetes.io/name`: `vllm`
+ * @internal
+ */
+export function serverOwner(scope: Construct, app: string): Owner {
+  return ownerOf(scope, app, Phase.SERVE, [Phase.SERVE]);
+}
+
+/**
+ * Decides all that servers have in common.
+ *
+ * @throws when a value cannot be used, when values contradict each other
+ * @internal
+ */
+export function resolveServer(scope: Construct, props: ServerProps, engine: EngineSpec): ServerSpec {
+  const { owner, artifacts } = engine;
+  const accelerator = resolveAccelerator(scope, props);
+  const devices = accelerator && acceleratorOnPod(owner, accelerator);
+  const scaling = checkPart(scope, 'scaling', props.scaling);
+  const replicas = resolveReplicas(scope, props);
+  const maxReplicas = replicas ?? scaling!._maxReplicas;
+  const routes = (props.routes ?? []).map((route, index) => checkPart(scope, `routes[${index}]`, route)!);
+  const monitoring = checkPart(scope, 'monitoring', props.monitoring);
+  checkVolumes(scope, engine);
+  const memory = resolveMemory(scope, props, engine);
+  const startupSeconds = resolveStartup(scope, props, engine);
+  const drainSeconds = seconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2));
+  const preStopSeconds = engine.drains ? PRE_STOP_SECONDS : PRE_STOP_SECONDS + drainSeconds;
+  const graceSeconds =
+    preStopSeconds + (engine.drains ? drainSeconds : 0) + engine.shutdownSeconds + STOP_MARGIN_SECONDS;
+  return {
+    owner,
+    engine,
+    component: SERVER_COMPONENT,
+    replicas,
+    maxReplicas,
+    rollout: resolveRollout(scope, props.rollout, {
+      maxReplicas,
+      scarce: accelerator !== undefined,
+      singleNodeClaim: artifacts.volumes.flatMap((volume) =>
+        volume.kind === 'claim' && isSingleNode(volume) ? [volume.claimName] : [],
+      )[0],
+      exclusiveClaim: engine.writable.find(({ claim }) => claim && !claim.shared)?.claim?.name,
+    }),
+    cpu: checkCpu(scope, props.cpu ?? engine.resources.cpu),
+    memory,
+    storage: mebibytesFor(bytesOf(engine.resources.logs ?? LOGS) + writtenBytes(engine.writable)),
+    env: resolveEnv(scope, props, engine),
+    accelerator,
+    devices,
+    placement: resolvePlacement(scope, props, engine, devices),
+    priorityClassName: checkName(scope, 'priorityClassName', props.priorityClassName),
+    queueName: checkQueue(scope, props.queueName),
+    writableRoot: checkFlag(scope, 'writableRoot', props.writableRoot) ?? accelerator?.writesRoot ?? false,
+    imagePullSecrets: secretNames(scope, 'imagePullSecrets', props.imagePullSecrets),
+    guardImage: checkImage(scope, 'guardImage', props.guardImage ?? PYTHON_IMAGE),
+    servicePort: checkServicePort(scope, props, engine),
+    clients: distinct([
+      ...checkPeers(scope, props.allowFrom ?? [NetworkPeer.sameNamespace()]),
+      ...[...routes, ...(scaling ? [scaling] : [])].flatMap(({ _peers }) => _peers),
+    ]),
+    watchers: distinct(monitoring?._peers ?? []),
+    startupSeconds,
+    progressSeconds: startupSeconds + graceSeconds + WAIT_SECONDS,
+    preStopSeconds,
+    drainSeconds,
+    graceSeconds,
+    routes,
+    scaling,
+    monitoring,
+    smokeTest: props.smokeTest,
+  };
+}
+
+function resolveReplicas(scope: Construct, { replicas, scaling }: ServerProps): number | undefined {
+  if (scaling !== undefined && replicas !== undefined) {
+    throw new InputError(scope, 'replicas', replicas, {
+      allowed: 'nothing, as scaling decides how many copies run',
+      advice: 'Each sync would set them back to what the file says, against the autoscaler.',
+    });
+  }
+  return scaling ? undefined : checkPositiveInteger(scope, 'replicas', replicas ?? 1);
+}
+
+function resolveAccelerator(scope: Construct, { accelerator }: ServerProps): AcceleratorSpec | undefined {
+  if (accelerator === undefined) return undefined;
+  return checkKind(scope, 'accelerator', accelerator, ({ _spec }) => typeof _spec?.vendor === 'string', {
+    allowed: 'an Accelerator',
+    advice: 'Make one: Accelerator.nvidia({ count: 1 }).',
+  })._spec;
+}
+
+/** What is attached to a server is an object with a `_render`, and no plain data. */
+function checkPart<T extends Route | Scaling | Monitoring>(
+  scope: Construct,
+  field: string,
+  part: T | undefined,
+): T | undefined {
+  if (part === undefined) return undefined;
+  return checkKind(scope, field, part, ({ _render }) => typeof _render === 'function', {
+    allowed: 'what a factory of Route, Scaling or Monitoring makes',
+  });
+}
+
+function checkPeers(scope: Construct, peers: NetworkPeer[]): NetworkPeer[] {
+  return peers.map((peer, index) =>
+    checkKind(scope, `allowFrom[${index}]`, peer, ({ _peer }) => typeof _peer === 'object', {
+      allowed: 'a NetworkPeer',
+      advice: 'Make one: NetworkPeer.sameNamespace().',
+    }),
+  );
+}
+
+function distinct(peers: readonly NetworkPeer[]): Peer[] {
+  return [...new Map(peers.map(({ _peer }) => [canonicalJson(_peer), _peer])).values()];
+}
+
+function resolvePlacement(
+  scope: Construct,
+  props: ServerProps,
+  { owner, artifacts }: EngineSpec,
+  devices: AcceleratorOnPod | undefined,
+): Placement {
+  const own = checkPlacement(scope, 'placement', props.placement);
+  const { nodeSelector, tolerations } = devices ?? {};
+  const ofDevices = { of: 'accelerator', placement: { nodeSelector, tolerations } };
+  const placement = unitePlacements(scope, 'placement', own, devices ? [ofDevices] : []);
+  return placeOnStores(owner, 'placement', placement, artifacts.volumes);
+}
+
+function resolveMemory(scope: Construct, props: ServerProps, { resources, sharedMemory }: EngineSpec): Size {
+  const computed = resources.memory && withSharedMemory(resources.memory, sharedMemory);
+  if (props.memory === undefined) {
+    if (computed) return computed;
+    throw new InputError(scope, 'memory', undefined, {
+      allowed: 'an amount, because what the engine needs is not known',
+      advice: resources.memoryAdvice,
+    });
+  }
+  const given = checkSize(scope, 'memory', props.memory);
+  const least = resources.leastMemory && withSharedMemory(resources.leastMemory.size, sharedMemory);
+  if (least && bytesOf(given) < bytesOf(least)) {
+    const shared = sharedMemory ? ` (${bytesQuantity(sharedMemory)} of them for /dev/shm)` : '';
+    throw new InputError(scope, 'memory', bytesQuantity(given), {
+      allowed: `${bytesQuantity(least)} or more${shared}`,
+      advice: resources.leastMemory?.reason,
+    });
+  }
+  if (sharedMemory && bytesOf(given) <= bytesOf(sharedMemory)) {
+    throw new InputError(scope, 'memory', bytesQuantity(given), {
+      allowed: `more than the ${bytesQuantity(sharedMemory)} of /dev/shm, which count in it`,
+    });
+  }
+  return given;
+}
+
+function checkCpu(scope: Construct, cpu: string): string {
+  if (typeof cpu === 'string' && /^(\d+(\.\d{1,3})?|\d+m)$/.test(cpu) && parseFloat(cpu) > 0) return cpu;
+  throw new InputError(scope, 'cpu', cpu, { allowed: "an amount of CPUs: '8', '1.5', '500m'" });
+}
+
+/** @returns at most how long a start may take, in seconds */
+function resolveStartup(scope: Construct, props: ServerProps, engine: EngineSpec): number {
+  const rate = checkSize(scope, 'readRate', props.readRate ?? READ_RATE);
+  const bytes = engine.readBytes ?? engine.artifacts.bytes;
+  if (props.startupTimeout !== undefined) {
+    if (props.readRate !== undefined) {
+      throw new InputError(scope, 'readRate', bytesQuantity(props.readRate), {
+        allowed: 'nothing, as startupTimeout says how long a start may take',
+      });
+    }
+    return seconds(scope, 'startupTimeout', props.startupTimeout);
+  }
+  if (bytes === undefined) {
+    if (props.readRate !== undefined) {
+      throw new InputError(scope, 'readRate', bytesQuantity(props.readRate), {
+        allowed: 'nothing, as the size of the model is not known',
+        advice: 'Give startupTimeout, or give ModelCache the facts of the model.',
+      });
+    }
+    return engine.startupSeconds + UNKNOWN_STARTUP.toSeconds();
+  }
+  return engine.startupSeconds + Math.ceil((2 * bytes) / bytesOf(rate));
+}
+
+function checkServicePort(scope: Construct, props: ServerProps, engine: EngineSpec): number {
+  const port = checkPort(scope, 'port', props.port ?? 8080);
+  const other = engine.ports?.find(({ servicePort }) => servicePort === port);
+  if (other) {
+    throw new InputError(scope, 'port', port, {
+      allowed: `a port that is not that of ${other.name}`,
+    });
+  }
+  return port;
+}
+
+/** @throws when it cannot be the name of an object */
+function checkName(scope: Construct, field: string, name: string | undefined): string | undefined {
+  if (name === undefined || (typeof name === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)))
+    return name;
+  throw new InputError(scope, field, name, {
+    allowed: "at most 253 lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
+  });
+}
+
+function checkQueue(scope: Construct, name: string | undefined): string | undefined {
+  if (name === undefined || (name !== '' && isLabelValue(name))) return checkName(scope, 'queueName', name);
+  throw new InputError(scope, 'queueName', name, { allowed: LABEL_VALUE.replace(', or empty', '') });
+}
+
+function seconds(scope: Construct, field: string, duration: Duration): number {
+  checkKind(scope, field, duration, (given) => typeof given.toSeconds === 'function', {
+    allowed: 'a Duration',
+    advice: "A Duration is made by cdk8s: import { Duration } from 'cdk8s'.",
+  });
+  return checkPositiveInteger(scope, `${field} in seconds`, duration.toSeconds());
+}
