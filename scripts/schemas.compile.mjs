@@ -27,9 +27,20 @@ export function schemaModule({ schema, places }) {
   return `${NOTICE}\nmodule.exports = ${JSON.stringify({ kinds: places, definitions: schema.definitions })};\n`;
 }
 
-/** A CommonJS module that exports for each apiVersion/Kind a function that says whether an object fits. */
-export async function acceptModule(schemas) {
-  return minify(withoutErrors(validatorCode(schemas, { allErrors: false })));
+/**
+ * CommonJS modules, by API group, that export for each apiVersion/Kind a function that says whether an object fits.
+ * Kubernetes' own kinds are in one, of the group ''; each group of custom resources has its own, so that only those
+ * are loaded that a program writes.
+ */
+export async function acceptModules(schemas, customResources) {
+  const groupOf = (kind) => (kind in customResources ? kind.slice(0, kind.indexOf('/')) : '');
+  const modules = {};
+  for (const group of new Set(Object.keys(schemas.places).map(groupOf))) {
+    const places = Object.entries(schemas.places).filter(([kind]) => groupOf(kind) === group);
+    const part = { ...schemas, places: Object.fromEntries(places) };
+    modules[group] = await minify(withoutErrors(validatorCode(part, { allErrors: false })));
+  }
+  return modules;
 }
 
 /** The same with functions that say all that is wrong, in their property `errors`. */

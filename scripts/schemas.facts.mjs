@@ -26,9 +26,11 @@ export const KINDS = {
     'ServiceAccount',
   ],
   'apps/v1': ['DaemonSet', 'Deployment', 'ReplicaSet', 'StatefulSet'],
+  'autoscaling/v2': ['HorizontalPodAutoscaler'],
   'batch/v1': ['CronJob', 'Job'],
-  'networking.k8s.io/v1': ['NetworkPolicy'],
+  'networking.k8s.io/v1': ['Ingress', 'NetworkPolicy'],
   'policy/v1': ['PodDisruptionBudget'],
+  'scheduling.k8s.io/v1': ['PriorityClass'],
 };
 
 /** Values that the API server allows, where the type is a mere string. */
@@ -39,6 +41,10 @@ export const ENUMS = {
   'apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy#whenScaled': ['Retain', 'Delete'],
   'apps.v1.StatefulSetSpec#podManagementPolicy': ['OrderedReady', 'Parallel'],
   'apps.v1.StatefulSetUpdateStrategy#type': ['OnDelete', 'RollingUpdate'],
+  'autoscaling.v2.HPAScalingPolicy#type': ['Pods', 'Percent'],
+  'autoscaling.v2.HPAScalingRules#selectPolicy': ['Max', 'Min', 'Disabled'],
+  'autoscaling.v2.MetricSpec#type': ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'],
+  'autoscaling.v2.MetricTarget#type': ['Utilization', 'Value', 'AverageValue'],
   'batch.v1.CronJobSpec#concurrencyPolicy': ['Allow', 'Forbid', 'Replace'],
   'batch.v1.JobSpec#completionMode': ['NonIndexed', 'Indexed'],
   'batch.v1.JobSpec#podReplacementPolicy': ['Failed', 'TerminatingOrFailed'],
@@ -102,9 +108,11 @@ export const ENUMS = {
   'core.v1.VolumeMount#mountPropagation': ['None', 'HostToContainer', 'Bidirectional'],
   'core.v1.VolumeMount#recursiveReadOnly': ['Disabled', 'IfPossible', 'Enabled'],
   'meta.v1.LabelSelectorRequirement#operator': ['In', 'NotIn', 'Exists', 'DoesNotExist'],
+  'networking.v1.HTTPIngressPath#pathType': ['Exact', 'Prefix', 'ImplementationSpecific'],
   'networking.v1.NetworkPolicyPort#protocol': ['TCP', 'UDP', 'SCTP'],
   'networking.v1.NetworkPolicySpec#policyTypes': ['Ingress', 'Egress'],
   'policy.v1.PodDisruptionBudgetSpec#unhealthyPodEvictionPolicy': ['IfHealthyBudget', 'AlwaysAllow'],
+  'scheduling.v1.PriorityClass#preemptionPolicy': ['Never', 'PreemptLowerPriority'],
 };
 
 /**
@@ -112,6 +120,7 @@ export const ENUMS = {
  * API server drops it in silence.
  */
 export const ENABLED_SINCE = {
+  'autoscaling.v2.HPAScalingRules#tolerance': '1.35',
   'batch.v1.JobSpec#managedBy': '1.32',
   'batch.v1.JobSpec#successPolicy': '1.31',
   'core.v1.Container#resizePolicy': '1.33',
@@ -179,8 +188,9 @@ export const FORMER_VOLUMES = [
   'vsphereVolume',
 ];
 
-/** Further keywords of a definition: a volume or a peer that says nothing, or two things. */
+/** Further keywords of a definition: a metric, a volume or a peer that says nothing, or two things. */
 export const CONSTRAINTS = {
+  'autoscaling.v2.MetricSpec': { minProperties: 2, maxProperties: 2 },
   'core.v1.Volume': { minProperties: 2, maxProperties: 2 },
   'core.v1.VolumeProjection': { minProperties: 1, maxProperties: 1 },
   'core.v1.LifecycleHandler': { minProperties: 1, maxProperties: 1 },

@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  acceptModule,
+  acceptModules,
   combineSchemas,
   explainModule,
   formatSchema,
@@ -31,9 +31,15 @@ mkdirSync(folder, { recursive: true });
 if (option === '--packages') writeFileSync(schemaFile, formatSchema(kubernetesSchema()));
 
 const kubernetes = JSON.parse(readFileSync(schemaFile, 'utf8'));
-const schemas = combineSchemas(kubernetes, customResourceSchemas(join(root, 'imports/schemas')));
+const customResources = customResourceSchemas(join(root, 'imports/schemas'));
+const schemas = combineSchemas(kubernetes, customResources);
 const files = {
-  'accept.js': await acceptModule(schemas),
+  ...Object.fromEntries(
+    Object.entries(await acceptModules(schemas, customResources)).map(([group, text]) => [
+      group === '' ? 'accept.js' : `accept.${group}.js`,
+      text,
+    ]),
+  ),
   'explain.js': await explainModule(schemas),
   'schema.js': schemaModule(schemas),
 };

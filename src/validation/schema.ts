@@ -45,15 +45,7 @@ interface Schemas {
 
 /* eslint-disable @typescript-eslint/no-require-imports -- generated JavaScript, loaded when it is needed */
 
-let accept: Functions<Accept> | undefined;
-
-/** Says whether an object fits. Loaded on the first check: a program that checks nothing does not pay for it. */
-function accepting(): Functions<Accept> {
-  accept ??= require('./generated/accept.js') as Functions<Accept>;
-  return accept;
-}
-
-/** Says why one does not. Loaded when one does not. */
+/** Says why an object does not fit. Loaded when one does not. */
 function explaining(): Functions<Explain> {
   return require('./generated/explain.js') as Functions<Explain>;
 }
@@ -62,13 +54,34 @@ function schemas(): Schemas {
   return require('./generated/schema.js') as Schemas;
 }
 
+/** Says whether an object fits. Loaded on the first check: a program that checks nothing does not pay for it. */
+function accepting(file: string): Functions<Accept> {
+  let functions = loaded.get(file);
+  if (!functions) loaded.set(file, (functions = require(`./generated/${file}.js`) as Functions<Accept>));
+  return functions;
+}
+
 /* eslint-enable @typescript-eslint/no-require-imports */
 
-/** Custom resources: their schemas have the fields that this library writes, and not those that others may. */
-const WRITTEN_BY_US = new RegExp(
-  `^(${['argoproj.io', 'kustomize.toolkit.fluxcd.io', 'leaderworkerset.x-k8s.io', 'monitoring.coreos.com']
-    .join('|')
-    .replaceAll('.', '\\.')})/`,
+const loaded = new Map<string, Functions<Accept>>();
+
+/** What accepts the kinds of Kubernetes itself. */
+const KUBERNETES = 'accept';
+
+/** What accepts custom resources, by API group: those that this library writes, and only their fields that it writes. */
+const CUSTOM_RESOURCES = new Map(
+  [
+    'argoproj.io',
+    'gateway.networking.k8s.io',
+    'http.keda.sh',
+    'inference.networking.k8s.io',
+    'inference.networking.x-k8s.io',
+    'keda.sh',
+    'kustomize.toolkit.fluxcd.io',
+    'leaderworkerset.x-k8s.io',
+    'monitoring.coreos.com',
+    'traefik.io',
+  ].map((group) => [group, `accept.${group}`]),
 );
 
 /** How well an object fits its schema. @internal */
@@ -86,9 +99,10 @@ export type SchemaResult =
  */
 export function checkSchema(entry: Entry, minor: number, report: Report): SchemaResult {
   const { apiVersion, kind } = entry.object;
-  if (WRITTEN_BY_US.test(apiVersion) && !entry.ours) return checkMetadata(entry, report);
+  const custom = CUSTOM_RESOURCES.get(apiVersion.split('/', 1)[0]);
+  if (custom && !entry.ours) return checkMetadata(entry, report);
   const name = `${apiVersion}/${kind}`;
-  const fits = accepting()[name];
+  const fits = accepting(custom ?? KUBERNETES)[name];
   if (!fits) return checkUnknownKind(entry, report);
   if (fits.call({ minor }, entry.object)) return 'readable';
   let result: SchemaResult = 'readable';
@@ -122,7 +136,7 @@ function checkUnknownKind(entry: Entry, report: Report): SchemaResult {
   const { apiVersion, kind } = entry.object;
   const isBuiltIn = !apiVersion.includes('.') || /\.k8s\.io\//.test(apiVersion);
   if (!isBuiltIn) return checkMetadata(entry, report);
-  const known = Object.keys(accepting()).filter((name) => name.endsWith(`/${kind}`));
+  const known = Object.keys(accepting(KUBERNETES)).filter((name) => name.endsWith(`/${kind}`));
   if (known.length === 0) return checkMetadata(entry, report);
   const right = known[0].slice(0, -kind.length - 1);
   report(entry, 'apiVersion', `is ${quote(apiVersion)}; a ${kind} is of apiVersion ${quote(right)}`);
