@@ -11,9 +11,14 @@ export function checkPositiveInteger(scope: IConstruct, field: string, value: nu
   return value;
 }
 
+/** Whether a number is that of a TCP port. */
+export function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 1 && port <= 65535;
+}
+
 /** @throws when a number is no TCP port */
 export function checkPort(where: IConstruct | string, field: string, port: number): number {
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+  if (!isPort(port)) {
     throw new InputError(where, field, port, { allowed: '1 to 65535' });
   }
   return port;

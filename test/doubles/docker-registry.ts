@@ -3,9 +3,9 @@ import type { ChildProcess } from 'node:child_process';
 import { sign } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as http from 'node:http';
-import * as net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
+import { freePort } from './free-port';
 import { describeBlob, manifestText, OCI_MANIFEST } from './registry';
 import type { Descriptor } from './registry';
 import { TEST_CERTIFICATE, TEST_KEY } from './tls';
@@ -250,12 +250,4 @@ function findProgram(): string | undefined {
   if (process.env.CDK8S_LLM_REQUIRE_PEERS === '1') throw new Error(message);
   console.warn(message);
   return undefined;
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import * as net from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { freePort } from './free-port';
 import { findPeer } from './peers';
 
 /** moto's S3 server, as a second opinion on the double of ours. It checks no signatures. */
@@ -70,12 +69,4 @@ export class MotoServer {
     this.child.kill('SIGKILL');
     await ended;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }

@@ -1,4 +1,5 @@
 import * as net from 'node:net';
+import { isPort } from '../../pod/checks';
 import { DLLAMA_FLAGS, FlagRole } from './flags';
 import { FloatType } from './float-type';
 import { bufferFloatType } from './storage';
@@ -180,7 +181,7 @@ function file(field: string, path: string): string {
 }
 
 function checkPort(field: string, port: number): void {
-  if (Number.isInteger(port) && port >= 1 && port <= 65535) return;
+  if (isPort(port)) return;
   throw new Error(`${field} is ${port}; it must be a whole number from 1 to 65535`);
 }
 

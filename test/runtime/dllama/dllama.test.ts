@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { freePort } from '../../doubles/free-port';
 import { order, Program, sleep, Stand, until } from '../front/stand';
 
 const SCRIPT = path.join(__dirname, '../../../src/runtime/dllama.sh');
@@ -38,13 +39,6 @@ class Sockets {
     return socket;
   }
 
-  /** A port on which nobody listens. */
-  public async freePort(): Promise<number> {
-    const port = await this.listen();
-    await this.closeServer(this.servers.pop()!);
-    return port;
-  }
-
   public async stopListening(): Promise<void> {
     for (const server of this.servers.splice(0)) server.close();
     await Promise.resolve();
@@ -53,10 +47,6 @@ class Sockets {
   public close(): void {
     this.sockets.forEach((socket) => socket.destroy());
     this.servers.forEach((server) => server.close());
-  }
-
-  private closeServer(server: net.Server): Promise<unknown> {
-    return new Promise((resolve) => server.close(resolve));
   }
 
   private keep(socket: net.Socket): net.Socket {
@@ -134,7 +124,7 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell]))('dllama.sh in %s'
       expect(await run(['worker', marked('text')]).ended()).toBe(126);
     });
     it('kills a worker that goes on without a port and without a root, and starts it again', async () => {
-      const env = { DLLAMA_WORKER_PORT: String(await sockets.freePort()) };
+      const env = { DLLAMA_WORKER_PORT: String(await freePort()) };
       const worker = run(counting('exec sleep 1000'), env);
       await worker.says('of no use any more, killed: dllama.sh: the worker has neither a port nor a root');
       await worker.says('the worker exited with code 137, starting it again');
@@ -262,7 +252,7 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell]))('dllama.sh in %s'
       });
     });
     it('is killed before it ever served when the front asks for it, and left to the kubelet', async () => {
-      const env = { DLLAMA_ROOT_PORT: String(await sockets.freePort()) };
+      const env = { DLLAMA_ROOT_PORT: String(await freePort()) };
       const root = run(['root', 'sh', '-c', 'echo up; exec sleep 1000'], env);
       await root.says('up');
       fs.writeFileSync(marked('restart-root'), 'x\n');
@@ -343,7 +333,7 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell]))('dllama.sh in %s'
       expect(probe(['worker-live', '127.0.0.10'], env).status).toBe(0);
     });
     it('worker-live: fails without a port and without a root', async () => {
-      const env = { DLLAMA_WORKER_PORT: String(await sockets.freePort()) };
+      const env = { DLLAMA_WORKER_PORT: String(await freePort()) };
       expect(probe(['worker-live', 'localhost'], env)).toMatchObject({
         status: 1,
         says: expect.stringContaining('neither a port nor a root'),
@@ -414,7 +404,7 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell]))('dllama.sh in %s'
     });
 
     it('root-started: passes once the root listens on 127.0.0.1', async () => {
-      const port = await sockets.freePort();
+      const port = await freePort();
       const env = { DLLAMA_ROOT_PORT: String(port) };
       expect(probe(['root-started'], env).status).toBe(1);
       await sockets.listen(port);
@@ -445,7 +435,7 @@ describe.each(SHELLS.map((shell) => [shell.join(' '), shell]))('dllama.sh in %s'
       expect(probe(['root-ready', '2'], env).status).toBe(0);
     });
     it('root-live: passes while the root loads or connects again; root-ready does not', async () => {
-      const env = { DLLAMA_ROOT_PORT: String(await sockets.freePort()), DLLAMA_WORKER_PORT: '1' };
+      const env = { DLLAMA_ROOT_PORT: String(await freePort()), DLLAMA_WORKER_PORT: '1' };
       expect(probe(['root-live', '2'], env).status).toBe(0);
       expect(probe(['root-ready', '2'], env).status).toBe(1);
     });

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { freePort } from '../../doubles/free-port';
 
 export const FRONT = path.join(__dirname, '../../../src/runtime/dllama_front.py');
 const DOUBLE = path.join(__dirname, '../../doubles/dllama-api.py');
@@ -318,12 +319,4 @@ export class Stand {
   private get rootLog(): string {
     return path.join(this.stateDir, 'given.jsonl');
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await until('a free port', () => server.listening);
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
