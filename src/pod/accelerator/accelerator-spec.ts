@@ -6,6 +6,8 @@ export interface AcceleratorSpec {
   readonly vendor: AcceleratorVendor;
   /** Devices for each pod; undefined where a claim of somebody else decides, or takes all that a node has. */
   readonly count?: number;
+  /** Nodes, and so pods, that one copy of a model needs: more than 1 for a slice of TPUs over several hosts. */
+  readonly hosts: number;
   /** Memory of one device in bytes, the least that it can be; undefined where nothing says it. */
   readonly memoryBytes?: number;
   /** The product, as its vendor's node label or DRA driver names it. */
@@ -26,8 +28,8 @@ export interface AcceleratorSpec {
   readonly runtimeClassName?: string;
   /** Whether what puts the devices into the container writes to its root file system. */
   readonly writesRoot: boolean;
-  /** Departures from Pod Security `restricted` that the devices need, with the reason. */
-  readonly podSecurityOptOut?: string;
+  /** Groups of the nodes that own the device files, which a process that is not root has to be in. */
+  readonly deviceGroups: number[];
 }
 
 /** @internal */
@@ -78,6 +80,11 @@ export interface DeviceAlternative {
   readonly deviceClassName: string;
   /** Undefined for all devices of the class on a node. */
   readonly count?: number;
+  /** Whether the devices are named one by one, so that there are no more of them. */
+  readonly listed: boolean;
   /** CEL expressions, all of which hold of each device. */
   readonly selectors: string[];
 }
+
+/** What the API server gives one claim at most. @internal */
+export const MOST_DEVICES = 32;
