@@ -15,7 +15,7 @@ import { mirroredBucket } from '../mirror/mirrored-bucket';
 import { mirroredSource } from '../mirror/mirrored-source';
 import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
-import { checkPositiveInteger } from '../pod/checks';
+import { checkPositiveInteger, checkSize } from '../pod/checks';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { optionsByName, ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
@@ -111,6 +111,9 @@ function resolveTold(
   artifact: Artifact,
 ): Told {
   const concurrency = checkPositiveInteger(scope, 'concurrency', props.concurrency ?? 8);
+  for (const field of ['memory', 'chunkMax', 'scratch'] as const) {
+    if (props[field] !== undefined) checkSize(scope, field, props[field]);
+  }
   const { memory, chunk, chunkMax } = memoryAndChunk(scope, props, concurrency);
   const inPlace = inPlaceOf(source, store._spec) !== undefined;
   if (source.fetch.by === 'container') checkImage(scope, 'source.image', source.fetch.image);

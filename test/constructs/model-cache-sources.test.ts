@@ -297,3 +297,18 @@ describe('the NetworkPolicy', () => {
     expect(ports(of('a public bucket'), () => claim())).toEqual([53, 53, 443]);
   });
 });
+
+test.each<[string, (tag: string) => ModelSource]>([
+  ['Ollama', (tag) => ModelSource.ollama(`qwen3:${tag}@${DIGEST}`)],
+  ['an OCI registry', (tag) => ModelSource.oci(`ghcr.io/org/model:${tag}@${DIGEST}`)],
+])('one digest under two tags of %s is one download', (_, of) => {
+  const { download } = new PhasedApp({ outdir: 'unused' }).pipeline('model', { namespace: 'llm' });
+  const store = claim({ name: 'models' });
+  const [one, two] = ['1', 'latest'].map(
+    (tag) => new ModelCache(download, `tag-${tag}`, { source: of(tag), store }).artifact,
+  );
+  expect(two.path).toBe(one.path);
+  const job = the(objectsOf(download), 'Job');
+  // By which the program finds a manifest that the registry does not serve by its digest.
+  expect(argument(container(job, 'fetch'), 'tag')).toEqual(['1']);
+});

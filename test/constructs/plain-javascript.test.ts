@@ -62,6 +62,12 @@ describe('what a construct cannot do without', () => {
   });
 });
 
+test.each(['memory', 'chunkMax', 'scratch'])('a ModelCache is not told a number as its %s', (field) => {
+  expect(() => cache(plainChart(), { [field]: 512 })).toThrow(
+    `models/weights: '${field}' is 512; allowed: a size above nothing, for instance Size.gibibytes(20).`,
+  );
+});
+
 describe('a Secret', () => {
   const secrets: [string, unknown, string][] = [
     ['a name', 'my-hf', "'a string'"],

@@ -1,9 +1,30 @@
-import { checkAddress, checkPort } from '../../src/pod/checks';
+import { Size } from 'cdk8s';
+import { checkAddress, checkFlag, checkPort, checkSize } from '../../src/pod/checks';
 
 test.each([1, 80, 65535])('%d is a port', (port) => expect(checkPort('it', 'port', port)).toBe(port));
 
 test.each([0, 65536, -1, 80.5, NaN, '80' as never])('%p is no port', (port) => {
   expect(() => checkPort('it', 'port', port)).toThrow("it: 'port' is ");
+});
+
+test.each([true, false, undefined])('%p is a switch', (value) => {
+  expect(checkFlag('it', 'on', value)).toBe(value);
+});
+
+test.each(['false', 'true', '', 0, 1, null])('%j is no switch', (value) => {
+  expect(() => checkFlag('it', 'on', value as never)).toThrow("it: 'on' is");
+});
+
+test('a size is above nothing', () => {
+  const size = Size.mebibytes(1);
+  expect(checkSize('it', 'size', size)).toBe(size);
+  expect(() => checkSize('it', 'size', Size.mebibytes(0))).toThrow(
+    "it: 'size' is '0Ki'; allowed: a size above",
+  );
+});
+
+test.each([20, '20Gi', {}, null])('%j is no size', (value) => {
+  expect(() => checkSize('it', 'size', value as never)).toThrow('A Size is made by cdk8s');
 });
 
 describe('an address', () => {
