@@ -6,6 +6,9 @@ import type { LoopbackFault } from './loopback';
 /** How a bucket lets one in. */
 export type GcsAccess = 'public' | 'service account' | 'metadata server';
 
+/** https://cloud.google.com/storage/docs/json_api/v1/status-codes */
+const REASONS: Record<number, string> = { 401: 'authError', 403: 'forbidden', 404: 'notFound' };
+
 const SCOPE = 'https://www.googleapis.com/auth/devstorage.';
 
 /**
@@ -209,7 +212,7 @@ function json(response: http.ServerResponse, value: object, status = 200): void 
 function refuse(response: http.ServerResponse, code: number, message: string): void {
   json(
     response,
-    { error: { code, message, errors: [{ message, domain: 'global', reason: 'refused' }] } },
+    { error: { code, message, errors: [{ message, domain: 'global', reason: REASONS[code] ?? 'invalid' }] } },
     code,
   );
 }

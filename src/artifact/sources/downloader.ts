@@ -11,6 +11,11 @@ import type { ContainerFetch } from './source-spec';
 export interface DownloaderFetch extends ContainerFetch {
   /** What the tool's exit codes mean: `3=66,7=64`; empty for a tool that knows ours. */
   readonly exitCodes: string;
+  /**
+   * A line of the tool's log that this extended regular expression matches says that it is not let in, whatever the
+   * exit code. What the log says of addresses then ends at their question marks, behind which signatures are.
+   */
+  readonly denied?: string;
   /** TCP ports that it asks, besides 443 and those of the endpoints. */
   readonly ports: number[];
   /** Labels by which a cloud gives the pod its identity. */
@@ -104,6 +109,7 @@ function download(fetch: DownloaderFetch, pod: DownloaderPod): ContainerSpec {
           `--key=${pod.key}`,
           `--dir=${marked}`,
           ...(fetch.exitCodes ? [`--codes=${fetch.exitCodes}`] : []),
+          ...(fetch.denied ? [`--denied=${fetch.denied}`] : []),
           '--',
           ...fetch.command,
         ]
@@ -133,7 +139,6 @@ function download(fetch: DownloaderFetch, pod: DownloaderPod): ContainerSpec {
         bytesOf(fetch.resources.storage) + bytesOf(LOGS) + (pod.scratch ? bytesOf(pod.scratch) : 0),
       ),
     },
-    more: { terminationMessagePolicy: 'FallbackToLogsOnError' },
   };
 }
 

@@ -369,6 +369,7 @@ const EXIT_CODES = '2=64,3=66,4=66,7=73';
  */
 const DENIED = [
   'googleapi: Error 401: ',
+  'googleapi: got HTTP response code 40[13] ',
   'googleapi: Error 403: .*, (forbidden|insufficientPermissions|accountDisabled)$',
   'oauth2: cannot fetch token: 40[013] ',
   'could not find default credentials',

@@ -264,7 +264,9 @@ describe('files that are in their places already', () => {
     const outcome = await run(['adopt.py', '--key=k2', `--dir=${dir}`, '--in-place', ...PINS]);
     expect(outcome.code).toBe(64);
     expect(outcome.result.error).toContain('is already the artifact with key k1, and is now asked for as k2');
-    expect(outcome.result.error).toContain(`Remove ${dir}/.artifact.json if nothing uses that artifact any more`);
+    expect(outcome.result.error).toContain(
+      `Remove ${dir}/.artifact.json if nothing uses that artifact any more`,
+    );
     expect(markerOf(dir)).toMatchObject({ key: 'k1' });
 
     fs.rmSync(path.join(dir, '.artifact.json'));

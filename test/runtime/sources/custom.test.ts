@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { Size } from 'cdk8s';
 import { customSource } from '../../../src/artifact/sources/custom';
 import type { CustomSourceProps } from '../../../src/artifact/sources/custom';
+import type { DownloaderFetch } from '../../../src/artifact/sources/downloader';
 import { sha256 } from '../../doubles/hub';
 import { findBusybox } from '../../doubles/rclone';
 import {
@@ -350,6 +351,81 @@ describe('a downloader that fails', () => {
     const outcome = await pod(WRITE, undefined, { imageEnv: { PATH: tools } }).outcome();
     expect(outcome.code).toBe(64);
     expect(outcome.log).toContain('the image has no flock');
+  });
+});
+
+describe('a downloader whose log is read', () => {
+  const busybox = findBusybox();
+  const shells: [string, PodOptions][] = [
+    ['the shell of this machine', {}],
+    ...(busybox ? [['busybox', { shell: [busybox, 'sh'] }] as [string, PodOptions]] : []),
+  ];
+
+  function read(script: string, options: PodOptions, codes?: Partial<CustomSourceProps>): PodStand {
+    const spec = source(script, { unpinned: true, ...codes });
+    const fetch: DownloaderFetch = { ...(spec.fetch as DownloaderFetch), denied: 'HTTP 40[13]' };
+    return new PodStand({ ...spec, fetch }, options);
+  }
+
+  test.each(shells)('keeps its exit code, in %s', async (_, options) => {
+    for (const [script, code] of [
+      [WRITE, 0],
+      ['echo HTTP 500; exit 5', 5],
+      ['echo HTTP 403 >&2; exit 1', 77],
+      ['echo HTTP 403; exit 3', 66],
+      [`echo HTTP 403; ${WRITE}`, 0],
+      ['exit 126', 64],
+      ['kill -9 $$$$', 137],
+    ] as const) {
+      const outcome = await read(script, options, { exitCodes: { 3: 66 } }).outcome();
+      expect([script, outcome.code]).toEqual([script, code]);
+    }
+  });
+
+  test.each(shells)('loses the queries of addresses, and nothing else, in %s', async (_, options) => {
+    const secret = 'sv=1&sig=TOP%2BSECRET';
+    const lines = [
+      `Get "https://h/c?${secret}": refused`,
+      `tab\thttps://h/c?${secret} and https://i/d?x=${secret}`,
+      'why? "odd\\ words"  *',
+      '',
+      `at last https://h?${secret}`,
+    ];
+    const stand = read(`printf '%s' "$LINES_OF_LOG"; echo HTTP 401 '?sig=x' >&2; exit 1`, {
+      ...options,
+      imageEnv: { LINES_OF_LOG: `${lines.join('\n')}\n` },
+    });
+    const { log, result, code } = await stand.start('download').ended;
+    expect(log.split('\n').slice(0, 6)).toEqual([
+      'Get "https://h/c?***": refused',
+      'tab\thttps://h/c?*** and https://i/d?***',
+      'why? "odd\\ words"  *',
+      '',
+      'at last https://h?***',
+      'HTTP 401 ?***',
+    ]);
+    expect(code).toBe(77);
+    expect(result.error).toBe('the downloader sh is not let in: HTTP 401 ?***');
+  });
+
+  test.each(shells)('writes its lines at once, and is told of SIGTERM, in %s', async (_, options) => {
+    const stand = read('trap "echo heard; exit 3" TERM; echo begun; while :; do sleep 0.1; done', options);
+    const { child, ended } = stand.start('download');
+    await new Promise<void>((done) =>
+      child.stdout?.on('data', (text: Buffer) => text.includes('begun') && done()),
+    );
+    child.kill('SIGTERM');
+    const outcome = await ended;
+    expect(outcome.log).toContain('heard');
+    expect(outcome.code).toBe(75);
+  });
+
+  test('what it writes is in no termination message, whatever it is', async () => {
+    const stand = pod('echo "$TOKEN"; exit 1', { unpinned: true }, { imageEnv: { TOKEN: 'hf_secret' } });
+    for (const { more } of stand.containers)
+      expect(more ?? {}).not.toHaveProperty('terminationMessagePolicy');
+    const { result } = await stand.outcome();
+    expect(result.error).toBe('the downloader sh ended with 1; its own lines in the log say why');
   });
 });
 

@@ -140,7 +140,13 @@ describe('a folder of a claim or of a node', () => {
 
   test('a folder that is empty: 66, and where it was looked for', async () => {
     const outcome = await run(
-      copy(temporaryFolder(), temporaryFolder(), ...PINS, '--origin=type=claim', '--origin=address=pvc://c/f'),
+      copy(
+        temporaryFolder(),
+        temporaryFolder(),
+        ...PINS,
+        '--origin=type=claim',
+        '--origin=address=pvc://c/f',
+      ),
     );
     expect(outcome.code).toBe(66);
     expect(outcome.result.error).toContain('is empty; is pvc://c/f the right folder?');

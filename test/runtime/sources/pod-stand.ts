@@ -117,7 +117,8 @@ export class PodStand {
       child.on('error', failed);
       child.on('close', (code, signal) => {
         const left = fs.readFileSync(terminationLog, 'utf8');
-        const result = left ? (JSON.parse(left) as Result) : {};
+        // Of our programs it is JSON, and of custom.sh a sentence.
+        const result = left.startsWith('{') ? (JSON.parse(left) as Result) : { error: left.trim() };
         done({
           code,
           signal,

@@ -7,6 +7,7 @@ import type { AzureBlobSourceProps, GcsSourceProps } from '../../../src/artifact
 import { AZURE_ACCOUNT, AZURE_KEY, AzureDouble } from '../../doubles/azure';
 import { GcsDouble } from '../../doubles/gcs';
 import type { GcsAccess } from '../../doubles/gcs';
+import type { DownloaderFetch } from '../../../src/artifact/sources/downloader';
 import { findRclone } from '../../doubles/rclone';
 import { sha256 } from '../../doubles/hub';
 import {
@@ -20,6 +21,7 @@ import {
   small,
   temporaryFolder,
 } from '../artifact/program';
+import type { Outcome } from '../artifact/program';
 import { KEY, PodStand } from './pod-stand';
 import type { PodOptions } from './pod-stand';
 
@@ -149,7 +151,7 @@ describe('Google Cloud Storage, by rclone', () => {
     await start();
     const outcome = await pod(props).outcome();
     expect(outcome.code).toBe(code);
-    expect(outcome.log).toMatch(/directory not found|no manifest/);
+    expect(outcome.log).toMatch(/directory not found|is empty: below gs:/);
   });
 
   test('no object that is asked for: 66', async () => {
@@ -239,6 +241,45 @@ describe('Google Cloud Storage, by rclone', () => {
     expectComplete(stand.dir, [...FILES, SUMS], KEY);
   });
 
+  test.each<[string, GcsAccess, Partial<GcsSourceProps>, string]>([
+    ['a bucket that is not public: 403', 'service account', { anonymous: true }, 'forbidden'],
+    ['a key that is another one', 'service account', { credentialsSecret: secret('other') }, 'invalid_grant'],
+    [
+      'a key that is none',
+      'service account',
+      { credentialsSecret: secret('none') },
+      'processing credentials',
+    ],
+  ])('%s ends it for good: 77', async (_, access, props, told) => {
+    await start(access);
+    const other = await GcsDouble.start('models', access);
+    const key = JSON.parse(other.serviceAccountKey) as Record<string, string>;
+    await other.stop();
+    key.token_uri = `http://127.0.0.1:${bucket.port('token')}/token`;
+    const secrets = { 'other/key.json': JSON.stringify(key), 'none/key.json': 'rubbish' };
+    const stand = pod(props, { secrets });
+    const outcome = await stand.outcome();
+    expect(outcome.code).toBe(77);
+    expect(outcome.result.error).toContain('the downloader rclone is not let in: ');
+    expect(outcome.log).toContain(told);
+    expect(outcome.log).not.toContain('PRIVATE KEY');
+    expect(markerOf(stand.dir)).toBeUndefined();
+  });
+
+  test('a token that is refused: 77', async () => {
+    await start();
+    bucket.faults.push({ at: 'storage', match: /\/o\?/, status: 401, times: Infinity });
+    expect((await pod().outcome()).code).toBe(77);
+  });
+
+  test('a limit of requests, which is a 403 of Google too, passes', () => {
+    const { denied } = gcsSource({ bucket: 'models', unpinned: true }).fetch as DownloaderFetch;
+    expect('googleapi: Error 403: no access., forbidden').toMatch(new RegExp(denied as string));
+    expect('googleapi: Error 403: Rate Limit Exceeded, rateLimitExceeded').not.toMatch(
+      new RegExp(denied as string),
+    );
+  });
+
   test('the progress is a line now and then, and no configuration is looked for', async () => {
     await start();
     const { log } = (await pod().run())[0];
@@ -297,7 +338,7 @@ describe('Azure Blob Storage, by rclone', () => {
     expect(outcomes.map(({ code }) => code)).toEqual([0, 0]);
     expectComplete(stand.dir, [...FILES, SUMS], KEY);
     expect(markerOf(stand.dir)).toMatchObject({
-      source: { type: 'azureblob', address: 'az://models/qwen/3' },
+      source: { type: 'azureblob', address: `az://models@${AZURE_ACCOUNT}/qwen/3` },
     });
     expect(server.strange).toEqual([]);
     const log = outcomes.map((outcome) => outcome.log).join('');
@@ -333,10 +374,45 @@ describe('Azure Blob Storage, by rclone', () => {
         'azure/AZURE_STORAGE_SAS_TOKEN': server.sas('2021-01-01T00:00:00Z'),
       });
       const outcome = await stand.outcome();
-      expect(outcome.code).not.toBe(0);
+      expect(outcome.code).toBe(77);
       expect(outcome.log).toContain('AuthenticationFailed');
+      expect(outcome.result.error).toContain('the downloader rclone is not let in: ');
+      expectNothingOf(outcome, Object.values(SECRETS()));
       expect(filesOf(stand.dir)).toEqual(['.artifact.parts/lock']);
     },
     60_000,
   );
+
+  test.each([
+    ['where nobody listens', 'http://127.0.0.1:1/account', ''],
+    ['that ends in a line feed, as Secrets made by hand do', 'http://127.0.0.1:1/account', '\n'],
+  ])(
+    'a signature %s is nowhere in the log',
+    async (_, endpoint, end) => {
+      const signature = server.sas();
+      const stand = pod(
+        { sasSecret: secret('azure'), endpoint },
+        { 'azure/AZURE_STORAGE_SAS_TOKEN': `${signature}${end}` },
+      );
+      const { args } = stand.containers[0];
+      // Not for minutes: what it writes of the last try is what counts.
+      args?.splice(args.indexOf('--low-level-retries=10'), 1, '--low-level-retries=1');
+      const outcome = await stand.outcome();
+      expect(outcome.code).toBe(1);
+      expect(outcome.log).toContain(`${endpoint}/models`);
+      expectNothingOf(outcome, [signature]);
+    },
+    120_000,
+  );
 });
+
+/** However a client encodes and orders its parts. */
+function expectNothingOf({ log, result }: Outcome, secrets: string[]): void {
+  const told = decodeURIComponent(`${log}${result.error}`.replaceAll(/%(?![0-9A-F]{2})/g, '%25'));
+  for (const held of secrets) {
+    expect(told).not.toContain(decodeURIComponent(held));
+    const signature = new URLSearchParams(held).get('sig');
+    if (signature) expect(told.replaceAll(' ', '+')).not.toContain(signature.replaceAll(' ', '+'));
+  }
+  expect(told).not.toContain('sig=');
+}
