@@ -8,8 +8,9 @@ import { nearest, quote } from '../validation/suggest';
 /** What a flag with a whole number beside its words lists: `['auto', 'all', WHOLE_NUMBER]`. @internal */
 export const WHOLE_NUMBER = '<whole number>';
 
-/** What follows a flag: nothing, one value of a type, one of some words, or several values. @internal */
-export type FlagValue = 'none' | 'integer' | 'number' | 'text' | 'path' | 'json' | 'list' | readonly string[];
+/** What follows a flag: nothing, one value of a type, one of some words, two values, or several. @internal */
+export type FlagValue =
+  'none' | 'integer' | 'number' | 'text' | 'path' | 'json' | 'pair' | 'list' | readonly string[];
 
 /** A flag of an engine. @internal */
 export interface EngineFlag {
@@ -157,15 +158,7 @@ function partAt(
     return { name, spelling, key, equals: true, values: [args[at].slice(split + 1)], length: 1 };
   }
   // What follows a flag that nobody knows is its value or not: taking it along, one mistake is told once.
-  const most = !flag
-    ? name.startsWith('-')
-      ? 1
-      : 0
-    : wants === 'none'
-      ? 0
-      : wants === 'list'
-        ? Infinity
-        : 1;
+  const most = flag ? mostValues(wants) : name.startsWith('-') ? 1 : 0;
   const values: string[] = [];
   while (values.length < most && at + 1 + values.length < args.length) {
     const next = args[at + 1 + values.length];
@@ -173,6 +166,19 @@ function partAt(
     values.push(next);
   }
   return { name, spelling, key, equals: false, values, length: 1 + values.length };
+}
+
+function mostValues(wants: FlagValue): number {
+  switch (wants) {
+    case 'none':
+      return 0;
+    case 'pair':
+      return 2;
+    case 'list':
+      return Infinity;
+    default:
+      return 1;
+  }
 }
 
 function lookUp(
@@ -223,8 +229,8 @@ function problemOf(
     const older = Object.entries(table.flags).find(([, { replacedBy }]) => replacedBy === spelling.flag)?.[0];
     return {
       given: name,
-      allowed: `the flags of ${engine}, which has this one since ${flag.since}`,
-      advice: `Pin an image of ${flag.since} or newer, or ${older ? `use ${older}` : 'leave it out'}.`,
+      allowed: `the flags of ${engine}, which has none of this name before ${flag.since}`,
+      advice: `Pin a newer image, or ${older ? `use ${older}` : 'leave it out'}.`,
     };
   }
   if (spelling.flag in set) {
@@ -290,7 +296,7 @@ function wrongValue(part: Part, wants: FlagValue): FlagProblem | undefined {
     };
   }
   const allowed = allowedValues(wants);
-  if (values.length === 0) {
+  if (values.length < (wants === 'pair' ? 2 : 1)) {
     return { given: name, allowed: `${name} and ${allowed}`, advice: `Put its value behind it.` };
   }
   const wrong = values.find((value) => !fits(value, wants));
@@ -326,6 +332,7 @@ function allowedValues(wants: Exclude<FlagValue, 'none'>): string {
     text: 'a text',
     path: 'a path',
     json: 'a text of JSON',
+    pair: 'two values',
     list: 'one or more values',
   }[wants];
 }

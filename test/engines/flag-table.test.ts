@@ -16,6 +16,7 @@ const TABLE: FlagTable = {
     '--attention': { value: ['on', 'off'], formerly: { until: '200', value: 'none' } },
     '--config': { value: 'json' },
     '--files': { value: 'list' },
+    '--range': { value: 'pair' },
     '--old': { value: 'integer', until: '200', replacedBy: '--new' },
     '--new': { value: 'integer', since: '200' },
     '--gone': { value: 'none', until: '200', replacedBy: 'It is always on.' },
@@ -41,6 +42,7 @@ describe('arguments that are right', () => {
     [['--fast', '--no-fast']],
     [['--config', '{"a": 1}', '--config.b.c', 'text', '--config.b=2']],
     [['--files', 'a', 'b', 'c', '--fast']],
+    [['--range', '1', '2', '--fast']],
     [['--name', 'a=b']],
     [['--new', '1', '--attention', 'on']],
   ])('takes %j', (args) => expect(problems(args)).toEqual([]));
@@ -85,7 +87,7 @@ describe('arguments that are wrong', () => {
 
   it('tells since when there is a flag, and what was there before', () => {
     expect(problems(['--new', '1'], '199')).toEqual([
-      '--new: the flags of engine 199, which has this one since 200. Pin an image of 200 or newer, or use --old.',
+      '--new: the flags of engine 199, which has none of this name before 200. Pin a newer image, or use --old.',
     ]);
   });
 
@@ -105,6 +107,7 @@ describe('arguments that are wrong', () => {
     [['--layers', 'some'], '--layers "some": --layers and one of auto, all, <whole number>'],
     [['--config', '{a}'], '--config "{a}": --config and a text of JSON'],
     [['--files', '--fast'], '--files: --files and one or more values'],
+    [['--range', '1', '--fast'], '--range: --range and two values'],
     [['--fast=true'], '--fast=true: --fast alone'],
     [['--name', ''], '--name "": --name and a text'],
   ])('tells what follows a flag: %j', (args, message) => {
