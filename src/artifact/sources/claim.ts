@@ -4,7 +4,7 @@ import type { StoreSpec } from '../model-store';
 import { checkAccessModes } from '../stores/access-modes';
 import { checkPath, folderName } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
-import { FolderPins, LIST_FILES, resolvePins } from './folder-pins';
+import { FolderPins, LIST_FILES, MARKER, resolvePins } from './folder-pins';
 import { ProgramFetch, SOURCE_FOLDER, SourceProof, SourceSpec } from './source-spec';
 
 /**
@@ -100,7 +100,8 @@ const HOW_TO_PIN =
  * The folder and the key of a source that is a folder of the store itself: nothing is copied, and the artifact is that
  * folder. Nothing where the files have to be brought.
  *
- * @throws when the source is the whole of the claim, whose other artifacts would be part of it
+ * @throws when the source is the whole of the claim, whose other artifacts would be part of it; when the marker of the
+ * folder is to prove it, which can only be the marker of one key
  * @internal
  */
 export function inPlaceOf(source: SourceSpec, store: StoreSpec): ClaimFetch['inPlace'] | undefined {
@@ -109,6 +110,13 @@ export function inPlaceOf(source: SourceSpec, store: StoreSpec): ClaimFetch['inP
   if (place.path === '') {
     throw new InputError('ModelSource.claim', 'path', undefined, {
       allowed: 'a folder, as the claim is the store too and other artifacts are in it',
+    });
+  }
+  if ((source.fetch as ClaimFetch).args.includes(`--manifest=${MARKER}`)) {
+    throw new InputError('ModelSource.claim', 'manifest', MARKER, {
+      allowed:
+        'a list of the files (SHA256SUMS), as the folder stays where it is and that marker is of another key',
+      advice: `An artifact of ours is given by its key: the "key" in ${MARKER}.`,
     });
   }
   return place;

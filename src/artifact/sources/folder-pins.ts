@@ -6,8 +6,8 @@ import { filesBySha256 } from './named-files';
 import { checkPatterns } from './patterns';
 import { SourceProof } from './source-spec';
 
-/** The manifest of an artifact that this library made. */
-const MARKER = '.artifact.json';
+/** The manifest of an artifact that this library made. @internal */
+export const MARKER = '.artifact.json';
 
 /** Lists the files of a folder and its folders, also where a list is there already. @internal */
 export const LIST_FILES = 'find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS';

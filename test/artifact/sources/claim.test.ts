@@ -77,6 +77,15 @@ describe('a folder of a claim', () => {
     );
   });
 
+  test('is not proven by the marker that it gets anew, if the store is that claim', () => {
+    const { _spec: same } = ModelStore.existingClaim('old-models');
+    const { _spec: other } = ModelStore.existingClaim('other');
+    const pinned = (path?: string) => claim({ manifest: { sha256: SHA, path } });
+    expect(() => inPlaceOf(pinned(), same)).toThrow(/'manifest' .*An artifact of ours is given by its key/s);
+    expect(inPlaceOf(pinned(), other)).toBeUndefined();
+    expect(inPlaceOf(pinned('SHA256SUMS'), same)).toMatchObject({ path: 'qwen/3' });
+  });
+
   test.each([
     ['Models', {}, /the name of a PersistentVolumeClaim/],
     ['models', { path: '../x' }, /a path within the folder/],
