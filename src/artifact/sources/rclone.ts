@@ -58,7 +58,7 @@ export interface BucketCopyOptions extends FolderPins, FolderContent {
   readonly memory?: Size;
 
   /**
-   * The image with rclone and a shell.
+   * The image with rclone, a shell, flock, mkfifo and grep, as in all that are built on Alpine.
    *
    * @default docker.io/rclone/rclone:1.75.1, by digest
    */
