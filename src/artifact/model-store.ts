@@ -4,6 +4,7 @@ import { canonicalJson } from '../pod/content-hash';
 import { InputError } from '../pod/input-error';
 import type { Owner } from '../pod/owner';
 import type { Artifact } from './artifact';
+import { s3MakerOptions } from './s3-connection';
 import { isReadOnly } from './stores/access-modes';
 import { AppStores, artifactUse, MakerOptions } from './stores/app-stores';
 import { checkCapacity } from './stores/capacity';
@@ -189,7 +190,8 @@ export class ModelStore {
       return false;
     }
     stores.addUse(place, artifactUse(owner.scope, 'makes', artifact));
-    if (!stores.isFirstMaker(owner.scope, place, artifact.path, options)) return false;
+    const told = this._spec.kind === 's3' ? { ...options, ...s3MakerOptions(this._spec.s3) } : options;
+    if (!stores.isFirstMaker(owner.scope, place, artifact.path, told)) return false;
     if (this._spec.kind === 'claim' && this._spec.create) {
       const contents = stores.addContent(place, artifact, passing);
       checkCapacity(owner.scope, this._spec.create.size, contents.sizes, contents.passing);

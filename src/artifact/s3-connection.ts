@@ -119,6 +119,17 @@ export function s3Connection(props: S3ConnectionProps): S3Connection {
   };
 }
 
+/** What a Job is told of a bucket besides its place, by the names of a store's properties. @internal */
+export function s3MakerOptions(props: S3ConnectionProps): Record<string, unknown> {
+  const { region, pathStyle, credentialsSecret, serviceAccountName } = s3Connection(props);
+  return {
+    'store.region': region,
+    'store.pathStyle': pathStyle,
+    'store.credentialsSecret': credentialsSecret,
+    'store.serviceAccount': serviceAccountName,
+  };
+}
+
 /** Two spellings of one server are one place: a host in lower case, no default port, no slash at the end. */
 function oneSpelling(endpoint: string): string {
   return new URL(endpoint).href.replace(/\/$/, '');

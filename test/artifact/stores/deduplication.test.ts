@@ -1,4 +1,5 @@
 import { Size } from 'cdk8s';
+import { Secret } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ModelCacheProps, ModelSource, ModelStore, PhasedApp, Pipeline } from '../../../src';
 import {
@@ -156,6 +157,18 @@ test.each<[string, Partial<ModelCacheProps>]>([
   const store = claim({ name: 'models' });
   cache(a.download, { store });
   expect(() => cache(b.download, { store, ...props })).toThrow(`allowed: the same ${names} as there,`);
+});
+
+test('one bucket that is asked in two ways is refused too', () => {
+  const [a, b] = pipelines();
+  const bucket = { endpoint: 'http://minio.minio.svc:9000', bucket: 'models' };
+  const credentialsSecret = Secret.fromSecretName(a, 'other', 'other');
+  cache(a.download, { store: ModelStore.s3(bucket) });
+  expect(() =>
+    cache(b.download, { store: ModelStore.s3({ ...bucket, credentialsSecret, region: 'eu-west-1' }) }),
+  ).toThrow('allowed: the same store.region, store.credentialsSecret as there');
+  cache(b.download, { store: ModelStore.s3({ ...bucket, region: 'us-east-1', pathStyle: true }) }, 'alike');
+  expect(jobsOf(a, b)).toHaveLength(1);
 });
 
 test('what is said in other words is the same', () => {
