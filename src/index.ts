@@ -23,7 +23,6 @@ export { OllamaSourceProps } from './artifact/sources/ollama';
 export { ParsedHttpsOptions, ParsedNgcOptions, ParsedSourceOptions } from './artifact/sources/parse';
 export {
   AzureBlobAccess,
-  AzureBlobAccess,
   AzureBlobSourceOptions,
   AzureBlobSourceProps,
   BucketCopyOptions,
