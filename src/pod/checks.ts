@@ -4,7 +4,12 @@ import { InputError, InputErrorDetails, withoutCredentials } from './input-error
 import { bytesOf, bytesQuantity } from './quantity';
 
 /** @throws when a number is no whole number of at least `least` */
-export function checkPositiveInteger(scope: IConstruct, field: string, value: number, least = 1): number {
+export function checkPositiveInteger(
+  scope: IConstruct | string,
+  field: string,
+  value: number,
+  least = 1,
+): number {
   if (!Number.isSafeInteger(value) || value < least) {
     throw new InputError(scope, field, value, { allowed: `a whole number of at least ${least}` });
   }

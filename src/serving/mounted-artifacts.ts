@@ -12,6 +12,8 @@ export interface ArtifactRole {
   /** `model`, `adapter legal`, `draft`, `projector`: as annotations have it. */
   readonly role: string;
   readonly artifact: Artifact;
+  /** Where the container has it, for an image that looks nowhere else. @default - below the mount of its store */
+  readonly mountPath?: string;
 }
 
 /** Where the pods see an artifact. @internal */
@@ -19,7 +21,7 @@ export interface MountedArtifact extends ArtifactRole {
   readonly volume: StoreVolume;
   /** The pod's volume that holds it: `models`, `models-1`. */
   readonly volumeName: string;
-  /** The folder of its files in the containers: `/models/<path>`. */
+  /** The folder of its files in the server's containers: `/models/<path>`, or its own `mountPath`. */
   readonly folder: string;
 }
 
@@ -55,7 +57,14 @@ export class MountedArtifacts {
 
   /** The mounts of a container that reads them. */
   public get mounts(): Record<string, unknown>[] {
-    return this.eachVolume.map(({ volume, volumeName }) => storeMount('read', volume, volumeName));
+    const elsewhere = this.all.filter(({ mountPath }) => mountPath !== undefined);
+    const inPlace = this.eachVolume.filter(({ volumeName }) =>
+      this.all.some((each) => each.volumeName === volumeName && each.mountPath === undefined),
+    );
+    return [
+      ...inPlace.map(({ volume, volumeName }) => storeMount('read', volume, volumeName)),
+      ...elsewhere.map(mountAlone),
+    ];
   }
 
   /** The names of the claims among the volumes. */
@@ -106,6 +115,12 @@ export class MountedArtifacts {
   }
 }
 
+/** One artifact of a volume. Its folder is there: the guard has waited for it before the container is made. */
+function mountAlone({ artifact, volume, volumeName, folder }: MountedArtifact): Record<string, unknown> {
+  const subPath = volume.kind === 'image' ? volume.path.replace(/^\/+|\/+$/g, '') : artifact.path;
+  return { name: volumeName, mountPath: folder, ...(subPath ? { subPath } : {}), readOnly: true };
+}
+
 function alsoServes(role: string, { key, provenance }: Artifact): string {
   const licence = provenance.licence === undefined ? '' : `, licence ${provenance.licence}`;
   return `${role}: ${provenance.source}, key ${key}${licence}`;
@@ -122,7 +137,7 @@ export function mountArtifacts(owner: Owner, roles: readonly ArtifactRole[]): Mo
   const names = new Map<string, string>();
   const seen = new Set<string>();
   return new MountedArtifacts(
-    roles.map(({ role, artifact }) => {
+    roles.map(({ role, artifact, mountPath }) => {
       if (seen.has(role)) {
         throw new InputError(owner.scope, 'artifacts', role, { allowed: 'each name once' });
       }
@@ -131,7 +146,8 @@ export function mountArtifacts(owner: Owner, roles: readonly ArtifactRole[]): Mo
       const place = placeOf(volume);
       const volumeName = names.get(place) ?? (names.size === 0 ? 'models' : `models-${names.size}`);
       names.set(place, volumeName);
-      return { role, artifact, volume, volumeName, folder: artifactFolder(artifact, volumeName) };
+      const folder = mountPath ?? artifactFolder(artifact, volumeName);
+      return { role, artifact, mountPath, volume, volumeName, folder };
     }),
   );
 }

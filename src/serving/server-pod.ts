@@ -1,8 +1,10 @@
 import { GUARD_PROGRAM } from '../pod/guard';
 import { atLeast } from '../pod/kubernetes-version';
+import { NO_MESH } from '../pod/mesh';
 import { selectorLabels, standardLabels } from '../pod/owner';
 import { ContainerSpec, renderPod, storeLabels } from '../pod/pod-spec';
 import { Programs } from '../pod/programs';
+import { POD_USER, PodUser } from '../pod/security';
 import type { EngineProbe, EngineProbes, EngineVariable } from './engine-spec';
 import { renderEnv } from './server-env';
 import type { ServerSpec } from './server-spec';
@@ -46,16 +48,17 @@ export function serverPodTemplate(
       labels: {
         ...standardLabels(owner, component),
         ...storeLabels(artifacts.volumes),
+        ...NO_MESH.labels,
         ...overrides.labels,
       },
-      ...(overrides.annotations ? { annotations: overrides.annotations } : {}),
+      annotations: { ...NO_MESH.annotations, ...overrides.annotations },
     },
     spec: renderPod({
       placement: spec.placement,
       imagePullSecrets: spec.imagePullSecrets,
       stores: artifacts.volumes,
       nodeAffinity: devices?.nodeAffinity,
-      user: engine.user,
+      user: userOf(spec),
       more: {
         ...(spec.priorityClassName ? { priorityClassName: spec.priorityClassName } : {}),
         ...(devices?.runtimeClassName ? { runtimeClassName: devices.runtimeClassName } : {}),
@@ -76,6 +79,13 @@ export function serverPodTemplate(
       ],
     }),
   };
+}
+
+/** As whom all programs of the pod run, with the groups that own the files of its devices. */
+function userOf({ engine, devices }: ServerSpec): PodUser {
+  const { user = POD_USER, group = POD_USER, supplementalGroups = [] } = engine.user ?? {};
+  const groups = [...new Set([...supplementalGroups, ...(devices?.supplementalGroups ?? [])])];
+  return { user, group, supplementalGroups: groups };
 }
 
 /** The programs that the pods run beside the engine: the guard. @internal */

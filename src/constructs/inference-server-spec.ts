@@ -1,0 +1,378 @@
+import { Duration, Size } from 'cdk8s';
+import type { Construct } from 'constructs';
+import { checkArtifact } from '../artifact/artifact';
+import type { EngineMetrics } from '../engines/engine-metrics';
+import { checkFlag, checkKind, checkPositiveInteger, checkSize } from '../pod/checks';
+import { checkImage } from '../pod/image';
+import { InputError } from '../pod/input-error';
+import { POD_USER } from '../pod/security';
+import type {
+  EngineFile,
+  EnginePort,
+  EngineProbes,
+  EngineUser,
+  EngineVariable,
+  WritableFolder,
+} from '../serving/engine-spec';
+import { ArtifactRole, MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
+import { checkSecretValue } from '../serving/server-env';
+import { engineProbe, ServerProbe } from '../serving/server-probe';
+import { resolveServer, serverOwner, ServerSpec } from '../serving/server-spec';
+import type { InferenceServerProps, ServerPort, ServerReach } from './inference-server-props';
+
+const CONFIG_FOLDER = '/etc/cdk8s-llm/config';
+
+const HOME = '/home/server';
+
+/** Two minutes of failures: a server that is busy for a moment is not dead. */
+const PATIENT_FAILURES = 12;
+
+/**
+ * What an engine is told so that it writes where it may and asks no hub, unless the user says otherwise.
+ */
+const DEFAULT_ENV: Record<string, string> = {
+  HOME,
+  // For what looks up the name of its user, which is in no /etc/passwd.
+  USER: 'server',
+  LOGNAME: 'server',
+  XDG_CACHE_HOME: `${HOME}/.cache`,
+  HF_HUB_OFFLINE: '1',
+  TRANSFORMERS_OFFLINE: '1',
+};
+
+/** @throws when a value cannot be used */
+export function resolveInferenceServer(scope: Construct, props: InferenceServerProps): ServerSpec {
+  const owner = serverOwner(scope, 'inference-server');
+  const engine = checkEngine(scope, props.engine);
+  const ports = resolvePorts(scope, props);
+  const numbers = {
+    http: props.containerPort,
+    ...Object.fromEntries(ports.map(({ name, port }) => [name, port])),
+  };
+  const artifacts = mountArtifacts(owner, resolveRoles(scope, props));
+  const apiKey = props.apiKey && checkSecretValue(scope, 'apiKey', props.apiKey);
+  const files = resolveFiles(scope, props);
+  const env = resolveVariables(props, artifacts, { apiKey, hasFiles: files.length > 0 });
+  const commandLine = {
+    command: checkWords(scope, 'command', props.command, 1),
+    args: checkWords(scope, 'args', props.args ?? [], 0),
+  };
+  checkReferences(scope, props, env, commandLine);
+  return resolveServer(scope, props, {
+    owner,
+    engine,
+    image: checkImage(scope, 'image', props.image),
+    ...commandLine,
+    env,
+    port: props.containerPort,
+    ports,
+    artifacts,
+    probes: resolveProbes(scope, props, numbers),
+    healthPath: resolveHealthPath(scope, props),
+    writable: resolveWritable(scope, props),
+    sharedMemory: props.sharedMemory && checkSize(scope, 'sharedMemory', props.sharedMemory),
+    files,
+    resources: {
+      cpu: '4',
+      memoryAdvice:
+        'On CPUs the weights are in it; with devices it is what the engine needs beside them. /dev/shm counts in it.',
+      logs: props.ephemeralStorage && checkSize(scope, 'ephemeralStorage', props.ephemeralStorage),
+    },
+    user: resolveUser(scope, props),
+    startupSeconds: seconds(scope, 'engineStartup', props.engineStartup ?? Duration.minutes(10)),
+    drains: checkFlag(scope, 'drains', props.drains) ?? false,
+    shutdownSeconds: seconds(scope, 'shutdownTimeout', props.shutdownTimeout ?? Duration.seconds(15)),
+    metrics: resolveMetrics(scope, props, numbers),
+    modelNames: checkWords(scope, 'modelNames', props.modelNames ?? [], 0),
+    apiKey,
+    network: resolveNetwork(scope, props.reaches),
+    secretPurposes: apiKey && [`${apiKey.secret}/${apiKey.key}=the API key that clients must send`],
+  });
+}
+
+function checkEngine(scope: Construct, engine: string): string {
+  if (
+    typeof engine === 'string' &&
+    /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(engine) &&
+    engine !== 'await-model'
+  )
+    return engine;
+  throw new InputError(scope, 'engine', engine, {
+    allowed: "what a container can be called: at most 63 lower-case letters, digits and '-'",
+  });
+}
+
+function checkWords(scope: Construct, field: string, words: string[], least: number): string[] {
+  if (Array.isArray(words) && words.length >= least && words.every((word) => typeof word === 'string'))
+    return words;
+  throw new InputError(scope, field, words, {
+    allowed: least ? 'a list of one text or more' : 'a list of texts',
+    advice: 'No shell takes it apart: each argument is a text of its own.',
+  });
+}
+
+function resolvePorts(scope: Construct, props: InferenceServerProps): EnginePort[] {
+  checkContainerPort(scope, 'containerPort', props.containerPort);
+  const names = new Set(['http']);
+  const numbers = new Set([props.containerPort]);
+  const services = new Set([props.port ?? 8080]);
+  return (props.ports ?? []).map(({ name, containerPort, servicePort, appProtocol }: ServerPort, index) => {
+    const field = `ports[${index}]`;
+    if (
+      !/^(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/.test(name) ||
+      name.includes('--') ||
+      names.has(name)
+    ) {
+      throw new InputError(scope, `${field}.name`, name, {
+        allowed:
+          "a name of its own of at most 15 lower-case letters, digits and single '-', with a letter; not 'http'",
+      });
+    }
+    checkContainerPort(scope, `${field}.containerPort`, containerPort);
+    if (numbers.has(containerPort)) {
+      throw new InputError(scope, `${field}.containerPort`, containerPort, { allowed: 'a port of its own' });
+    }
+    if (servicePort !== undefined && (!isPort(servicePort, 1) || services.has(servicePort))) {
+      throw new InputError(scope, `${field}.servicePort`, servicePort, { allowed: '1 to 65535, each once' });
+    }
+    if (appProtocol !== undefined && servicePort === undefined) {
+      throw new InputError(scope, `${field}.appProtocol`, appProtocol, {
+        allowed: 'nothing, as the port is not in the Service: there is no servicePort',
+      });
+    }
+    names.add(name);
+    numbers.add(containerPort);
+    if (servicePort !== undefined) services.add(servicePort);
+    return { name, port: containerPort, servicePort, appProtocol };
+  });
+}
+
+/** All capabilities are dropped, so that nothing can listen at a lower one. */
+function checkContainerPort(scope: Construct, field: string, port: number): void {
+  if (!isPort(port, 1024)) throw new InputError(scope, field, port, { allowed: '1024 to 65535' });
+}
+
+function isPort(port: unknown, least: number): boolean {
+  return Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535;
+}
+
+function resolveRoles(scope: Construct, props: InferenceServerProps): ArtifactRole[] {
+  const seen = new Set<string>();
+  const paths = new Set<string>();
+  const checkPath = (field: string, mountPath: string | undefined) => {
+    if (mountPath === undefined) return;
+    if (
+      !/^(\/[\w.@+-]+)+$/.test(mountPath) ||
+      mountPath.split('/').some((part) => part === '..' || part === '.')
+    ) {
+      throw new InputError(scope, field, mountPath, { allowed: 'an absolute path' });
+    }
+    if (/^\/models(-\d+)?(\/|$)/.test(mountPath) || paths.has(mountPath)) {
+      throw new InputError(scope, field, mountPath, {
+        allowed:
+          'a folder of its own, outside of those at which whole stores are mounted (/models, /models-1, ...)',
+      });
+    }
+    paths.add(mountPath);
+  };
+  checkPath('modelMountPath', props.modelMountPath);
+  const model = {
+    role: 'model',
+    artifact: checkArtifact(scope, props.model),
+    mountPath: props.modelMountPath,
+  };
+  const others = (props.artifacts ?? []).map(({ name, artifact, mountPath }, index) => {
+    const field = `artifacts[${index}]`;
+    if (!/^[a-z][-a-z0-9]{0,30}$/.test(name) || name === 'model' || name === 'config' || seen.has(name)) {
+      throw new InputError(scope, `${field}.name`, name, {
+        allowed:
+          "a name of its own of at most 31 lower-case letters, digits and '-'; not 'model' or 'config'",
+      });
+    }
+    seen.add(name);
+    checkPath(`${field}.mountPath`, mountPath);
+    return { role: name, artifact: checkArtifact(scope, artifact), mountPath };
+  });
+  return [model, ...others];
+}
+
+/** The variable that has an artifact's folder: `MODEL_DIR`, `ADAPTER_LEGAL_DIR`. */
+function folderVariable(role: string): string {
+  return `${role.toUpperCase().replace(/-/g, '_')}_DIR`;
+}
+
+function resolveVariables(
+  { env = {}, secretEnv = {} }: InferenceServerProps,
+  artifacts: MountedArtifacts,
+  { apiKey, hasFiles }: { apiKey?: { secret: string; key: string }; hasFiles: boolean },
+): EngineVariable[] {
+  return [
+    ...artifacts.all.map(({ role, folder }) => ({ name: folderVariable(role), value: folder })),
+    ...(hasFiles ? [{ name: 'CONFIG_DIR', value: CONFIG_FOLDER }] : []),
+    ...(apiKey ? [{ name: 'API_KEY', ...apiKey }] : []),
+    ...Object.entries(DEFAULT_ENV)
+      .filter(([name]) => !(name in env) && !(name in secretEnv))
+      .map(([name, value]) => ({ name, value })),
+  ];
+}
+
+/** Kubernetes leaves a `$(NAME)` as it is that names no variable, and the engine would get it so. */
+function checkReferences(
+  scope: Construct,
+  { env = {}, secretEnv = {} }: InferenceServerProps,
+  own: EngineVariable[],
+  words: Record<'command' | 'args', string[]>,
+): void {
+  const known = [...own.map(({ name }) => name), ...Object.keys(env), ...Object.keys(secretEnv)];
+  for (const field of ['command', 'args'] as const) {
+    for (const [, dollars, name] of words[field].flatMap((word) => [
+      ...word.matchAll(/(\$+)\(([^()\s]*)\)/g),
+    ])) {
+      if (dollars.length % 2 === 0 || known.includes(name)) continue;
+      throw new InputError(scope, field, `$(${name})`, {
+        allowed: known.map((variable) => `$(${variable})`).join(', '),
+        advice: `Write $$(${name}) where the engine is to get $(${name}) as it is.`,
+      });
+    }
+  }
+}
+
+function resolveProbes(
+  scope: Construct,
+  props: InferenceServerProps,
+  ports: Record<string, number>,
+): EngineProbes {
+  const probe = (field: 'readiness' | 'liveness' | 'startup', given: ServerProbe) => {
+    const { _spec } = checkKind(scope, field, given, ({ _spec: spec }) => typeof spec?.ask === 'object', {
+      allowed: 'a ServerProbe',
+      advice: "Make one: ServerProbe.http('/health').",
+    });
+    return engineProbe(scope.node.path, field, _spec, ports);
+  };
+  const readiness = probe('readiness', props.readiness);
+  const liveness = props.liveness && probe('liveness', props.liveness);
+  if (liveness?.failureThreshold === 1) {
+    throw new InputError(scope, 'liveness.failures', 1, {
+      allowed: '2 or more',
+      advice: 'What fails once or for a moment is a busy server, not a dead one.',
+    });
+  }
+  if (props.startup?._spec?.failures !== undefined) {
+    throw new InputError(scope, 'startup.failures', props.startup._spec.failures, {
+      allowed: 'nothing: the number follows from startupTimeout, or from the size of the model',
+    });
+  }
+  return {
+    readiness,
+    startup: props.startup ? probe('startup', props.startup) : { ...readiness, failureThreshold: undefined },
+    liveness: {
+      ...(liveness ?? readiness),
+      failureThreshold: liveness?.failureThreshold ?? PATIENT_FAILURES,
+    },
+  };
+}
+
+function resolveHealthPath(scope: Construct, { healthPath, readiness }: InferenceServerProps): string {
+  if (healthPath === undefined) {
+    const { ask, port } = readiness._spec;
+    return ask.by === 'http' && port === 'http' ? ask.path : '/';
+  }
+  if (/^\/\S*$/.test(healthPath)) return healthPath;
+  throw new InputError(scope, 'healthPath', healthPath, { allowed: "a path that begins with '/'" });
+}
+
+function resolveWritable(scope: Construct, props: InferenceServerProps): WritableFolder[] {
+  const given = props.writableFolders ?? {};
+  const home = props.env?.HOME ?? HOME;
+  const folders = {
+    ...(coversAny(given, '/tmp') ? {} : { '/tmp': Size.gibibytes(1) }),
+    ...(coversAny(given, home) || home.startsWith('/tmp/') ? {} : { [home]: Size.gibibytes(1) }),
+    ...given,
+  };
+  return Object.entries(folders).map(([path, size], index) => ({
+    name: `writable-${index}`,
+    path,
+    size: checkSize(scope, `writableFolders.${path}`, size),
+  }));
+}
+
+/** Whether a folder is one of the given, or below one. */
+function coversAny(given: Record<string, Size>, folder: string): boolean {
+  return Object.keys(given).some((path) => folder === path || folder.startsWith(`${path}/`));
+}
+
+function resolveFiles(scope: Construct, { configFiles }: InferenceServerProps): EngineFile[] {
+  if (configFiles === undefined) return [];
+  for (const [name, text] of Object.entries(configFiles)) {
+    if (!/^[-._a-zA-Z0-9]{1,253}$/.test(name) || name.startsWith('..')) {
+      throw new InputError(scope, 'name in configFiles', name, {
+        allowed: "a file name of letters, digits, '-', '_' and '.'",
+      });
+    }
+    if (typeof text !== 'string') {
+      throw new InputError(scope, `configFiles.${name}`, typeof text, { allowed: 'the text of the file' });
+    }
+  }
+  return Object.keys(configFiles).length
+    ? [{ name: 'config', folder: CONFIG_FOLDER, texts: configFiles }]
+    : [];
+}
+
+function resolveUser(
+  scope: Construct,
+  { runAsUser, runAsGroup }: InferenceServerProps,
+): EngineUser | undefined {
+  if (runAsUser === undefined && runAsGroup === undefined) return undefined;
+  if (runAsUser === 0) {
+    throw new InputError(scope, 'runAsUser', 0, {
+      allowed: 'any but root',
+      advice: 'Pod Security restricted lets no container run as root: use an image that can do without.',
+    });
+  }
+  return {
+    user: checkPositiveInteger(scope, 'runAsUser', runAsUser ?? POD_USER),
+    group: checkPositiveInteger(scope, 'runAsGroup', runAsGroup ?? POD_USER, 0),
+  };
+}
+
+function resolveMetrics(
+  scope: Construct,
+  { metrics }: InferenceServerProps,
+  ports: Record<string, number>,
+): EngineMetrics | undefined {
+  if (metrics === undefined) return undefined;
+  const { path = '/metrics', port = 'http', ...names } = metrics;
+  if (!/^\/\S*$/.test(path)) {
+    throw new InputError(scope, 'metrics.path', path, { allowed: "a path that begins with '/'" });
+  }
+  if (ports[port] === undefined) {
+    throw new InputError(scope, 'metrics.port', port, { allowed: Object.keys(ports).join(', ') });
+  }
+  for (const [field, name] of Object.entries(names)) {
+    if (name !== undefined && !/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name)) {
+      throw new InputError(scope, `metrics.${field}`, name, {
+        allowed: 'the name of a Prometheus metric or label',
+      });
+    }
+  }
+  return { path, port, ...names };
+}
+
+function resolveNetwork(scope: Construct, reaches: ServerReach[] = []) {
+  const egress = reaches.map(({ peers, ports }, index) => {
+    const field = `reaches[${index}]`;
+    if (!peers?.length) throw new InputError(scope, `${field}.peers`, peers, { allowed: 'one or more' });
+    if (!ports?.length || !ports.every((port) => isPort(port, 1))) {
+      throw new InputError(scope, `${field}.ports`, ports, { allowed: 'one or more of 1 to 65535' });
+    }
+    return { peers: peers.map(({ _peer }) => _peer), ports };
+  });
+  return { egress, dns: egress.length > 0 };
+}
+
+function seconds(scope: Construct, field: string, duration: Duration): number {
+  checkKind(scope, field, duration, (given) => typeof given.toSeconds === 'function', {
+    allowed: 'a Duration',
+  });
+  return checkPositiveInteger(scope, `${field} in seconds`, duration.toSeconds());
+}
