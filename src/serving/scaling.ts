@@ -1,21 +1,102 @@
 import type { NetworkPeer } from '../pod/network-peer';
-import type { ServerTarget } from './server-target';
+import type { Owner } from '../pod/owner';
+import { CpuScalingProps, cpuScaling, CustomScalingProps, customScaling } from './scalers/horizontal';
+import { KedaScalingProps, kedaScaling } from './scalers/keda';
+import { KedaHttpScalingProps, kedaHttpScaling } from './scalers/keda-http';
+import type { ScalingPart } from './scalers/scaling-part';
+import type { Entrance, ServerTarget } from './server-target';
 
-/** Who decides how many copies of a server run. */
-export abstract class Scaling {
+/**
+ * Who decides how many copies of a server run. The workload then says no number: a GitOps tool would set it back at
+ * each sync.
+ *
+ * A copy takes minutes to start, for it reads its model first. So what has been started is kept at least as long as a
+ * start takes, and copies end one by one.
+ *
+ * Knative is not among the ways: a Knative Service is a workload of its own, which cannot have a server's grace period
+ * and ends requests at 10 minutes unless its installation says otherwise. `Scaling.kedaHttp` holds requests while a
+ * server starts, as Knative does.
+ */
+export class Scaling {
+  /**
+   * By a HorizontalPodAutoscaler on CPU use, for servers that compute on CPUs.
+   *
+   * @throws when a number cannot be used; when the server has an accelerator
+   */
+  public static cpu(props: CpuScalingProps): Scaling {
+    return new Scaling(cpuScaling(props));
+  }
+
+  /**
+   * By a HorizontalPodAutoscaler on metrics that an adapter of the cluster provides.
+   *
+   * @throws when a number cannot be used, when there is no metric
+   */
+  public static custom(props: CustomScalingProps): Scaling {
+    return new Scaling(customScaling(props));
+  }
+
+  /**
+   * By KEDA on the engine's own metrics in Prometheus, down to none where something else can start the server again.
+   *
+   * @throws when a number cannot be used, when the engine does not have a metric, when nothing could start the server
+   * again
+   */
+  public static keda(props: KedaScalingProps): Scaling {
+    return new Scaling(kedaScaling(props));
+  }
+
+  /**
+   * By KEDA's HTTP add-on, which holds requests while the server starts: activation on request. `Route.httpRoute`s of
+   * the server lead to the add-on's interceptor; where that is in another namespace than the server, a ReferenceGrant
+   * there must let HTTPRoutes of the server's namespace name its Service, once for each namespace:
+   *
+   * ```yaml
+   * apiVersion: gateway.networking.k8s.io/v1beta1
+   * kind: ReferenceGrant
+   * metadata: { name: llm-interceptor, namespace: keda }
+   * spec:
+   *   from: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: llm }]
+   *   to: [{ group: '', kind: Service, name: keda-add-ons-http-interceptor-proxy }]
+   * ```
+   *
+   * Who asks the server's own Service finds nobody there while none runs. In the cluster, ask the interceptor, with the
+   * header `Host: <server's Service>.<its namespace>`.
+   *
+   * @throws when a number cannot be used, when a host or path cannot be one
+   */
+  public static kedaHttp(props: KedaHttpScalingProps): Scaling {
+    return new Scaling(kedaHttpScaling(props));
+  }
+
+  private constructor(private readonly part: ScalingPart) {}
+
   /**
    * Who asks the pods something because of it, let in by the server's NetworkPolicy.
    *
    * @internal
    */
-  public abstract readonly _peers: NetworkPeer[];
+  public get _peers(): NetworkPeer[] {
+    return this.part.peers ?? [];
+  }
 
   /**
    * The largest number of copies, which scarce devices and disruption budgets have to allow for.
    *
    * @internal
    */
-  public abstract readonly _maxReplicas: number;
+  public get _maxReplicas(): number {
+    return this.part.maxReplicas;
+  }
+
+  /**
+   * Where requests must come in, if not at the server's Service.
+   *
+   * @internal
+   */
+  public _entrance(owner: Owner): Entrance | undefined {
+    return this.part.entrance?.(owner);
+  }
 
   /**
    * Adds the objects of the autoscaler.
@@ -23,5 +104,7 @@ export abstract class Scaling {
    * @throws when the engine does not tell what it scales by
    * @internal
    */
-  public abstract _render(target: ServerTarget): void;
+  public _render(target: ServerTarget): void {
+    this.part.render(target);
+  }
 }

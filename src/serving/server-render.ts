@@ -76,7 +76,6 @@ export function workloadAnnotations(spec: ServerSpec): Record<string, string | u
   const { engine, devices } = spec;
   const optOuts = [
     storeAnnotations(engine.artifacts.volumes)[ANNOTATION.podSecurityOptOut],
-    devices?.podSecurityOptOut,
     spec.writableRoot ? `readOnlyRootFilesystem: ${writableRootReason(spec)}` : undefined,
   ];
   return {
@@ -98,13 +97,15 @@ function lines(texts: readonly (string | undefined)[]): string | undefined {
   return given.length ? [...new Set(given)].join('\n') : undefined;
 }
 
-function targetOf(spec: ServerSpec, { apiVersion, kind, name }: ServerWorkload): ServerTarget {
+function targetOf(spec: ServerSpec, { apiVersion, kind, name, serving }: ServerWorkload): ServerTarget {
   const { owner, engine } = spec;
   return {
     owner,
     component: spec.component,
+    selector: serving ?? selectorLabels(owner, spec.component),
     workload: { apiVersion, kind, name },
     service: { name: owner.name, port: spec.servicePort },
+    entrance: spec.scaling?._entrance(owner),
     container: { name: engine.engine, port: engine.port },
     replicas: spec.replicas,
     engine: engine.engine,

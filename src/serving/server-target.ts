@@ -7,9 +7,13 @@ export interface ServerTarget {
   readonly owner: Owner;
   /** `app.kubernetes.io/component` of the pods that take requests. */
   readonly component: string;
+  /** Labels that the pods which take requests have, and no others: of a group of pods, the leader's. */
+  readonly selector: Record<string, string>;
   /** What runs the pods. */
   readonly workload: { readonly apiVersion: string; readonly kind: string; readonly name: string };
   readonly service: { readonly name: string; readonly port: number };
+  /** Where requests must come in, if not at the Service, so that they start a server that does not run. */
+  readonly entrance?: Entrance;
   /** The container that takes requests, its port's name is `http`. */
   readonly container: { readonly name: string; readonly port: number };
   /** Pods, or groups of pods; undefined where an autoscaler decides. */
@@ -33,4 +37,13 @@ export interface ServerTarget {
   readonly claims: string[];
   /** Annotations that say where the model comes from. */
   readonly provenance: Record<string, string | undefined>;
+}
+
+/** What stands before a server that runs when it is asked. @internal */
+export interface Entrance {
+  readonly service: string;
+  readonly namespace: string;
+  readonly port: number;
+  /** The host by which it knows the server among others. */
+  readonly host: string;
 }
