@@ -4,6 +4,7 @@ import {
   Container,
   JobSpec,
   LabelSelector,
+  LeaderWorkerSetSpec,
   NetworkPolicySpec,
   PodSpec,
   PodTemplate,
@@ -35,16 +36,28 @@ export interface Pod {
 
 const NONE: Record<string, string> = {};
 
-/** Fields that lead to a pod template, by kind. */
-const TEMPLATES: Record<string, string> = {
-  CronJob: 'spec.jobTemplate.spec.template',
-  DaemonSet: 'spec.template',
-  Deployment: 'spec.template',
-  Job: 'spec.template',
-  Pod: '',
-  ReplicaSet: 'spec.template',
-  StatefulSet: 'spec.template',
+/** Fields that lead to pod templates, by kind. */
+const TEMPLATES: Record<string, readonly string[]> = {
+  CronJob: ['spec.jobTemplate.spec.template'],
+  DaemonSet: ['spec.template'],
+  Deployment: ['spec.template'],
+  Job: ['spec.template'],
+  LeaderWorkerSet: ['spec.leaderWorkerTemplate.leaderTemplate', 'spec.leaderWorkerTemplate.workerTemplate'],
+  Pod: [''],
+  ReplicaSet: ['spec.template'],
+  StatefulSet: ['spec.template'],
 };
+
+/** What keeps servers running. @internal */
+export const SERVER_KINDS: ReadonlySet<string> = new Set(['Deployment', 'LeaderWorkerSet', 'StatefulSet']);
+
+/** Labels that pods get in the cluster, by which the pods of one workload are told apart. */
+const ADDED_LABELS: ReadonlySet<string> = new Set([
+  'apps.kubernetes.io/pod-index',
+  'statefulset.kubernetes.io/pod-name',
+  'leaderworkerset.sigs.k8s.io/group-index',
+  'leaderworkerset.sigs.k8s.io/worker-index',
+]);
 
 /** An object of a set. @internal */
 export class Entry {
@@ -110,8 +123,8 @@ export class ObjectSet {
       push(this.kinds, entry.kind, entry);
       this.names.set(key(entry.kind, entry.namespace, entry.name), entry);
     }
-    this.pods = this.entries.flatMap((entry) => podOf(entry) ?? []);
-    for (const pod of this.pods) this.podsByEntry.set(pod.entry, pod);
+    this.pods = this.entries.flatMap(podsOf);
+    for (const pod of this.pods) if (!this.podsByEntry.has(pod.entry)) this.podsByEntry.set(pod.entry, pod);
   }
 
   public ofKind(kind: string): readonly Entry[] {
@@ -123,7 +136,7 @@ export class ObjectSet {
     return this.names.get(key(kind, namespace, name));
   }
 
-  /** The pods that an object makes. */
+  /** The pods that an object makes; of a LeaderWorkerSet the leaders. */
   public podOf(entry: Entry): Pod | undefined {
     return this.podsByEntry.get(entry);
   }
@@ -204,8 +217,18 @@ function select(entries: readonly Entry[], pods: readonly Pod[]): Selection {
   return selection;
 }
 
-/** The pod selector of a NetworkPolicy, PodDisruptionBudget or Service; undefined when it selects nothing. */
+/**
+ * The pod selector of a NetworkPolicy, PodDisruptionBudget or Service, as far as templates can match it; undefined
+ * when it selects nothing.
+ */
 function selectorOf(entry: Entry): LabelSelector | undefined {
+  const selector = writtenSelector(entry);
+  const labels = Object.entries(selector?.matchLabels ?? {});
+  if (!labels.some(([key]) => ADDED_LABELS.has(key))) return selector;
+  return { ...selector, matchLabels: Object.fromEntries(labels.filter(([key]) => !ADDED_LABELS.has(key))) };
+}
+
+function writtenSelector(entry: Entry): LabelSelector | undefined {
   if (entry.kind === 'NetworkPolicy') return (entry.spec as NetworkPolicySpec).podSelector ?? {};
   if (entry.kind === 'PodDisruptionBudget') return (entry.spec as { selector?: LabelSelector }).selector;
   const { selector } = entry.spec as ServiceSpec;
@@ -222,9 +245,11 @@ function key(kind: string, namespace: string, name: string): string {
   return `${kind} ${namespace}/${name}`;
 }
 
-function podOf(entry: Entry): Pod | undefined {
-  const field = TEMPLATES[entry.kind];
-  if (field === undefined) return undefined;
+function podsOf(entry: Entry): Pod[] {
+  return (TEMPLATES[entry.kind] ?? []).flatMap((field) => podAt(entry, field) ?? []);
+}
+
+function podAt(entry: Entry, field: string): Pod | undefined {
   const template = (field === '' ? entry.object : at(entry.object, field)) as PodTemplate | undefined;
   if (!template?.spec?.containers) return undefined;
   const prefix = field === '' ? 'spec' : `${field}.spec`;
@@ -243,15 +268,24 @@ function podOf(entry: Entry): Pod | undefined {
     labels: template.metadata?.labels ?? NONE,
     field,
     containers,
-    replicas: replicasOf(entry),
+    replicas: replicasOf(entry, field),
   };
 }
 
-function replicasOf(entry: Entry): number | undefined {
+function replicasOf(entry: Entry, field: string): number | undefined {
+  if (entry.kind === 'LeaderWorkerSet') return membersOf(entry, field);
   if (entry.kind === 'Deployment' || entry.kind === 'StatefulSet' || entry.kind === 'ReplicaSet') {
     return (entry.spec as ReplicatedSpec).replicas;
   }
   return entry.kind === 'DaemonSet' ? undefined : 1;
+}
+
+/** The leaders of all groups, or the other members. */
+function membersOf(entry: Entry, field: string): number | undefined {
+  const { replicas, leaderWorkerTemplate } = entry.spec as LeaderWorkerSetSpec;
+  if (replicas === undefined || field.endsWith('leaderTemplate')) return replicas;
+  const { size = 1, leaderTemplate } = leaderWorkerTemplate;
+  return replicas * (leaderTemplate ? size - 1 : size);
 }
 
 function at(value: unknown, path: string): unknown {

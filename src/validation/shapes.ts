@@ -68,7 +68,11 @@ export interface Container {
   env?: EnvVar[];
   envFrom?: EnvFromSource[];
   ports?: ContainerPort[];
-  resources?: { requests?: Record<string, string | number>; limits?: Record<string, string | number> };
+  resources?: {
+    requests?: Record<string, string | number>;
+    limits?: Record<string, string | number>;
+    claims?: { name: string; request?: string }[];
+  };
   volumeMounts?: VolumeMount[];
   volumeDevices?: { name: string }[];
   startupProbe?: Probe;
@@ -88,6 +92,13 @@ export interface Volume {
   secret?: { secretName?: string };
   image?: { reference?: string };
   [source: string]: unknown;
+}
+
+/** @internal */
+export interface PodResourceClaim {
+  name: string;
+  resourceClaimName?: string;
+  resourceClaimTemplateName?: string;
 }
 
 /** @internal */
@@ -120,6 +131,7 @@ export interface PodSpec {
   hostNetwork?: boolean;
   hostPID?: boolean;
   hostIPC?: boolean;
+  resourceClaims?: PodResourceClaim[];
   restartPolicy?: string;
   shareProcessNamespace?: boolean;
   securityContext?: SecurityContext;
@@ -157,6 +169,12 @@ export interface ReplicatedSpec {
   podManagementPolicy?: string;
   serviceName?: string;
   volumeClaimTemplates?: { metadata?: { name?: string } }[];
+}
+
+/** @internal */
+export interface LeaderWorkerSetSpec {
+  replicas?: number;
+  leaderWorkerTemplate: { size?: number; leaderTemplate?: PodTemplate; workerTemplate: PodTemplate };
 }
 
 /** @internal */

@@ -11,6 +11,8 @@ interface Case {
   readonly says: RegExp;
   /** Whether the edited Job is to keep its name. */
   readonly keepsName?: boolean;
+  /** @default 1.31 */
+  readonly kubernetesVersion?: string;
 }
 
 const ATTEMPT = 'cdk8s-llm/attempt';
@@ -140,6 +142,22 @@ const CASES: Case[] = [
     edit: ({ convert }) => (annotations(convert)[WAVE] = '40'),
     object: 'root',
     says: /Job llm\/qwen-convert-[0-9a-f]{8}, which makes what it needs, is in wave 40/,
+  },
+  {
+    rule: 'job-before-consumer',
+    edit: ({ convert, root }) => {
+      annotations(convert)[WAVE] = '40';
+      annotations(root)['cdk8s-llm/needs-artifact'] =
+        `other ${annotations(root)['cdk8s-llm/needs-artifact']}`;
+    },
+    object: 'root',
+    says: /which makes what it needs, is in wave 40/,
+  },
+  {
+    rule: 'queued-job',
+    edit: ({ download }) => (download.metadata.labels!['kueue.x-k8s.io/queue-name'] = 'gpus'),
+    object: 'download',
+    says: /is "gpus"; leave it out/,
   },
   {
     rule: 'argo-application',
@@ -513,6 +531,29 @@ const CASES: Case[] = [
     object: 'workers',
     says: /is missing with 2 replicas/,
   },
+  {
+    rule: 'disruption-budget',
+    edit: (good) => {
+      delete good.foreign.spec.replicas;
+      podSpec(good.foreign).topologySpreadConstraints = [HOSTNAME];
+      addObject(good, scalerOf('proxy', 'web'));
+    },
+    object: 'foreign',
+    says: /is up to 3, and no PodDisruptionBudget selects the pods/,
+  },
+  {
+    rule: 'spread',
+    edit: (good) => {
+      delete good.foreign.spec.replicas;
+      addObject(good, scalerOf('proxy', 'web'));
+      const budget = structuredClone(good.workerBudget);
+      budget.metadata = { name: 'proxy', namespace: 'web' };
+      budget.spec.selector = good.foreign.spec.selector;
+      (good as unknown as Record<string, KubeObject>).budget = budget;
+    },
+    object: 'foreign',
+    says: /is missing with up to 3 replicas/,
+  },
   // Rule 15
   {
     rule: 'standard-labels',
@@ -546,9 +587,23 @@ const CASES: Case[] = [
         apiVersion: 'resource.k8s.io/v1',
         kind: 'ResourceClaimTemplate',
         metadata: { name: 'gpus', namespace: 'web' },
+        spec: { spec: {} },
       }),
     object: 'added' as keyof Good,
     says: /needs Kubernetes 1\.34; the target is 1\.31/,
+  },
+  {
+    rule: 'served-api',
+    kubernetesVersion: '1.33',
+    edit: (good) =>
+      addObject(good, {
+        apiVersion: 'resource.k8s.io/v1beta2',
+        kind: 'ResourceClaim',
+        metadata: { name: 'gpus', namespace: 'web' },
+        spec: {},
+      }),
+    object: 'added' as keyof Good,
+    says: /a beta that the API server serves only where it is told to/,
   },
   // What Kubernetes demands
   {
@@ -780,15 +835,37 @@ const CASES: Case[] = [
   },
   {
     rule: 'claim-template-name',
+    kubernetesVersion: '1.34',
     edit: (good) =>
       addObject(good, {
-        apiVersion: 'resource.k8s.io/v1alpha3',
+        apiVersion: 'resource.k8s.io/v1',
         kind: 'ResourceClaimTemplate',
         metadata: { ...structuredClone(good.programs.metadata), name: 'gpus' },
         spec: { spec: {} },
       }),
     object: 'added' as keyof Good,
     says: /must end in "-[0-9a-f]{8}", the hash of its spec/,
+  },
+  {
+    rule: 'device-claims',
+    kubernetesVersion: '1.33',
+    edit: ({ workers }) => claimDevices(workers, ['gpus'], ['gpus']),
+    object: 'workers',
+    says: /off by default before Kubernetes 1\.34; the target is 1\.33/,
+  },
+  {
+    rule: 'device-claims',
+    kubernetesVersion: '1.34',
+    edit: ({ workers }) => claimDevices(workers, ['gpus'], []),
+    object: 'workers',
+    says: /resourceClaims\[0\] "gpus" is used by no container/,
+  },
+  {
+    rule: 'device-claims',
+    kubernetesVersion: '1.34',
+    edit: ({ workers }) => claimDevices(workers, ['gpus'], ['gpus', 'gpu']),
+    object: 'workers',
+    says: /claims\[1\]\.name is "gpu", which is no claim of the pod; it has "gpus"/,
   },
   {
     rule: 'flux-kustomization',
@@ -1017,6 +1094,12 @@ function securityCases(): Case[] {
   return [...cases('pod-security', edits), ...cases('pod-hardening', beyond)];
 }
 
+const HOSTNAME = {
+  maxSkew: 1,
+  topologyKey: 'kubernetes.io/hostname',
+  whenUnsatisfiable: 'ScheduleAnyway',
+};
+
 function scalerOf(name: string, namespace: string): KubeObject {
   return {
     apiVersion: 'autoscaling/v2',
@@ -1030,17 +1113,22 @@ function addObject(good: Good, object: KubeObject): void {
   (good as unknown as Record<string, KubeObject>).added = object;
 }
 
-function check(good: Good): Violation[] {
-  return checkObjects(checked(good), { kubernetesVersion: '1.31' });
+function claimDevices(object: KubeObject, claims: string[], used: string[]): void {
+  podSpec(object).resourceClaims = claims.map((name) => ({ name, resourceClaimName: name }));
+  container(object).resources.claims = used.map((name) => ({ name }));
+}
+
+function check(good: Good, kubernetesVersion = '1.31'): Violation[] {
+  return checkObjects(checked(good), { kubernetesVersion });
 }
 
 test.each(CASES.map((c) => [c.rule, c.says, c] as const))(
   '%s: %s',
-  (rule, says, { edit, object, keepsName }) => {
+  (rule, says, { edit, object, keepsName, kubernetesVersion }) => {
     const good = goodObjects();
     edit(good);
     if (!keepsName) [good.download, good.convert].forEach(nameJob);
-    const violations = check(good);
+    const violations = check(good, kubernetesVersion);
     // Nothing else is wrong: a rule that speaks beside the point is as bad as one that is silent.
     expect([...new Set(violations.map((v) => v.rule))]).toEqual([rule]);
     const said = violations.map((v) => `${v.where}: ${v.field ?? ''} ${v.message}`);

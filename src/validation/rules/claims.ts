@@ -1,5 +1,5 @@
 import { ANNOTATION } from '../../pod/metadata';
-import { Entry, Pod, podField, selects } from '../object-set';
+import { Entry, Pod, podField, selects, SERVER_KINDS } from '../object-set';
 import { Rule } from '../rule';
 import { quote } from '../suggest';
 import { hasSyncOption } from './content';
@@ -90,7 +90,7 @@ const modelReadOnly: Rule = {
   why: 'An artifact is immutable; what serves it must not be able to change it.',
   pod: (pod, report) => {
     const isOurs = pod.entry.ours || dllamaProcesses(pod).length > 0;
-    if (!isOurs || (pod.entry.kind !== 'Deployment' && pod.entry.kind !== 'StatefulSet')) return;
+    if (!isOurs || !SERVER_KINDS.has(pod.entry.kind)) return;
     const writable = new Set(
       (pod.spec.volumes ?? [])
         .filter((volume) => volume.persistentVolumeClaim && !volume.persistentVolumeClaim.readOnly)

@@ -1,21 +1,47 @@
-import { jobSpec, podField } from '../object-set';
+import { Entry, jobSpec, ObjectSet, Pod, podField, SERVER_KINDS } from '../object-set';
 import { Rule } from '../rule';
 import { Container, ReplicatedSpec } from '../shapes';
 import { quote } from '../suggest';
 
 /** Rules 6, 13 and 14: scaling, shutdown, disruption. */
 
+/** Kinds that decide how many copies of another object run, and the most that they let run. */
+const SCALERS: Record<string, (spec: ScalerSpec) => number> = {
+  HorizontalPodAutoscaler: ({ maxReplicas = 1 }) => maxReplicas,
+  HTTPScaledObject: ({ replicas }) => replicas?.max ?? 100,
+  ScaledObject: ({ maxReplicaCount = 100 }) => maxReplicaCount,
+};
+
+interface ScalerSpec {
+  readonly scaleTargetRef?: { readonly kind?: string; readonly name?: string };
+  readonly maxReplicas?: number;
+  readonly maxReplicaCount?: number;
+  readonly replicas?: { readonly max?: number };
+}
+
+/** What is scaled, with the autoscaler and the most copies that it lets run. */
+function scaledBy(set: ObjectSet): Map<Entry, { scaler: Entry; most: number }> {
+  const scaled = new Map<Entry, { scaler: Entry; most: number }>();
+  for (const [kind, most] of Object.entries(SCALERS)) {
+    for (const scaler of set.ofKind(kind)) {
+      const spec = scaler.spec as ScalerSpec;
+      const { kind: of = 'Deployment', name = '' } = spec.scaleTargetRef ?? {};
+      const target = set.find(of, scaler.namespace, name);
+      if (target) scaled.set(target, { scaler, most: most(spec) });
+    }
+  }
+  return scaled;
+}
+
 const oneOwnerOfReplicas: Rule = {
   id: 'replicas-owner',
   of: 6,
   why: 'Each sync would set the replicas back to what the file says, against the autoscaler.',
   set: (set, report) => {
-    for (const scaler of [...set.ofKind('HorizontalPodAutoscaler'), ...set.ofKind('ScaledObject')]) {
-      const target = (scaler.spec as { scaleTargetRef?: { kind?: string; name?: string } }).scaleTargetRef;
-      const scaled = set.find(target?.kind ?? 'Deployment', scaler.namespace, target?.name ?? '');
-      const replicas = scaled && (scaled.spec as ReplicatedSpec).replicas;
-      if (!scaled || replicas === undefined) continue;
-      report(scaled, 'spec.replicas', `is ${replicas}; leave it out: ${scaler.toString()} decides it`);
+    for (const [target, { scaler }] of scaledBy(set)) {
+      const { replicas } = target.spec as ReplicatedSpec;
+      if (replicas === undefined) continue;
+      report(target, 'spec.replicas', `is ${replicas}; leave it out: ${scaler.toString()} decides it`);
     }
   },
 };
@@ -98,19 +124,31 @@ const jobFailures: Rule = {
   },
 };
 
+/** The servers of which several copies run, or may run, with a word on how many. */
+function replicated(set: ObjectSet): { pod: Pod; copies: string }[] {
+  const scaled = scaledBy(set);
+  return set.pods.flatMap((pod) => {
+    const { entry } = pod;
+    if (!SERVER_KINDS.has(entry.kind)) return [];
+    const { replicas } = entry.spec as ReplicatedSpec;
+    if (replicas !== undefined) return replicas > 1 ? [{ pod, copies: String(replicas) }] : [];
+    const most = scaled.get(entry)?.most ?? 1;
+    return most > 1 ? [{ pod, copies: `up to ${most}` }] : [];
+  });
+}
+
 const disruptionBudget: Rule = {
   id: 'disruption-budget',
   of: 14,
   style: true,
   why: 'Without a PodDisruptionBudget a drain takes all replicas at once.',
   set: (set, report) => {
-    for (const pod of set.pods) {
-      if (!isReplicated(pod.entry.kind, pod.replicas) || set.selecting('PodDisruptionBudget', pod).length > 0)
-        continue;
+    for (const { pod, copies } of replicated(set)) {
+      if (set.selecting('PodDisruptionBudget', pod).length > 0) continue;
       report(
         pod.entry,
         'spec.replicas',
-        `is ${pod.replicas}, and no PodDisruptionBudget selects the pods; add one`,
+        `is ${copies}, and no PodDisruptionBudget selects the pods; add one`,
       );
     }
   },
@@ -121,27 +159,23 @@ const spread: Rule = {
   of: 14,
   style: true,
   why: 'Replicas on one node go with it.',
-  pod: (pod, report) => {
-    if (!isReplicated(pod.entry.kind, pod.replicas)) return;
-    const anti = pod.spec.affinity?.podAntiAffinity;
-    const terms = [
-      ...(pod.spec.topologySpreadConstraints ?? []),
-      ...(anti?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
-      ...(anti?.preferredDuringSchedulingIgnoredDuringExecution ?? []),
-    ];
-    if (terms.length > 0) return;
-    report(
-      pod.entry,
-      podField(pod, 'topologySpreadConstraints'),
-      `is missing with ${pod.replicas} replicas; spread them by kubernetes.io/hostname (or ` +
-        'by podAntiAffinity)',
-    );
+  set: (set, report) => {
+    for (const { pod, copies } of replicated(set)) {
+      const anti = pod.spec.affinity?.podAntiAffinity;
+      const terms = [
+        ...(pod.spec.topologySpreadConstraints ?? []),
+        ...(anti?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
+        ...(anti?.preferredDuringSchedulingIgnoredDuringExecution ?? []),
+      ];
+      if (terms.length > 0) continue;
+      report(
+        pod.entry,
+        podField(pod, 'topologySpreadConstraints'),
+        `is missing with ${copies} replicas; spread them by kubernetes.io/hostname (or by podAntiAffinity)`,
+      );
+    }
   },
 };
-
-function isReplicated(kind: string, replicas: number | undefined): boolean {
-  return (kind === 'Deployment' || kind === 'StatefulSet') && (replicas ?? 1) > 1;
-}
 
 export const LIFE_RULES: readonly Rule[] = [
   oneOwnerOfReplicas,

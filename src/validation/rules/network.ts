@@ -1,4 +1,4 @@
-import { Entry } from '../object-set';
+import { Entry, SERVER_KINDS } from '../object-set';
 import { Rule } from '../rule';
 import { NetworkPolicySpec } from '../shapes';
 
@@ -28,7 +28,6 @@ function policyTypes(policy: Entry): string[] {
 }
 
 const DNS_PORT = 53;
-const SERVERS = new Set(['Deployment', 'StatefulSet']);
 
 const serversStayIn: Rule = {
   id: 'servers-stay-in',
@@ -37,7 +36,7 @@ const serversStayIn: Rule = {
   kinds: ['NetworkPolicy'],
   object: (entry, report, set) => {
     if (!entry.ours) return;
-    const server = set.selected(entry).find((pod) => SERVERS.has(pod.entry.kind));
+    const server = set.selected(entry).find((pod) => SERVER_KINDS.has(pod.entry.kind));
     if (!server) return;
     (entry.spec as NetworkPolicySpec).egress?.forEach((rule, index) => {
       const isDns = (rule.ports ?? []).length > 0 && rule.ports?.every(({ port }) => port === DNS_PORT);

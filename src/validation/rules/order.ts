@@ -1,5 +1,5 @@
 import { PHASES } from '../../phases/phase';
-import { ANNOTATION } from '../../pod/metadata';
+import { ANNOTATION, LABEL } from '../../pod/metadata';
 import { Entry, ObjectSet } from '../object-set';
 import { Rule } from '../rule';
 import { quote } from '../suggest';
@@ -65,24 +65,30 @@ const jobBeforeConsumer: Rule = {
   set: (set, report) => {
     const makers = makersOf(set);
     for (const entry of set.entries) {
-      const needed = entry.annotations[ANNOTATION.needsArtifact];
-      if (needed === undefined || entry.wave === undefined) continue;
-      const maker = makers.get(`${entry.namespace} ${needed}`);
-      if (maker?.wave === undefined || maker === entry || maker.wave < entry.wave) continue;
-      const message =
-        `is "${entry.wave}"; ${maker.toString()}, which makes what it needs, is in wave ` +
-        `${maker.wave}. Put it in a later phase`;
-      report(entry, WAVE_FIELD, message);
+      if (entry.wave === undefined) continue;
+      for (const needed of neededBy(entry)) {
+        const maker = makers.get(`${entry.namespace} ${needed}`);
+        if (maker?.wave === undefined || maker === entry || maker.wave < entry.wave) continue;
+        const message =
+          `is "${entry.wave}"; ${maker.toString()}, which makes what it needs, is in wave ` +
+          `${maker.wave}. Put it in a later phase`;
+        report(entry, WAVE_FIELD, message);
+      }
     }
   },
 };
+
+/** The keys of the artifacts that an object's pods wait for. */
+function neededBy(entry: Entry): string[] {
+  return (entry.annotations[ANNOTATION.needsArtifact] ?? '').split(' ').filter(Boolean);
+}
 
 /** The first Job that makes an artifact, by namespace and artifact key. */
 function makersOf(set: ObjectSet): Map<string, Entry> {
   const makers = new Map<string, Entry>();
   for (const job of set.ofKind('Job')) {
     const key = job.annotations[ANNOTATION.artifactKey];
-    if (key === undefined || key === job.annotations[ANNOTATION.needsArtifact]) continue;
+    if (key === undefined || neededBy(job).includes(key)) continue;
     const place = `${job.namespace} ${key}`;
     const known = makers.get(place);
     if (!known || (job.wave ?? 0) < (known.wave ?? 0)) makers.set(place, job);
@@ -90,4 +96,24 @@ function makersOf(set: ObjectSet): Map<string, Entry> {
   return makers;
 }
 
-export const ORDER_RULES: readonly Rule[] = [syncWave, claimWave, jobBeforeConsumer];
+const queuedJob: Rule = {
+  id: 'queued-job',
+  of: 1,
+  why:
+    'Kueue suspends a Job until it is admitted: Flux takes a suspended Job for complete, Argo CD a resumed one, ' +
+    'and the next phase opens too early.',
+  kinds: ['Job'],
+  object: (entry, report) => {
+    const queue = entry.labels[LABEL.queue];
+    if (queue === undefined) return;
+    report(
+      entry,
+      `metadata.labels["${LABEL.queue}"]`,
+      `is ${quote(queue)}; leave it out. Where all clusters have an Argo CD whose argocd-cm decides the health of ` +
+        'batch/Job by the conditions Complete and Failed alone, say so by the annotation ' +
+        `${ANNOTATION.skipChecks}`,
+    );
+  },
+};
+
+export const ORDER_RULES: readonly Rule[] = [syncWave, claimWave, jobBeforeConsumer, queuedJob];

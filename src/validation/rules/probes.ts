@@ -1,17 +1,16 @@
 import { ANNOTATION } from '../../pod/metadata';
-import { Pod, PodContainer } from '../object-set';
+import { Pod, PodContainer, SERVER_KINDS } from '../object-set';
 import { Rule } from '../rule';
 import { Probe, ReplicatedSpec } from '../shapes';
 import { quote } from '../suggest';
 
 /** Rule 12: a server says when it has started, when it can answer, and when it is lost. */
 
-const SERVERS = new Set(['Deployment', 'StatefulSet']);
 const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'] as const;
 
 /** The containers that serve: those that run all the time, in what is kept running. @internal */
 export function serversOf(pod: Pod): readonly PodContainer[] {
-  if (!SERVERS.has(pod.entry.kind)) return [];
+  if (!SERVER_KINDS.has(pod.entry.kind)) return [];
   return pod.containers.filter(
     ({ role, container }) => role === 'main' || (role === 'sidecar' && container.ports?.length),
   );
