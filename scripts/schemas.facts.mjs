@@ -30,8 +30,28 @@ export const KINDS = {
   'batch/v1': ['CronJob', 'Job'],
   'networking.k8s.io/v1': ['Ingress', 'NetworkPolicy'],
   'policy/v1': ['PodDisruptionBudget'],
+  'resource.k8s.io/v1': ['ResourceClaim', 'ResourceClaimTemplate'],
+  'resource.k8s.io/v1beta1': ['ResourceClaim', 'ResourceClaimTemplate'],
+  'resource.k8s.io/v1beta2': ['ResourceClaim', 'ResourceClaimTemplate'],
   'scheduling.k8s.io/v1': ['PriorityClass'],
 };
+
+/** What is true of the requests for devices in each version of the API: v1beta1 has them without `exactly`. */
+function ofDeviceRequests(facts) {
+  const requests = [
+    'v1.ExactDeviceRequest',
+    'v1.DeviceSubRequest',
+    'v1beta1.DeviceRequest',
+    'v1beta1.DeviceSubRequest',
+    'v1beta2.ExactDeviceRequest',
+    'v1beta2.DeviceSubRequest',
+  ];
+  return Object.fromEntries(
+    requests.flatMap((request) =>
+      Object.entries(facts).map(([field, fact]) => [`resource.${request}#${field}`, fact]),
+    ),
+  );
+}
 
 /** Values that the API server allows, where the type is a mere string. */
 export const ENUMS = {
@@ -112,6 +132,7 @@ export const ENUMS = {
   'networking.v1.NetworkPolicyPort#protocol': ['TCP', 'UDP', 'SCTP'],
   'networking.v1.NetworkPolicySpec#policyTypes': ['Ingress', 'Egress'],
   'policy.v1.PodDisruptionBudgetSpec#unhealthyPodEvictionPolicy': ['IfHealthyBudget', 'AlwaysAllow'],
+  ...ofDeviceRequests({ allocationMode: ['ExactCount', 'All'] }),
   'scheduling.v1.PriorityClass#preemptionPolicy': ['Never', 'PreemptLowerPriority'],
 };
 
@@ -135,12 +156,21 @@ export const ENABLED_SINCE = {
   'core.v1.PodSecurityContext#supplementalGroupsPolicy': '1.33',
   'core.v1.PodSpec#hostUsers': '1.33',
   'core.v1.PodSpec#hostnameOverride': '1.35',
-  'core.v1.PodSpec#resourceClaims': '1.34',
+  // Off by default until 1.34, which the rule device-claims knows.
+  'core.v1.PodSpec#resourceClaims': '1.32',
   'core.v1.PodSpec#resources': '1.34',
-  'core.v1.ResourceRequirements#claims': '1.34',
+  'core.v1.ResourceRequirements#claims': '1.32',
   'core.v1.ServiceSpec#trafficDistribution': '1.31',
   'core.v1.Volume#image': '1.35',
   'core.v1.VolumeMount#recursiveReadOnly': '1.31',
+  ...ofDeviceRequests({ capacity: '1.36', tolerations: '1.36' }),
+  'resource.v1.DeviceConstraint#distinctAttribute': '1.36',
+  'resource.v1beta1.DeviceConstraint#distinctAttribute': '1.36',
+  'resource.v1beta1.DeviceRequest#adminAccess': '1.34',
+  'resource.v1beta1.DeviceRequest#firstAvailable': '1.34',
+  'resource.v1beta2.DeviceConstraint#distinctAttribute': '1.36',
+  'resource.v1beta2.DeviceRequest#firstAvailable': '1.34',
+  'resource.v1beta2.ExactDeviceRequest#adminAccess': '1.34',
 };
 
 /** The same of values of a field that has others for longer. */
@@ -195,6 +225,9 @@ export const CONSTRAINTS = {
   'core.v1.VolumeProjection': { minProperties: 1, maxProperties: 1 },
   'core.v1.LifecycleHandler': { minProperties: 1, maxProperties: 1 },
   'networking.v1.NetworkPolicyPeer': { minProperties: 1 },
+  'core.v1.PodResourceClaim': { minProperties: 2, maxProperties: 2 },
+  'resource.v1.DeviceRequest': { minProperties: 2, maxProperties: 2 },
+  'resource.v1beta2.DeviceRequest': { minProperties: 2, maxProperties: 2 },
 };
 
 /** A quantity as the API server parses it. */

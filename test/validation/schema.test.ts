@@ -123,8 +123,8 @@ test.each<[string, string, string, (good: Good) => void]>([
   ['spec.successPolicy', '1.30', '1.31', ({ download }) => (download.spec.successPolicy = { rules: [] })],
   [
     'spec.template.spec.resourceClaims',
-    '1.33',
-    '1.34',
+    '1.31',
+    '1.32',
     ({ download }) =>
       (download.spec.template.spec.resourceClaims = [{ name: 'gpus', resourceClaimTemplateName: 'gpus' }]),
   ],

@@ -57,8 +57,8 @@ function sameData(a: Data, b: Data): boolean {
 const claimTemplateName: Rule = {
   id: 'claim-template-name',
   of: 3,
-  why: 'The spec of a claim template cannot be changed: another one needs another name.',
-  kinds: ['ResourceClaimTemplate'],
+  why: 'The spec of a claim of devices, and of its template, cannot be changed: another one needs another name.',
+  kinds: ['ResourceClaim', 'ResourceClaimTemplate'],
   object: (entry, report) => {
     if (!entry.ours) return;
     const right = `-${shortHash(entry.spec)}`;
@@ -90,7 +90,7 @@ const pruneLast: Rule = {
   why:
     'Argo CD deletes in the mirrored order of waves: what the old server mounts would go ' +
     'hours before the new one is there.',
-  kinds: ['ConfigMap', 'ResourceClaimTemplate'],
+  kinds: ['ConfigMap', 'ResourceClaim', 'ResourceClaimTemplate'],
   object: (entry, report) => {
     if (!entry.ours || hasSyncOption(entry, 'PruneLast=true')) return;
     const field = `metadata.annotations["${ANNOTATION.syncOptions}"]`;

@@ -2,6 +2,7 @@ import { Rule } from '../rule';
 import { waiverRule } from '../waivers';
 import { CLAIM_RULES } from './claims';
 import { CONTENT_RULES } from './content';
+import { DEVICE_CLAIM_RULES } from './device-claims';
 import { DLLAMA_COMMAND_RULES } from './dllama-command';
 import { DLLAMA_NETWORK_RULES } from './dllama-network';
 import { DLLAMA_TOPOLOGY_RULES } from './dllama-topology';
@@ -39,6 +40,7 @@ const WAIVABLE: readonly Rule[] = [
   ...LABEL_RULES,
   ...NAME_RULES,
   ...REFERENCE_RULES,
+  ...DEVICE_CLAIM_RULES,
   ...DLLAMA_COMMAND_RULES,
   ...DLLAMA_NETWORK_RULES,
   ...DLLAMA_TOPOLOGY_RULES,

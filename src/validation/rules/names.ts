@@ -135,11 +135,11 @@ const uniqueObjects: Rule = {
   },
 };
 
-/** Since when the API server serves an API by default, where that is later than the oldest version we know. */
-const SERVED_SINCE: Record<string, number> = {
-  'resource.k8s.io/v1': 34,
-  'resource.k8s.io/v1beta1': 32,
-  'resource.k8s.io/v1beta2': 33,
+/** Since when the API server serves an API, where that is later than the oldest version we know. */
+const SERVED_SINCE: Record<string, { readonly minor: number; readonly byDefault: boolean }> = {
+  'resource.k8s.io/v1': { minor: 34, byDefault: true },
+  'resource.k8s.io/v1beta1': { minor: 32, byDefault: false },
+  'resource.k8s.io/v1beta2': { minor: 33, byDefault: false },
 };
 
 const servedApi: Rule = {
@@ -147,13 +147,16 @@ const servedApi: Rule = {
   of: 17,
   why: 'A cluster of the target version does not know the object.',
   object: (entry, report, set) => {
-    const since = SERVED_SINCE[entry.object.apiVersion];
-    if (since === undefined || set.minor >= since) return;
-    report(
-      entry,
-      'apiVersion',
-      `is ${quote(entry.object.apiVersion)}, which needs Kubernetes 1.${since}; the target is 1.${set.minor}`,
-    );
+    const { apiVersion } = entry.object;
+    const since = SERVED_SINCE[apiVersion];
+    if (since === undefined) return;
+    if (set.minor < since.minor) {
+      const needs = `needs Kubernetes 1.${since.minor}; the target is 1.${set.minor}`;
+      report(entry, 'apiVersion', `is ${quote(apiVersion)}, which ${needs}`);
+    } else if (!since.byDefault) {
+      const message = `is ${quote(apiVersion)}, a beta that the API server serves only where it is told to`;
+      report(entry, 'apiVersion', message);
+    }
   },
 };
 
