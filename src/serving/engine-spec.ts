@@ -57,6 +57,8 @@ export interface EngineSpec {
    */
   readonly preStop?: (drainSeconds: number) => string[];
   readonly metrics?: EngineMetrics;
+  /** What it is asked for: which question a smoke test asks. @default - chat */
+  readonly api?: 'chat' | 'completion' | 'embedding' | 'rerank';
   /** The models' names in the API; empty where it has none. */
   readonly modelNames: string[];
   /** The Secret's key that holds the API key, where the engine asks for one. */

@@ -6,7 +6,7 @@ import type { Placement } from '../pod/pod-spec';
 import type { Monitoring } from './monitoring';
 import type { Route } from './route';
 import type { Scaling } from './scaling';
-import type { SmokeTestProps } from './smoke-test-props';
+import type { SmokeTestOptions } from './smoke-test-options';
 
 /** How a new version of a server takes the place of the old one. */
 export enum Rollout {
@@ -109,7 +109,7 @@ export interface ServerProps {
    *
    * @default - none
    */
-  readonly smokeTest?: SmokeTestProps;
+  readonly smokeTest?: SmokeTestOptions;
 
   /**
    * How fast the model can be read from its store, per second: with its size, how long a start may take.

@@ -110,6 +110,7 @@ function targetOf(spec: ServerSpec, { apiVersion, kind, name, serving }: ServerW
     replicas: spec.replicas,
     engine: engine.engine,
     metrics: engine.metrics,
+    api: engine.api,
     modelNames: engine.modelNames,
     apiKey: engine.apiKey,
     healthPath: engine.healthPath,

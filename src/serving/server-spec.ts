@@ -25,7 +25,7 @@ import { resolveEnv } from './server-env';
 import type { Rollout, ServerProps } from './server-props';
 import { resolveRollout } from './server-rollout';
 import { checkVolumes, withSharedMemory, writtenBytes } from './server-volumes';
-import type { SmokeTestProps } from './smoke-test-props';
+import type { SmokeTestOptions } from './smoke-test-options';
 
 /** Endpoints and proxies need this long to learn that a pod is going. */
 const PRE_STOP_SECONDS = 5;
@@ -86,7 +86,7 @@ export interface ServerSpec {
   readonly routes: Route[];
   readonly scaling?: Scaling;
   readonly monitoring?: Monitoring;
-  readonly smokeTest?: SmokeTestProps;
+  readonly smokeTest?: SmokeTestOptions;
 }
 
 /**

@@ -1,0 +1,182 @@
+import { Duration } from 'cdk8s';
+import type { Construct } from 'constructs';
+import { Phase } from '../phases/phase';
+import { checkAddress, checkKind, checkPositiveInteger } from '../pod/checks';
+import { checkImage, PYTHON_IMAGE } from '../pod/image';
+import { InputError } from '../pod/input-error';
+import { JobOptions, ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
+import { Opening, Peer, portOf } from '../pod/network';
+import type { NetworkPeer } from '../pod/network-peer';
+import { Owner, ownerOf } from '../pod/owner';
+import { revisionOf } from './revision';
+import { checkSeconds } from './routes/checks';
+import { checkSecretValue } from './server-env';
+import type { ServerTarget } from './server-target';
+import { SmokeTestApi, SmokeTestOptions } from './smoke-test-options';
+
+/** Whom a smoke test asks. @internal */
+export type SmokeTestSubject =
+  { readonly server: ServerTarget } | { readonly endpoint: string; readonly to?: NetworkPeer[] };
+
+/** A smoke test with every default applied. @internal */
+export interface SmokeTestSpec {
+  readonly owner: Owner;
+  /** Of the API, with its `/v1`. */
+  readonly endpoint: string;
+  /** By which a proxy before the server knows it. */
+  readonly host?: string;
+  readonly api: SmokeTestApi;
+  readonly model?: string;
+  readonly prompt?: string;
+  readonly expect?: string;
+  readonly maxTokens?: number;
+  readonly maxFirstTokenMs?: number;
+  readonly waitSeconds: number;
+  readonly answerSeconds: number;
+  readonly apiKey?: { readonly secret: string; readonly key: string };
+  readonly image: string;
+  readonly options: ResolvedJobOptions;
+  /** Whom the Job's pods reach. */
+  readonly egress: Opening[];
+  /** The server's pods, which let those of the Job in. */
+  readonly admittedBy?: { readonly selector: Record<string, string>; readonly port: number };
+  /** Changes with the server's pods: another one is another test. */
+  readonly revision?: string;
+  readonly provenance: Record<string, string | undefined>;
+}
+
+/** @throws when a value cannot be used, or would have no effect @internal */
+export function resolveSmokeTest(
+  scope: Construct,
+  options: SmokeTestOptions,
+  subject: SmokeTestSubject,
+): SmokeTestSpec {
+  const owner = ownerOf(scope, 'smoke-test', Phase.VERIFY, [Phase.VERIFY]);
+  const server = 'server' in subject ? subject.server : undefined;
+  const api = checkApi(scope, options, server);
+  const job = resolveJobOptions(scope, options, { backoffLimit: 2 });
+  const apiKey = options.apiKey ? checkSecretValue(scope, 'apiKey', options.apiKey) : server?.apiKey;
+  const { maxTimeToFirstToken, timeout, answerTimeout = Duration.minutes(15) } = options;
+  return {
+    owner,
+    ...('server' in subject
+      ? ofServer(scope, owner, subject.server, options)
+      : ofAddress(scope, subject, job)),
+    api,
+    model: checkText(scope, 'model', options.model) ?? server?.modelNames[0],
+    prompt: checkText(scope, 'prompt', options.prompt),
+    expect: checkText(scope, 'expect', options.expect),
+    maxTokens: options.maxTokens && checkPositiveInteger(scope, 'maxTokens', options.maxTokens),
+    maxFirstTokenMs: maxTimeToFirstToken && milliseconds(scope, 'maxTimeToFirstToken', maxTimeToFirstToken),
+    waitSeconds: timeout
+      ? checkSeconds(scope.node.path, 'timeout', timeout)
+      : server
+        ? server.startupSeconds + 600
+        : 1800,
+    answerSeconds: checkSeconds(scope.node.path, 'answerTimeout', answerTimeout),
+    apiKey,
+    image: checkImage(scope, 'image', options.image ?? PYTHON_IMAGE),
+    options: job,
+    provenance: server?.provenance ?? {},
+  };
+}
+
+type Reached = Pick<SmokeTestSpec, 'endpoint' | 'host' | 'egress' | 'admittedBy' | 'revision'>;
+
+/** What leads out of the cluster: a server is asked within it. */
+const OUTSIDE: (keyof JobOptions)[] = ['httpsProxy', 'httpProxy', 'noProxy', 'caConfigMap', 'egressPorts'];
+
+function ofServer(scope: Construct, owner: Owner, server: ServerTarget, options: SmokeTestOptions): Reached {
+  const { entrance, service, selector, container } = server;
+  const { namespace } = server.owner;
+  if (namespace !== owner.namespace) {
+    throw new InputError(scope, 'server', `a server in namespace ${namespace}`, {
+      allowed: `one in namespace ${owner.namespace}, which the test is in`,
+      advice: 'Its NetworkPolicy lets the pods of the test in by their labels.',
+    });
+  }
+  const useless = OUTSIDE.find((option) => options[option] !== undefined);
+  if (useless) {
+    throw new InputError(scope, useless, 'given', {
+      allowed: 'nothing: the server is asked within the cluster, without a proxy and without TLS',
+      advice: "To test the way from outside, give a SmokeTest its address: { endpoint: 'https://...' }.",
+    });
+  }
+  const revision = revisionOf(server);
+  if (entrance) {
+    // A server that does not run is started by what stands before it.
+    return {
+      endpoint: `http://${entrance.service}.${entrance.namespace}.svc:${entrance.port}/v1`,
+      host: entrance.host,
+      egress: [{ peers: [namespacePeer(entrance.namespace)], ports: [entrance.port] }],
+      revision,
+    };
+  }
+  return {
+    endpoint: `http://${service.name}.${namespace}.svc:${service.port}/v1`,
+    // A policy sees the port of the pod behind the Service.
+    egress: [{ peers: [{ podSelector: { matchLabels: selector } }], ports: [container.port] }],
+    admittedBy: { selector, port: container.port },
+    revision,
+  };
+}
+
+function namespacePeer(name: string): Peer {
+  return { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': name } } };
+}
+
+function ofAddress(
+  scope: Construct,
+  { endpoint, to }: { readonly endpoint: string; readonly to?: NetworkPeer[] },
+  { ports }: ResolvedJobOptions,
+): Reached {
+  const address = checkAddress(scope, 'endpoint', endpoint, { path: true }).replace(/\/+$/, '');
+  to?.forEach((peer, index) =>
+    checkKind(scope, `to[${index}]`, peer, ({ _peer }) => typeof _peer === 'object', {
+      allowed: 'a NetworkPeer',
+      advice: "Make one: NetworkPeer.namespace('envoy-gateway-system').",
+    }),
+  );
+  return {
+    endpoint: address,
+    egress: [
+      {
+        ...(to ? { peers: to.map(({ _peer }) => _peer) } : {}),
+        ports: [...new Set([portOf(address), ...ports])],
+      },
+    ],
+  };
+}
+
+function checkApi(
+  scope: Construct,
+  options: SmokeTestOptions,
+  server: ServerTarget | undefined,
+): SmokeTestApi {
+  const given = options.api ?? server?.api ?? SmokeTestApi.CHAT;
+  const api = Object.values(SmokeTestApi).find((each) => each === given);
+  if (!api) throw new InputError(scope, 'api', given, { allowed: Object.values(SmokeTestApi).join(', ') });
+  if (api === SmokeTestApi.CHAT || api === SmokeTestApi.COMPLETION) return api;
+  const useless = (['expect', 'maxTokens', 'maxTimeToFirstToken'] as const).find(
+    (name) => options[name] !== undefined,
+  );
+  if (useless) {
+    throw new InputError(scope, useless, 'given', {
+      allowed: `nothing: the server is asked for ${api}, and no text`,
+    });
+  }
+  return api;
+}
+
+function checkText(scope: Construct, field: string, text: string | undefined): string | undefined {
+  if (text === undefined || (typeof text === 'string' && text.trim() !== '')) return text;
+  throw new InputError(scope, field, text, { allowed: 'a text that is not empty' });
+}
+
+function milliseconds(scope: Construct, field: string, duration: Duration): number {
+  checkKind(scope, field, duration, (given) => typeof given.toMilliseconds === 'function', {
+    allowed: 'a Duration',
+    advice: "A Duration is made by cdk8s: import { Duration } from 'cdk8s'.",
+  });
+  return checkPositiveInteger(scope, `${field} in milliseconds`, duration.toMilliseconds());
+}
