@@ -1,4 +1,6 @@
 import * as fs from 'node:fs';
+import { AttentionFacts, attentionFacts } from './attention-facts';
+import { CONFIG_NAMES, ConfigField, configField, languageConfig } from './config-fields';
 import { rotaryEmbedding } from './rotary-embedding';
 
 /** The architectures this library computes with, named as `model_type` in config.json names them. */
@@ -142,6 +144,15 @@ export class ModelFacts {
   }
 
   /**
+   * The facts of a repository whose config.json this library knows in part.
+   *
+   * @internal
+   */
+  public static _fromKnown(config: Readonly<Record<string, unknown>>, sourceBytes?: number): ModelFacts {
+    return new ModelFacts({ ...fieldsOfConfig(config), sourceBytes });
+  }
+
+  /**
    * The facts given by hand.
    *
    * Fails when a number is not whole or not positive, or when the facts of the experts do not fit together.
@@ -186,6 +197,10 @@ export class ModelFacts {
   public readonly tiedEmbeddings: boolean;
   /** Size of all safetensors files of the repository in bytes, when known. */
   public readonly sourceBytes?: number;
+  /** How config.json says that the weights are quantized (`quantization_config.quant_method`): `fp8`, `awq`. */
+  public readonly quantization?: string;
+  /** The type of weights that are not quantized (`dtype`, `torch_dtype`): `bfloat16`. */
+  public readonly dtype?: string;
 
   /**
    * Whether head_dim is written in config.json, not derived: a converted file then repeats it in its header.
@@ -197,6 +212,11 @@ export class ModelFacts {
    * @internal
    */
   public readonly _config?: Readonly<Record<string, unknown>>;
+  /**
+   * What each token leaves in the key-value cache.
+   * @internal
+   */
+  public readonly _attention: AttentionFacts;
 
   private constructor(fields: Fields) {
     this.modelType = fields.modelType;
@@ -236,6 +256,10 @@ export class ModelFacts {
     this.tiedEmbeddings = fields.tiedEmbeddings ?? false;
     this.sourceBytes = positive('sourceBytes', fields.sourceBytes);
     this._config = fields.config;
+    this._attention = attentionFacts(fields.config ?? {}, this.layers);
+    const { quantization_config: quantized, dtype, torch_dtype: torchDtype } = fields.config ?? {};
+    this.quantization = textOf((quantized as Record<string, unknown> | null | undefined)?.quant_method);
+    this.dtype = textOf(dtype ?? torchDtype);
   }
 
   /** Length of all heads' queries together. */
@@ -278,39 +302,22 @@ type Fields = { readonly [Name in Exclude<keyof ModelFactsProps, 'architecture'>
   readonly config?: Readonly<Record<string, unknown>>;
 };
 
-/** Where config.json keeps each field, for the messages. */
-const CONFIG_NAMES: Record<string, string> = {
-  dim: 'hidden_size',
-  hiddenDim: 'intermediate_size',
-  layers: 'num_hidden_layers',
-  heads: 'num_attention_heads',
-  kvHeads: 'num_key_value_heads',
-  headDim: 'head_dim',
-  vocabSize: 'vocab_size',
-  maxSeqLen: 'max_position_embeddings',
-  experts: 'num_experts',
-  activeExperts: 'num_experts_per_tok',
-  moeHiddenDim: 'moe_intermediate_size',
-  ropeTheta: 'rope_theta',
-  normEpsilon: 'rms_norm_eps',
-};
-
 function fieldsOfConfig(given: unknown): Fields {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new Error(`ModelFacts: config is ${describe(given)}; give the object that config.json holds`);
   }
-  const config = given as Record<string, unknown>;
-  if (typeof config.model_type !== 'string') {
+  const { model_type: modelType } = given as Record<string, unknown>;
+  if (typeof modelType !== 'string') {
     throw new Error(
-      `ModelFacts: model_type is ${describe(config.model_type)}; ` +
+      `ModelFacts: model_type is ${describe(modelType)}; ` +
         `config.json must name the architecture, such as ${Object.values(ModelArchitecture).join(', ')}`,
     );
   }
+  const config = languageConfig(given as Record<string, unknown>);
   const rope = rotaryEmbedding(config);
-  // null is how transformers writes what is not there.
-  const field = (name: string): unknown => config[CONFIG_NAMES[name]] ?? undefined;
+  const field = (name: ConfigField): unknown => configField(config, name);
   return {
-    modelType: config.model_type,
+    modelType,
     dim: field('dim'),
     hiddenDim: field('hiddenDim'),
     layers: field('layers'),
@@ -320,7 +327,7 @@ function fieldsOfConfig(given: unknown): Fields {
     headDim: field('headDim'),
     vocabSize: field('vocabSize'),
     maxSeqLen: field('maxSeqLen'),
-    experts: field('experts') ?? config.num_local_experts ?? undefined, // the second as transformers 5 names it
+    experts: field('experts'),
     activeExperts: field('activeExperts'),
     moeHiddenDim: field('moeHiddenDim'),
     ropeTheta: rope.theta,
@@ -344,8 +351,12 @@ function positive(field: string, value: unknown): number | undefined {
   throw new Error(`ModelFacts: ${named(field)} is ${describe(value)}; it must be a number above 0`);
 }
 
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
 function named(field: string): string {
-  return field in CONFIG_NAMES ? `${field} (${CONFIG_NAMES[field]})` : field;
+  return field in CONFIG_NAMES ? `${field} (${CONFIG_NAMES[field as ConfigField][0]})` : field;
 }
 
 function describe(value: unknown): string {
