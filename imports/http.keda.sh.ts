@@ -105,13 +105,6 @@ export interface HttpScaledObjectSpec {
   readonly hosts?: string[];
 
   /**
-   * The beginnings of the paths of those requests; any when left out.
-   *
-   * @schema HttpScaledObjectSpec#pathPrefixes
-   */
-  readonly pathPrefixes?: string[];
-
-  /**
    * The workload and its Service, in the same namespace.
    *
    * @schema HttpScaledObjectSpec#scaleTargetRef
@@ -162,7 +155,6 @@ export function toJson_HttpScaledObjectSpec(obj: HttpScaledObjectSpec | undefine
   if (obj === undefined) { return undefined; }
   const result = {
     'hosts': obj.hosts?.map(y => y),
-    'pathPrefixes': obj.pathPrefixes?.map(y => y),
     'scaleTargetRef': toJson_HttpScaledObjectSpecScaleTargetRef(obj.scaleTargetRef),
     'replicas': toJson_HttpScaledObjectSpecReplicas(obj.replicas),
     'scaledownPeriod': obj.scaledownPeriod,
@@ -283,13 +275,6 @@ export interface HttpScaledObjectSpecScalingMetric {
    * @schema HttpScaledObjectSpecScalingMetric#concurrency
    */
   readonly concurrency?: HttpScaledObjectSpecScalingMetricConcurrency;
-
-  /**
-   * Requests a second.
-   *
-   * @schema HttpScaledObjectSpecScalingMetric#requestRate
-   */
-  readonly requestRate?: HttpScaledObjectSpecScalingMetricRequestRate;
 }
 
 /**
@@ -300,7 +285,6 @@ export function toJson_HttpScaledObjectSpecScalingMetric(obj: HttpScaledObjectSp
   if (obj === undefined) { return undefined; }
   const result = {
     'concurrency': toJson_HttpScaledObjectSpecScalingMetricConcurrency(obj.concurrency),
-    'requestRate': toJson_HttpScaledObjectSpecScalingMetricRequestRate(obj.requestRate),
   };
   // filter undefined values
   return Object.entries(result).reduce((r, i) => (i[1] === undefined) ? r : ({ ...r, [i[0]]: i[1] }), {});
@@ -365,50 +349,6 @@ export function toJson_HttpScaledObjectSpecScalingMetricConcurrency(obj: HttpSca
   if (obj === undefined) { return undefined; }
   const result = {
     'targetValue': obj.targetValue,
-  };
-  // filter undefined values
-  return Object.entries(result).reduce((r, i) => (i[1] === undefined) ? r : ({ ...r, [i[0]]: i[1] }), {});
-}
-/* eslint-enable max-len, @stylistic/max-len, quote-props, @stylistic/quote-props */
-
-/**
- * Requests a second.
- *
- * @schema HttpScaledObjectSpecScalingMetricRequestRate
- */
-export interface HttpScaledObjectSpecScalingMetricRequestRate {
-  /**
-   * As many for each copy.
-   *
-   * @schema HttpScaledObjectSpecScalingMetricRequestRate#targetValue
-   */
-  readonly targetValue: number;
-
-  /**
-   * The time that they are counted over, such as 1m.
-   *
-   * @schema HttpScaledObjectSpecScalingMetricRequestRate#window
-   */
-  readonly window?: string;
-
-  /**
-   * The time between two counts, such as 1s.
-   *
-   * @schema HttpScaledObjectSpecScalingMetricRequestRate#granularity
-   */
-  readonly granularity?: string;
-}
-
-/**
- * Converts an object of type 'HttpScaledObjectSpecScalingMetricRequestRate' to JSON representation.
- */
-/* eslint-disable max-len, @stylistic/max-len, quote-props, @stylistic/quote-props */
-export function toJson_HttpScaledObjectSpecScalingMetricRequestRate(obj: HttpScaledObjectSpecScalingMetricRequestRate | undefined): Record<string, any> | undefined {
-  if (obj === undefined) { return undefined; }
-  const result = {
-    'targetValue': obj.targetValue,
-    'window': obj.window,
-    'granularity': obj.granularity,
   };
   // filter undefined values
   return Object.entries(result).reduce((r, i) => (i[1] === undefined) ? r : ({ ...r, [i[0]]: i[1] }), {});
