@@ -1,0 +1,30 @@
+/** Whose devices decide the image; `cpu` for none. @internal */
+export type LlamaDevice = 'cpu' | 'nvidia' | 'amd' | 'intel' | 'gaudi' | 'tpu' | 'other';
+
+const REPOSITORY = 'ghcr.io/ggml-org/llama.cpp';
+
+/** The release of all default images. Its build is b10964. */
+const RELEASE = 'v0.4.1';
+
+/** Of the index for amd64 and arm64, as several projects that pin it have it. */
+const CPU_SERVER_DIGEST = 'sha256:283ed1799f2711361dadd863305ffe31c9fca3321a099712a8cc65061502b523';
+
+/**
+ * What of a tag says the backend (.github/workflows/docker.yml of ggml-org/llama.cpp, which has had `cuda`, `rocm`,
+ * `intel`, `vulkan` and `musa` longer than the flag table goes back, `cuda12` and `cuda13` since b9842 at the latest,
+ * and `openvino` since b9842). All are built for amd64; those for CPUs, CUDA and Vulkan for arm64 too.
+ */
+const BACKENDS: Partial<Record<LlamaDevice, string>> = { nvidia: 'cuda', amd: 'rocm', intel: 'intel' };
+
+/** The server's image for a kind of devices; undefined where llama.cpp publishes none. @internal */
+export function defaultLlamaImage(device: LlamaDevice): string | undefined {
+  if (device === 'cpu') return `${REPOSITORY}:server-${RELEASE}@${CPU_SERVER_DIGEST}`;
+  const backend = BACKENDS[device];
+  return backend && `${REPOSITORY}:server-${backend}-${RELEASE}`;
+}
+
+/** What converts and quantizes: all of llama.cpp's programs, Python 3.12 and PyTorch. @internal */
+export const LLAMA_FULL_IMAGE = `${REPOSITORY}:full-${RELEASE}`;
+
+/** Where all images have the programs (since ggml-org/llama.cpp#10320). @internal */
+export const LLAMA_FOLDER = '/app';
