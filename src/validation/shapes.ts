@@ -183,7 +183,13 @@ export interface ServiceSpec {
   publishNotReadyAddresses?: boolean;
   ipFamilies?: string[];
   selector?: Record<string, string>;
-  ports?: { name?: string; port: number; targetPort?: number | string; protocol?: string }[];
+  ports?: {
+    name?: string;
+    port: number;
+    targetPort?: number | string;
+    protocol?: string;
+    appProtocol?: string;
+  }[];
 }
 
 /** @internal */

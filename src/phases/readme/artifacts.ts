@@ -27,9 +27,13 @@ export function artifactUses(pipeline: PipelineModel): ArtifactUse[] {
   return [...uses.values()];
 }
 
-/** The keys that a pod's guard waits for: a worker that belongs to an artifact without reading it has none. */
+/**
+ * The keys that a pod's guard waits for: a worker that belongs to an artifact without reading it has none. What is in
+ * an image that the pod mounts, the kubelet waits for.
+ */
 function awaited(pod: Pod): string[] {
   const needed = (pod.entry.annotations[ANNOTATION.needsArtifact] ?? '').split(/[\s,]+/).filter(Boolean);
+  if (pod.spec.volumes?.some(({ image }) => image)) return needed;
   const init = pod.containers.filter(({ role }) => role === 'init').map(({ container }) => container);
   return needed.filter((key) =>
     init.some(({ args = [], command = [] }) => [...command, ...args].join(' ').includes(key)),
@@ -39,7 +43,7 @@ function awaited(pod: Pod): string[] {
 /** The table of artifacts. @internal */
 export function artifactTable(pipeline: PipelineModel): string {
   const rows = artifactUses(pipeline).map(({ key, makers, waiters }) => {
-    const said = (makers[0] ?? waiters[0].entry).annotations;
+    const said = makers[0]?.annotations ?? readersWord(waiters[0].entry, key);
     const made = makers.length > 0;
     return [
       code(made ? (said[ANNOTATION.artifactPath] ?? key) : key),
@@ -51,6 +55,17 @@ export function artifactTable(pipeline: PipelineModel): string {
     ];
   });
   return table(['artifact', 'source', 'licence', 'size', 'made by', 'awaited by'], rows, 'None.');
+}
+
+/** What a reader says of one of its artifacts: of its model in annotations of their own, of others in one line each. */
+function readersWord({ annotations }: Entry, key: string): Record<string, string> {
+  for (const line of annotations[ANNOTATION.alsoServes]?.split('\n') ?? []) {
+    const [, source, of, licence] = /^[^:]*: (.*), key (\w+)(?:, licence (.*))?$/.exec(line) ?? [];
+    if (of === key) {
+      return { [ANNOTATION.source]: source, ...(licence ? { [ANNOTATION.licence]: licence } : {}) };
+    }
+  }
+  return annotations;
 }
 
 /** The source, and what it does not prove: whoever approves the change answers for that. */

@@ -37,11 +37,25 @@ export function computeTable(pipeline: PipelineModel): string {
 
 function podRow(pipeline: PipelineModel, folder: string, pod: Pod): string[] {
   const each = pipeline.requests(pod);
+  const [cpu, memory, devices] = amountCells(each);
   return [
     code(folder),
     entryText(pod.entry),
     podCountText(pod),
-    ...amountCells(each),
+    cpu,
+    memory,
+    [...(devices === '0' ? [] : [devices]), ...sharedTexts(pipeline, pod)].join(', ') || '0',
     ...amountCells(each, podCount(pod)),
   ];
+}
+
+/** Devices of claims that all pods of a server have together, and maybe others with them. */
+function sharedTexts(pipeline: PipelineModel, pod: Pod): string[] {
+  return pipeline
+    .sharedClaims(pod)
+    .map(({ name, devices }) =>
+      devices
+        ? `${devicesText(devices)} of ResourceClaim ${code(name)}, shared`
+        : `ResourceClaim ${code(name)}, **must exist**`,
+    );
 }

@@ -1,4 +1,5 @@
 import { Entry, ObjectSet, type Pod } from '../../validation/object-set';
+import type { PodResourceClaim } from '../../validation/shapes';
 import { add, most, podRequests, type Amounts } from './amounts';
 import type { PipelineView } from '../views';
 import { code } from './markdown';
@@ -31,15 +32,23 @@ export class PipelineModel {
     }));
   }
 
-  /** What one pod requests, with the devices that it claims by template. */
+  /** What one pod requests, with the devices that it claims by template, and so alone. */
   public requests(pod: Pod): Amounts {
     const amounts = podRequests(pod);
-    const { resourceClaims = [] } = pod.spec as { resourceClaims?: { resourceClaimTemplateName?: string }[] };
-    for (const { resourceClaimTemplateName: name } of resourceClaims) {
+    for (const { resourceClaimTemplateName: name } of podClaims(pod)) {
       const template = name && this.set.find('ResourceClaimTemplate', pod.entry.namespace, name);
-      if (template) add(amounts, claimedDevices(template));
+      if (template) add(amounts, claimedDevices((template.spec as { spec?: ClaimSpec }).spec));
     }
     return amounts;
+  }
+
+  /** The claims by their names that a pod shares with whoever names them too, with the devices of those made here. */
+  public sharedClaims(pod: Pod): { name: string; devices?: Amounts }[] {
+    return podClaims(pod).flatMap(({ resourceClaimName: name }) => {
+      if (!name) return [];
+      const claim = this.set.find('ResourceClaim', pod.entry.namespace, name);
+      return [{ name, devices: claim && claimedDevices(claim.spec) }];
+    });
   }
 
   /**
@@ -57,6 +66,8 @@ export class PipelineModel {
       jobs = most(jobs, jobsOfPhase);
     }
     add(servers, jobs);
+    for (const claim of this.set.ofKind('ResourceClaim'))
+      add(servers, claimedDevices(claim.spec));
     return servers;
   }
 }
@@ -66,15 +77,18 @@ interface DeviceRequest {
   readonly count?: number;
 }
 
-/** The devices of a ResourceClaimTemplate by class; of alternatives the first, which is preferred. */
-function claimedDevices(template: Entry): Amounts {
-  const { spec } = template.spec as {
-    spec?: {
-      devices?: {
-        requests?: (DeviceRequest & { exactly?: DeviceRequest; firstAvailable?: DeviceRequest[] })[];
-      };
-    };
+interface ClaimSpec {
+  readonly devices?: {
+    readonly requests?: (DeviceRequest & { exactly?: DeviceRequest; firstAvailable?: DeviceRequest[] })[];
   };
+}
+
+function podClaims({ spec }: Pod): readonly PodResourceClaim[] {
+  return spec.resourceClaims ?? [];
+}
+
+/** The devices of a claim by class; of alternatives the first, which is preferred. */
+function claimedDevices(spec: ClaimSpec | undefined): Amounts {
   const devices: Amounts = new Map();
   for (const request of spec?.devices?.requests ?? []) {
     const { deviceClassName, count = 1 } = request.exactly ?? request.firstAvailable?.[0] ?? request;

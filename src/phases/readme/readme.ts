@@ -6,6 +6,7 @@ import { claimedBytes, claimTable } from './claims';
 import { amountCells, computeTable } from './compute';
 import { ConfigMaps } from './config-maps';
 import { diagram } from './diagram';
+import { endpointTable } from './endpoints';
 import { Images } from './images';
 import { code, table, text } from './markdown';
 import { mirrorSection } from './mirror';
@@ -135,6 +136,9 @@ ${claimTable(pipeline)}
 What is requested, and the scheduler must find.
 
 ${computeTable(pipeline)}
+### Endpoints of ${text(pipeline.name)}
+
+${endpointTable(pipeline)}
 ### Network openings of ${text(pipeline.name)}
 
 What is not in this table is closed, in clusters whose network plugin enforces NetworkPolicies.

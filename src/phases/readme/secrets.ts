@@ -57,6 +57,7 @@ export class Secrets {
   public add(pipeline: PipelineModel): void {
     for (const pod of pipeline.set.pods) this.addPod(pipeline, pod);
     for (const volume of pipeline.set.ofKind('PersistentVolume')) this.addVolume(pipeline, volume);
+    for (const ingress of pipeline.set.ofKind('Ingress')) this.addCertificates(pipeline, ingress);
     for (const entry of pipeline.set.entries) this.addPurposes(pipeline, entry);
   }
 
@@ -110,6 +111,15 @@ export class Secrets {
     for (const field of CSI_SECRETS) {
       const ref = csi?.[field] as SecretRef | undefined;
       if (ref) this.use(pipeline, volume, ref, [], driverPurpose(csi?.driver));
+    }
+  }
+
+  /** Those that cert-manager makes need not be there. */
+  private addCertificates(pipeline: PipelineModel, ingress: Entry): void {
+    const made = Object.keys(ingress.annotations).some((name) => name.startsWith('cert-manager.io/'));
+    const { tls = [] } = ingress.spec as { tls?: { hosts?: string[]; secretName?: string }[] };
+    for (const { hosts = [], secretName: name } of made ? [] : tls) {
+      this.use(pipeline, ingress, { name }, ['tls.crt', 'tls.key'], `the certificate of ${hosts.join(', ')}`);
     }
   }
 

@@ -273,6 +273,30 @@ describe('artifacts and claims', () => {
     expect(artifact).toMatchObject({ artifact: '`3333cccc4444dddd`', 'made by': 'not in this pipeline' });
   });
 
+  test('what a server reads besides its model, and what is in an image that it mounts', () => {
+    const text = readme([
+      onePod(
+        { containers: [{ name: 'a' }], volumes: [{ name: 'm', image: { reference: 'r@sha256:1' } }] },
+        [],
+        {
+          metadata: {
+            name: 'server',
+            namespace: 'llm',
+            annotations: {
+              'cdk8s-llm/source': 'oci://r/model',
+              'cdk8s-llm/needs-artifact': 'aaaa bbbb',
+              'cdk8s-llm/also-serves': 'adapter legal: hf://acme/legal, key bbbb, licence mit',
+            },
+          },
+        },
+      ),
+    ]);
+    expect(rows(section(text, '### Artifacts of one'))).toMatchObject([
+      { artifact: '`aaaa`', source: 'oci://r/model', licence: 'as the marker says' },
+      { artifact: '`bbbb`', source: 'hf://acme/legal', licence: 'mit', 'awaited by': 'Deployment `server`' },
+    ]);
+  });
+
   test('claims with size, class, modes and users', () => {
     expect(rows(section(ONE, '### Claims of qwen3-1.7b'))).toEqual([
       {
@@ -406,6 +430,45 @@ describe('CPU, memory and GPUs', () => {
     );
   });
 
+  test('devices that pods share are counted once; a claim of others must be there', () => {
+    const shared = {
+      apiVersion: 'resource.k8s.io/v1',
+      kind: 'ResourceClaim',
+      metadata: { name: 'gpus', namespace: 'llm' },
+      spec: {
+        devices: { requests: [{ name: 'a', exactly: { deviceClassName: 'gpu.example.com', count: 2 } }] },
+      },
+    };
+    const spec = {
+      containers: [{ name: 'a', resources: { claims: [{ name: 'gpus' }, { name: 'nic' }] } }],
+      resourceClaims: [
+        { name: 'gpus', resourceClaimName: 'gpus' },
+        { name: 'nic', resourceClaimName: 'nic' },
+      ],
+    };
+    const text = readme([onePod(spec, [shared], { spec: { replicas: 3, template: { spec } } })]);
+    const [row] = rows(section(text, '### CPU, memory and GPUs of one'));
+    expect(row['GPUs each']).toBe(
+      '2 x gpu.example.com of ResourceClaim `gpus`, shared, ResourceClaim `nic`, **must exist**',
+    );
+    expect(rows(section(text, '## Pipelines'))[0].GPUs).toBe('2 x gpu.example.com');
+  });
+
+  test('of the pods of a LeaderWorkerSet, leaders and workers by themselves', () => {
+    const one = { spec: { containers: [{ name: 'a', resources: { limits: { 'nvidia.com/gpu': 8 } } }] } };
+    const groups = {
+      apiVersion: 'leaderworkerset.x-k8s.io/v1',
+      kind: 'LeaderWorkerSet',
+      spec: { replicas: 2, leaderWorkerTemplate: { size: 3, leaderTemplate: one, workerTemplate: one } },
+    };
+    const table = rows(section(readme([onePod(one.spec, [], groups)]), '### CPU, memory and GPUs of one'));
+    expect(table.map((row) => [row['how many'], row.GPUs])).toEqual([
+      ['2', '16 x nvidia.com/gpu'],
+      ['4', '32 x nvidia.com/gpu'],
+      ['', '**48 x nvidia.com/gpu**'],
+    ]);
+  });
+
   test('replicas that an autoscaler sets, and a Job of several pods', () => {
     const one = { containers: [{ name: 'a', resources: { requests: { cpu: '1' } } }] };
     const server = readme([onePod(one, [], { spec: { template: { spec: one } } })]);
@@ -417,6 +480,96 @@ describe('CPU, memory and GPUs', () => {
       'how many': '3',
       CPU: '3',
     });
+  });
+});
+
+describe('endpoints', () => {
+  const metadata = {
+    namespace: 'llm',
+    labels: { 'app.kubernetes.io/instance': 's', 'app.kubernetes.io/managed-by': 'cdk8s-llm' },
+  };
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { ...metadata, name: 'chat' },
+    spec: {
+      selector: labels('s', 'server'),
+      ports: [
+        { name: 'http', port: 8080, appProtocol: 'http' },
+        { name: 'grpc', port: 8001 },
+      ],
+    },
+  };
+  const ingress = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { ...metadata, name: 'chat' },
+    spec: {
+      ingressClassName: 'nginx',
+      tls: [{ hosts: ['llm.example.com'], secretName: 'llm-tls' }],
+      rules: [
+        {
+          host: 'llm.example.com',
+          http: { paths: [{ path: '/chat', backend: { service: { name: 'chat' } } }] },
+        },
+      ],
+    },
+  };
+  const route = {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'HTTPRoute',
+    metadata: { ...metadata, name: 'chat-2' },
+    spec: {
+      parentRefs: [{ name: 'public', namespace: 'infra' }],
+      hostnames: ['models.example.com'],
+      rules: [
+        {
+          matches: [{ path: { value: '/chat' } }],
+          backendRefs: [{ group: 'inference.networking.k8s.io', kind: 'InferencePool', name: 'chat' }],
+        },
+      ],
+    },
+  };
+  const headless = {
+    ...service,
+    metadata: { ...metadata, name: 'chat-peers' },
+    spec: { ...service.spec, clusterIP: 'None' },
+  };
+  const pod = { containers: [{ name: 'a' }] };
+  const endpoints = (beside: KubeObject[]) =>
+    rows(section(readme([onePod(pod, beside)]), '### Endpoints of one'));
+
+  test('with the pods that answer and the ways from outside; a headless Service is none', () => {
+    expect(endpoints([service, headless, ingress, route])).toEqual([
+      {
+        'address in the cluster': '`http://chat.llm.svc:8080`<br>`chat.llm.svc:8001`',
+        'answered by': 'Deployment `server`',
+        'from outside':
+          '`https://llm.example.com/chat` by class `nginx`<br>`models.example.com/chat` by Gateway `infra/public`',
+      },
+    ]);
+  });
+
+  test('ways that lead elsewhere are none of theirs', () => {
+    const other = { ...service, metadata: { name: 'other', namespace: 'llm' } };
+    expect(endpoints([other, ingress, route])[0]['from outside']).toBe('no way that is made here');
+  });
+
+  test('certificates must be there, unless cert-manager makes them', () => {
+    const secrets = (annotations: Record<string, string>) => {
+      const text = readme([
+        onePod(pod, [service, { ...ingress, metadata: { ...ingress.metadata, annotations } }]),
+      ]);
+      return rows(section(text, '## Secrets that must exist'));
+    };
+    expect(secrets({})).toMatchObject([
+      { Secret: '`llm-tls`', keys: '`tls.crt`, `tls.key`', for: 'the certificate of llm.example.com' },
+    ]);
+    expect(secrets({ 'cert-manager.io/cluster-issuer': 'letsencrypt' })).toEqual([]);
+  });
+
+  test('none is said', () => {
+    expect(section(readme([onePod(pod)]), '### Endpoints of one')).toContain('None.');
   });
 });
 
