@@ -1,6 +1,7 @@
 import { checkObjects, KubeObject, Violation } from '../../src/validation/check';
 import { RULES } from '../../src/validation/rules';
 import { checked, Good, goodObjects, nameJob } from './good-objects';
+import { trafficCases } from './traffic-cases';
 
 /** A rule, what is broken in good objects, and what a person then reads. */
 interface Case {
@@ -282,6 +283,7 @@ const CASES: Case[] = [
     object: 'foreign',
     says: /is 1; leave it out: HorizontalPodAutoscaler web\/scaler decides it/,
   },
+  ...trafficCases(),
   // Rule 7
   ...securityCases(),
   {

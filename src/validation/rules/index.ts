@@ -21,6 +21,7 @@ import { REFERENCE_RULES } from './references';
 import { REPLACEMENT_RULES } from './replacement';
 import { RESOURCE_RULES } from './resources';
 import { SECRET_RULES } from './secrets';
+import { TRAFFIC_RULES } from './traffic';
 
 const WAIVABLE: readonly Rule[] = [
   ...REPLACEMENT_RULES,
@@ -41,6 +42,7 @@ const WAIVABLE: readonly Rule[] = [
   ...NAME_RULES,
   ...REFERENCE_RULES,
   ...DEVICE_CLAIM_RULES,
+  ...TRAFFIC_RULES,
   ...DLLAMA_COMMAND_RULES,
   ...DLLAMA_NETWORK_RULES,
   ...DLLAMA_TOPOLOGY_RULES,
