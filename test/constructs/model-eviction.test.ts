@@ -3,6 +3,7 @@ import { PersistentVolumeAccessMode, ServiceAccount } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { ModelStore, PhasedApp } from '../../src';
 import { ModelEviction, ModelEvictionProps } from '../../src/constructs/model-eviction';
+import { temporaryFolder } from '../support/folders';
 import { cache, claim, conversion, s3, source, topology } from '../support/models';
 import {
   argument,
@@ -115,7 +116,7 @@ describe('an eviction', () => {
 
 describe('an artifact that the app uses', () => {
   const pipelines = () => {
-    const app = new PhasedApp({ outdir: '/nonexistent' });
+    const app = new PhasedApp({ outdir: temporaryFolder() });
     return { app, a: app.pipeline('a', { namespace: 'llm' }), b: app.pipeline('b', { namespace: 'llm' }) };
   };
 

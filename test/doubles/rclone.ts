@@ -8,19 +8,33 @@ import * as path from 'node:path';
  * Without it a warning is printed and undefined returned; with CDK8S_LLM_REQUIRE_PEERS=1 it is an error.
  */
 export function findRclone(backend: 'gcs' | 'azureblob'): string | undefined {
-  const candidates = [...brought('sid/usr/bin/rclone'), ...brought('release/usr/bin/rclone'), 'rclone'];
+  const candidates = [
+    ...brought('sid/usr/bin/rclone'),
+    ...brought('release/usr/bin/rclone'),
+    ...installed('rclone'),
+  ];
   const knows = new RegExp(`^ *${backend} `, 'm');
   return find(`rclone that knows ${backend}`, candidates, ['help', 'backends'], knows);
 }
 
 /** Finds the shell and the tools that rclone's image has. As findRclone. */
 export function findBusybox(): string | undefined {
-  return find('busybox', [...brought('release/bin/busybox'), 'busybox'], ['--list'], /^mkdir$/m);
+  return find(
+    'busybox',
+    [...brought('release/bin/busybox'), ...installed('busybox')],
+    ['--list'],
+    /^mkdir$/m,
+  );
 }
 
 function brought(file: string): string[] {
   const folder = process.env.CDK8S_LLM_PEER_RCLONE;
   return folder ? [path.join(folder, file)] : [];
+}
+
+/** By their whole paths, as tests run them without this machine's PATH. */
+function installed(program: string): string[] {
+  return (process.env.PATH ?? '').split(path.delimiter).map((folder) => path.join(folder, program));
 }
 
 function find(what: string, candidates: string[], args: string[], expected: RegExp): string | undefined {

@@ -228,9 +228,10 @@ describe('what cannot be', () => {
   });
 
   test('a store that is not mounted is told', async () => {
-    const outcome = await evict('/nonexistent', `--artifact=${KEYS[0]}`);
+    const gone = `${folderStore()}-gone`;
+    const outcome = await evict(gone, `--artifact=${KEYS[0]}`);
     expect(outcome.code).toBe(66);
-    expect(outcome.result.error).toBe('/nonexistent is no folder: is the store mounted there?');
+    expect(outcome.result.error).toBe(`${gone} is no folder: is the store mounted there?`);
   });
 
   test('a folder that may not be written to is refused with who asks, and stays an artifact', async () => {
