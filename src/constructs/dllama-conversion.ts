@@ -1,43 +1,36 @@
 import { Size } from 'cdk8s';
 import { Construct } from 'constructs';
-import { artifactAnnotations, consumerAnnotations } from '../artifact/annotations';
 import { Artifact, checkArtifact } from '../artifact/artifact';
 import { ArtifactFormat } from '../artifact/format';
 import { derivedKey } from '../artifact/key';
-import { LOOK_PROGRAM, lookContainer } from '../artifact/look';
 import { checkStore, ModelStore } from '../artifact/model-store';
 import type { MakerOptions } from '../artifact/stores/app-stores';
 import { placeOnStores } from '../artifact/stores/placing';
-import { S3StoreProps } from '../artifact/stores/s3-store';
-import type { StoreVolume } from '../artifact/stores/store-volume';
-import { s3Args, s3Env, s3Ports, s3SecretPurpose } from '../artifact/s3-access';
 import { FloatType } from '../engines/dllama/float-type';
 import { modelFileBytes } from '../engines/dllama/memory';
 import { unsupportedByDllama } from '../engines/dllama/support';
-import { mirroredBucket } from '../mirror/mirrored-bucket';
 import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
 import { checkPositiveInteger } from '../pod/checks';
-import { GUARD_PROGRAM, artifactFolder, guards, python } from '../pod/guard';
+import { artifactFolder, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
-import { addJob } from '../pod/job';
 import { JobOptions, optionsByName, ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
-import { ANNOTATION } from '../pod/metadata';
-import { addNetworkPolicy, portOf } from '../pod/network';
-import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
+import { portOf } from '../pod/network';
+import { outsideEnv, outsideMounts } from '../pod/outside';
 import { Owner, ownerOf } from '../pod/owner';
-import {
-  ContainerSpec,
-  Placement,
-  renderPod,
-  storeAnnotations,
-  storeLabels,
-  storeMount,
-  storePodVolume,
-} from '../pod/pod-spec';
-import { programPath, Programs } from '../pod/programs';
+import type { ContainerSpec, Placement } from '../pod/pod-spec';
+import { programPath } from '../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
+import { mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';
+import {
+  CONVERSION_LOGS,
+  ConversionOutput,
+  outputFolder,
+  outputScratch,
+  resolveConversionOutput,
+} from './conversion-output';
+import { conversionMounts, conversionStores, renderConversion } from './conversion-render';
 import { ConverterSpec, DllamaConverter } from './dllama-converter';
 import { packagePorts, packageServerArgs, PackageSources, resolvePackages } from './python-packages';
 
@@ -160,20 +153,13 @@ interface DllamaConversionSpec {
   readonly options: ResolvedJobOptions;
 }
 
-/** The volumes of the Job, and where it may run for them. Made only where there is a Job. @internal */
+/** What the Job reads, where it writes, and where it may run for them. Made only where there is a Job. @internal */
 interface ConversionVolumes {
-  readonly input: StoreVolume;
-  readonly output: Output;
+  readonly inputs: MountedArtifacts;
+  readonly output: ConversionOutput;
   readonly placement: Placement;
 }
 
-/** Where the converter writes: to the input's own volume, to another one, or to a disk from which S3 is filled. */
-type Output =
-  | { readonly kind: 'same' }
-  | { readonly kind: 'volume'; readonly volume: StoreVolume }
-  | { readonly kind: 's3'; readonly s3: S3StoreProps; readonly scratch: Size };
-
-const OUTPUT_FOLDER = '/output';
 const PACKAGES_FOLDER = '/packages';
 
 function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps): DllamaConversionSpec {
@@ -257,33 +243,19 @@ function agreed(spec: DllamaConversionSpec): MakerOptions {
   };
 }
 
-function resolveVolumes(spec: DllamaConversionSpec): ConversionVolumes {
-  const { owner, options } = spec;
-  const input = spec.model._volume(owner);
-  const output = resolveOutput(spec);
-  const volumes = output.kind === 'volume' ? [input, output.volume] : [input];
-  return { input, output, placement: placeOnStores(owner, 'placement', options.placement, volumes) };
+function resolveVolumes({ owner, model, artifact, options }: DllamaConversionSpec): ConversionVolumes {
+  const inputs = mountArtifacts(owner, [{ role: 'model', artifact: model }]);
+  const output = resolveConversionOutput(owner, model, artifact, () => scratchFor(owner, model, artifact));
+  const stores = conversionStores(inputs, output);
+  return { inputs, output, placement: placeOnStores(owner, 'placement', options.placement, stores) };
 }
 
-function resolveOutput({ owner, model, artifact }: DllamaConversionSpec): Output {
-  const { store, bytes } = artifact;
-  if (store._spec.kind === 's3') {
-    if (bytes === undefined) {
-      throw new InputError(
-        owner.scope,
-        'model',
-        `${model.provenance.repository}, whose facts are not known`,
-        {
-          allowed: 'a model with facts, to write the converted files to S3',
-          advice: 'They pass through a disk whose size follows from the facts: give ModelCache its facts.',
-        },
-      );
-    }
-    const s3 = mirroredBucket(store._spec.s3, mirrorOf(owner.scope));
-    return { kind: 's3', s3, scratch: mebibytesFor(1.02 * bytes + TOKENIZER_BYTES) };
-  }
-  const volume = store._volume(owner);
-  return store._place(owner) === model.store._place(owner) ? { kind: 'same' } : { kind: 'volume', volume };
+function scratchFor(owner: Owner, model: Artifact, { bytes }: Artifact): Size {
+  if (bytes !== undefined) return mebibytesFor(1.02 * bytes + TOKENIZER_BYTES);
+  throw new InputError(owner.scope, 'model', `${model.provenance.repository}, whose facts are not known`, {
+    allowed: 'a model with facts, to write the converted files to S3',
+    advice: 'They pass through a disk whose size follows from the facts: give ModelCache its facts.',
+  });
 }
 
 /** No tokenizer of a supported model comes near it. */
@@ -313,71 +285,17 @@ function resolveMemory(
 }
 
 function renderDllamaConversion(spec: DllamaConversionSpec & ConversionVolumes): void {
-  const { owner, artifact, model, input, output, converter, options } = spec;
-  const programs = new Programs(owner, [
-    GUARD_PROGRAM,
-    ...converter.programs,
-    ...(output.kind === 's3' ? [LOOK_PROGRAM, 'put.py', 'bucket.py'] : []),
-  ]);
-  const convert = convertContainer(spec);
-  const stores = output.kind === 'volume' ? [input, output.volume] : [input];
-  addJob(owner, {
-    component: 'convert',
-    options,
-    annotations: {
-      ...consumerAnnotations(model),
-      ...artifactAnnotations(artifact),
-      ...storeAnnotations(stores),
-      [ANNOTATION.secrets]: output.kind === 's3' ? s3SecretPurpose(output.s3) : undefined,
-    },
-    podLabels: storeLabels(stores),
-    pod: renderPod({
-      placement: spec.placement,
-      serviceAccountName: output.kind === 's3' ? output.s3.serviceAccount?.name : undefined,
-      imagePullSecrets: options.imagePullSecrets,
-      stores,
-      initContainers: [
-        ...guards(model, input, spec.image),
-        ...(output.kind === 's3' ? [look(spec, output.s3)] : []),
-        ...(spec.packages ? [packagesContainer(spec, spec.packages)] : []),
-        ...(output.kind === 's3' ? [convert] : []),
-      ],
-      containers: [output.kind === 's3' ? uploadContainer(spec, output.s3) : convert],
-      volumes: [
-        storePodVolume(input),
-        ...outputVolumes(output),
-        ...(spec.packages
-          ? [{ name: 'packages', emptyDir: { sizeLimit: bytesQuantity(converter.packagesSize) } }]
-          : []),
-        ...outsideVolumes(options),
-        programs.volume(),
-      ],
-    }),
+  const { packages, scriptsUrl, converter } = spec;
+  renderConversion({
+    ...spec,
+    programs: converter.programs,
+    preparation: packages ? [packagesContainer(spec, packages)] : [],
+    convert: convertContainer(spec),
+    volumes: packages
+      ? [{ name: 'packages', emptyDir: { sizeLimit: bytesQuantity(converter.packagesSize) } }]
+      : [],
+    ports: [...(packages ? packagePorts(packages) : []), ...(scriptsUrl ? [portOf(scriptsUrl)] : [])],
   });
-  const endpoints = [
-    ...(spec.packages ? packagePorts(spec.packages) : []),
-    ...(spec.scriptsUrl ? [portOf(spec.scriptsUrl)] : []),
-    ...(output.kind === 's3' ? s3Ports(output.s3) : []),
-    ...options.ports,
-  ];
-  addNetworkPolicy(owner, {
-    component: 'convert',
-    ingress: [],
-    egress: endpoints.length ? [{ ports: [...new Set(endpoints)] }] : [],
-    dns: endpoints.length > 0,
-  });
-  programs.add();
-}
-
-function outputVolumes(output: Output): Record<string, unknown>[] {
-  switch (output.kind) {
-    case 'same':
-      return [];
-    case 'volume':
-      return [{ ...storePodVolume(output.volume), name: 'output' }];
-    case 's3':
-      return [{ name: 'output', emptyDir: { sizeLimit: bytesQuantity(output.scratch) } }];
-  }
 }
 
 function packagesContainer(spec: DllamaConversionSpec, packages: PackageSources): ContainerSpec {
@@ -421,7 +339,7 @@ function convertContainer(spec: DllamaConversionSpec & ConversionVolumes): Conta
     args: [
       `--input=${artifactFolder(model)}`,
       `--input-key=${model.key}`,
-      `--output=${output.kind === 'same' ? artifactFolder(artifact) : `${OUTPUT_FOLDER}/${artifact.path}`}`,
+      `--output=${outputFolder(output, artifact)}`,
       `--key=${artifact.key}`,
       `--weights=${spec.weights}`,
       `--name=${spec.name}`,
@@ -434,8 +352,7 @@ function convertContainer(spec: DllamaConversionSpec & ConversionVolumes): Conta
       ...(spec.scriptsUrl ? outsideEnv(spec.options) : []),
     ],
     mounts: [
-      storeMount(output.kind === 'same' ? 'write' : 'read', spec.input),
-      ...(output.kind === 'same' ? [] : [{ name: 'output', mountPath: OUTPUT_FOLDER }]),
+      ...conversionMounts(spec.inputs, output),
       ...(spec.packages ? [{ name: 'packages', mountPath: PACKAGES_FOLDER, readOnly: true }] : []),
       ...(spec.scriptsUrl ? outsideMounts(spec.options) : []),
     ],
@@ -447,37 +364,7 @@ function convertContainer(spec: DllamaConversionSpec & ConversionVolumes): Conta
   };
 }
 
-const LOGS = Size.mebibytes(64);
-
 /** All emptyDirs of the pod count while the converter runs: past its limit the pod is evicted. */
 function diskBytes({ output, packages, converter }: DllamaConversionSpec & ConversionVolumes): number {
-  return (
-    bytesOf(LOGS) +
-    (packages ? bytesOf(converter.packagesSize) : 0) +
-    (output.kind === 's3' ? bytesOf(output.scratch) : 0)
-  );
-}
-
-function look({ artifact, image, options }: DllamaConversionSpec, s3: S3StoreProps): ContainerSpec {
-  return lookContainer({
-    image,
-    key: artifact.key,
-    note: `${OUTPUT_FOLDER}/${artifact.path}`,
-    placeArgs: s3Args(s3, artifact.path),
-    env: [...s3Env(s3), ...outsideEnv(options)],
-    mounts: [{ name: 'output', mountPath: OUTPUT_FOLDER }, ...outsideMounts(options)],
-  });
-}
-
-function uploadContainer(spec: DllamaConversionSpec, s3: S3StoreProps): ContainerSpec {
-  const { artifact } = spec;
-  return {
-    name: 'upload',
-    image: spec.image,
-    command: python('put.py'),
-    args: [`--key=${artifact.key}`, `--dir=${OUTPUT_FOLDER}/${artifact.path}`, ...s3Args(s3, artifact.path)],
-    env: [...s3Env(s3), ...outsideEnv(spec.options)],
-    mounts: [{ name: 'output', mountPath: OUTPUT_FOLDER, readOnly: true }, ...outsideMounts(spec.options)],
-    resources: { cpu: '500m', cpuLimit: '2', memory: Size.mebibytes(256), storage: LOGS },
-  };
+  return bytesOf(CONVERSION_LOGS) + (packages ? bytesOf(converter.packagesSize) : 0) + outputScratch(output);
 }
