@@ -1,5 +1,7 @@
 /** What a model's layers keep of each token that they have seen. @internal */
 export interface AttentionFacts {
+  /** Whether the architecture is one whose cache has the form that is told here; else nothing here says anything. */
+  readonly isKnown: boolean;
   /**
    * Multi-head latent attention: length of the one vector that a layer keeps of a token in place of keys and values
    * (`kv_lora_rank` + `qk_rope_head_dim`).
@@ -15,6 +17,34 @@ export interface AttentionFacts {
   readonly linearLayers: number;
 }
 
+/** Architectures, by model_type, that keep keys and values, or one latent vector, of each layer but linear ones. */
+const KNOWN_CACHES: ReadonlySet<string> = new Set([
+  'deepseek_v2',
+  'deepseek_v3',
+  'deepseek_v32',
+  'gemma',
+  'gemma2',
+  'gemma3',
+  'gemma3_text',
+  'gpt2',
+  'gpt_oss',
+  'granite',
+  'kimi_k2',
+  'llama',
+  'mistral',
+  'mistral3',
+  'mixtral',
+  'olmo2',
+  'opt',
+  'phi3',
+  'qwen2',
+  'qwen2_moe',
+  'qwen3',
+  'qwen3_5',
+  'qwen3_moe',
+  'qwen3_next',
+]);
+
 type Config = Readonly<Record<string, unknown>>;
 
 /**
@@ -23,12 +53,17 @@ type Config = Readonly<Record<string, unknown>>;
  *
  * @internal
  */
-export function attentionFacts(config: Config, layers: number): AttentionFacts {
+export function attentionFacts(modelType: string, config: Config, layers: number): AttentionFacts {
   const { kv_lora_rank: rank, qk_rope_head_dim: rope } = config;
   const latentDim = isCount(rank) && isCount(rope) ? rank + rope : undefined;
   const window =
     isCount(config.sliding_window) && config.use_sliding_window !== false ? config.sliding_window : undefined;
-  return { latentDim, window, ...countLayers(config, layers, window) };
+  return {
+    isKnown: KNOWN_CACHES.has(modelType),
+    latentDim,
+    window,
+    ...countLayers(config, layers, window),
+  };
 }
 
 type Layers = Pick<AttentionFacts, 'fullLayers' | 'windowLayers' | 'linearLayers'>;

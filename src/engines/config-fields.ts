@@ -52,8 +52,8 @@ const DEFAULTS: Readonly<Record<string, Config>> = {
 };
 
 /**
- * The part of config.json that is about language: models that see or hear keep it apart. What both parts have, as
- * quantization, the whole says.
+ * The part of config.json that is about language: models that see or hear keep it apart. What is of both
+ * parts, as quantization, the whole may say.
  *
  * @internal
  */
@@ -61,8 +61,10 @@ export function languageConfig(config: Config): Config {
   const text = config.text_config ?? config.llm_config;
   if (typeof text !== 'object' || text === null || config.hidden_size !== undefined) return config;
   const { model_type: type, ...language } = text as Config;
-  const { quantization_config: quantization, dtype, torch_dtype: torchDtype } = config;
-  const whole = { quantization_config: quantization, dtype, torch_dtype: torchDtype };
-  const said = Object.entries(whole).filter(([, value]) => value !== undefined && value !== null);
-  return { ...DEFAULTS[String(type)], ...language, ...Object.fromEntries(said) };
+  const ofWhole = SAID_BY_THE_WHOLE.flatMap<[string, unknown]>((name) =>
+    config[name] == null ? [] : [[name, config[name]]],
+  );
+  return { ...DEFAULTS[String(type)], ...Object.fromEntries(ofWhole), ...language };
 }
+
+const SAID_BY_THE_WHOLE = ['quantization_config', 'dtype', 'torch_dtype', 'tie_word_embeddings'];

@@ -1,9 +1,11 @@
+import { knownServingFacts } from './known-configs';
 import { ModelArchitecture, ModelFacts, ModelFactsProps } from './model-facts';
 
 /**
  * The facts of a well-known repository on Hugging Face, so that nobody has to write them down; undefined for
  * any other. Upper and lower case are the same, as on the hub. The facts are those of the repository's
- * config.json; a fine-tuned copy under another name is another model.
+ * config.json; a fine-tuned copy under another name is another model. Those of quantized models, and of architectures
+ * that no converter of ours knows, are in known-configs.ts.
  *
  * Not here: Llama 3.1 405B, whose config.json went from 16 to 8 key-value heads between two commits, and
  * Mistral 7B, whose SentencePiece tokenizer distributed-llama misreads.
@@ -12,10 +14,10 @@ import { ModelArchitecture, ModelFacts, ModelFactsProps } from './model-facts';
  */
 export function knownFacts(repository: string): ModelFacts | undefined {
   const props = PROPS_BY_REPOSITORY.get(repository.toLowerCase());
-  return props && ModelFacts.of(props);
+  return props ? ModelFacts.of(props) : knownServingFacts(repository);
 }
 
-/** Repositories whose facts are known. @internal */
+/** Repositories whose facts are known to the byte. @internal */
 export function knownRepositories(): string[] {
   return Object.keys(KNOWN_MODELS);
 }

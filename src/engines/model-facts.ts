@@ -256,7 +256,7 @@ export class ModelFacts {
     this.tiedEmbeddings = fields.tiedEmbeddings ?? false;
     this.sourceBytes = positive('sourceBytes', fields.sourceBytes);
     this._config = fields.config;
-    this._attention = attentionFacts(fields.config ?? {}, this.layers);
+    this._attention = attentionFacts(this.modelType, fields.config ?? {}, this.layers);
     const { quantization_config: quantized, dtype, torch_dtype: torchDtype } = fields.config ?? {};
     this.quantization = textOf((quantized as Record<string, unknown> | null | undefined)?.quant_method);
     this.dtype = textOf(dtype ?? torchDtype);
