@@ -63,7 +63,7 @@ export function unitePlacements(
       if (other && other.value !== value) {
         throw new InputError(where, `${other.of}.nodeSelector.${key}`, other.value, {
           allowed: `'${value}', as the placement of ${of} says`,
-          advice: 'The pods mount the store, so they run where both let them: give both the same value.',
+          advice: 'The pods run where both let them: give both the same value.',
         });
       }
       if (!other) labels.set(key, { value, of });

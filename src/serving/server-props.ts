@@ -42,21 +42,22 @@ export interface ServerProps {
   readonly accelerator?: Accelerator;
 
   /**
-   * CPUs of each copy: `500m`, `8`.
+   * CPUs of each copy, request and limit: `500m`, `1.5`, `8`.
    *
    * @default - by the engine
    */
   readonly cpu?: string;
 
   /**
-   * Memory of each copy, request and limit.
+   * Memory of each copy, request and limit. What is in /dev/shm counts in it.
    *
    * @default - by formula from the model's facts
    */
   readonly memory?: Size;
 
   /**
-   * Where the pods run, besides what the accelerator and the model's store say.
+   * Where the pods run, besides what the accelerator and the stores of the model say. All of it holds together; what
+   * contradicts is an error.
    *
    * @default - anywhere that those allow
    */
@@ -70,14 +71,17 @@ export interface ServerProps {
   readonly priorityClassName?: string;
 
   /**
-   * The LocalQueue by which Kueue admits the pods.
+   * The LocalQueue by which Kueue admits the pods, as the label `kueue.x-k8s.io/queue-name` of what runs them (Kueue's
+   * integrations `deployment`, `statefulset` and `leaderworkerset.x-k8s.io/leaderworkerset`, which are on by default
+   * from Kueue 0.16). Kueue refuses another name while a pod is ready.
    *
    * @default - they are not queued
    */
   readonly queueName?: string;
 
   /**
-   * Who may send requests, besides the gateways of `routes` and who reads the metrics.
+   * Who may send requests, besides the gateways of `routes`, what `scaling` puts before the server, and who reads the
+   * metrics. An empty list lets in nobody else.
    *
    * @default [NetworkPeer.sameNamespace()]
    */
@@ -112,21 +116,25 @@ export interface ServerProps {
   readonly smokeTest?: SmokeTestOptions;
 
   /**
-   * How fast the model can be read from its store, per second: with its size, how long a start may take.
+   * How fast the model can be read from its store, per second: with its size, how long a start may take. Not with
+   * `startupTimeout`, nor where the size is not known.
    *
    * @default 50 MiB, slow network storage
    */
   readonly readRate?: Size;
 
   /**
-   * How long a pod may take from its start to its first answer.
+   * How long a pod may take from the start of its server to the first answer; then it is started again. The wait for
+   * a model that is not there yet does not count.
    *
-   * @default - the engine's own time, and twice what reading the model takes at `readRate`
+   * @default - the engine's own time, and twice what reading the model takes at `readRate`; where the size of the
+   * model is not known, the engine's own time and 30 minutes
    */
   readonly startupTimeout?: Duration;
 
   /**
-   * How long requests may take to end when a pod is stopped.
+   * How long requests may take to end when a pod is stopped. An engine that does not wait for them itself gets the
+   * signal only after that time, so that each stop takes it, busy or not.
    *
    * @default 2 minutes
    */
@@ -136,7 +144,7 @@ export interface ServerProps {
    * How a new version takes the place of the old one.
    *
    * @default - RECREATE for one copy with an accelerator or with a claim that one node alone can mount, REPLACE for
-   * several such, SURGE otherwise
+   * several such, SURGE otherwise; RECREATE too where the pod writes to a claim that no other can mount at the same time
    */
   readonly rollout?: Rollout;
 
@@ -149,7 +157,8 @@ export interface ServerProps {
   readonly writableRoot?: boolean;
 
   /**
-   * Environment variables of the engine, besides those that this library sets.
+   * Environment variables of the engine, besides those that this library sets. `$(NAME)` in a value stands for another
+   * variable.
    *
    * @default - none
    */

@@ -66,7 +66,7 @@ describe('the placement of a store', () => {
         served(sharedClaim({ placement: inZone('a'), name: 'shared' }), { [which]: inZone('b') }),
       ).toThrow(
         `models/${id}: '${field}.nodeSelector.${ZONE}' is 'b'; allowed: 'a', as the placement of claim shared says. ` +
-          'The pods mount the store, so they run where both let them: give both the same value.',
+          'The pods run where both let them: give both the same value.',
       );
     },
   );
