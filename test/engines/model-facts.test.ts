@@ -91,6 +91,100 @@ describe('ModelFacts.fromConfig', () => {
     expect(facts.architecture).toBeUndefined();
   });
 
+  test("reads DeepSeek's latent attention and its experts", () => {
+    const facts = ModelFacts.fromConfig({
+      ...LLAMA,
+      model_type: 'deepseek_v3',
+      n_routed_experts: 256,
+      num_experts_per_tok: 8,
+      moe_intermediate_size: 2048,
+      kv_lora_rank: 512,
+      qk_rope_head_dim: 64,
+      quantization_config: { quant_method: 'fp8', weight_block_size: [128, 128] },
+      torch_dtype: 'bfloat16',
+    });
+    expect(facts).toMatchObject({
+      experts: 256,
+      activeExperts: 8,
+      moeHiddenDim: 2048,
+      quantization: 'fp8',
+      dtype: 'bfloat16',
+      _attention: { isKnown: true, latentDim: 576, fullLayers: 32 },
+    });
+    expect(facts.architecture).toBeUndefined();
+  });
+
+  test('reads the language of a model that sees, and what its family takes for what it leaves out', () => {
+    const facts = ModelFacts.fromConfig({
+      model_type: 'gemma3',
+      dtype: 'bfloat16',
+      text_config: {
+        model_type: 'gemma3_text',
+        hidden_size: 2560,
+        intermediate_size: 10240,
+        num_hidden_layers: 34,
+        sliding_window: 1024,
+      },
+      vision_config: { hidden_size: 1152 },
+    });
+    expect(facts).toMatchObject({
+      modelType: 'gemma3',
+      dim: 2560,
+      layers: 34,
+      heads: 8,
+      kvHeads: 4,
+      headDim: 256,
+      dtype: 'bfloat16',
+      _attention: { isKnown: true, window: 1024, fullLayers: 5, windowLayers: 29 },
+    });
+  });
+
+  test('reads the names of GPT-2 and of OPT', () => {
+    const gpt2 = {
+      model_type: 'gpt2',
+      n_embd: 768,
+      n_layer: 12,
+      n_head: 12,
+      n_positions: 1024,
+      vocab_size: 50257,
+    };
+    expect(ModelFacts.fromConfig(gpt2)).toMatchObject({
+      dim: 768,
+      hiddenDim: 3072,
+      layers: 12,
+      heads: 12,
+      maxSeqLen: 1024,
+    });
+    const opt = { ...LLAMA, model_type: 'opt', intermediate_size: undefined, ffn_dim: 3072 };
+    expect(ModelFacts.fromConfig(opt).hiddenDim).toBe(3072);
+  });
+
+  test.each<[string, Record<string, unknown>, object]>([
+    ['no window', {}, { window: undefined, fullLayers: 32, windowLayers: 0, linearLayers: 0 }],
+    ['a window of all layers', { sliding_window: 4096 }, { window: 4096, fullLayers: 0, windowLayers: 32 }],
+    [
+      'a window that is not used',
+      { sliding_window: 4096, use_sliding_window: false },
+      { window: undefined, fullLayers: 32, windowLayers: 0 },
+    ],
+    [
+      'the kind of each layer',
+      {
+        sliding_window: 128,
+        num_hidden_layers: 4,
+        layer_types: ['sliding_attention', 'full_attention', 'linear_attention', 'full_attention'],
+      },
+      { window: 128, fullLayers: 2, windowLayers: 1, linearLayers: 1 },
+    ],
+    [
+      'full attention in every fourth layer',
+      { full_attention_interval: 4 },
+      { fullLayers: 8, linearLayers: 24 },
+    ],
+  ])('tells which layers look back how far: %s', (_, more, attention) => {
+    expect(ModelFacts.fromConfig({ ...LLAMA, ...more })._attention).toMatchObject(attention);
+  });
+
   test('counts heads for key and value heads, as transformers does', () => {
     expect(ModelFacts.fromConfig({ ...LLAMA, num_key_value_heads: undefined }).kvHeads).toBe(32);
   });
