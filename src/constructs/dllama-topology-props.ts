@@ -4,6 +4,8 @@ import { Artifact } from '../artifact/artifact';
 import { FloatType } from '../engines/dllama/float-type';
 import { NetworkPeer } from '../pod/network-peer';
 import { Placement } from '../pod/pod-spec';
+import type { Monitoring } from '../serving/monitoring';
+import type { SmokeTestOptions } from '../serving/smoke-test-options';
 
 /** The templates that distributed-llama can be told to put a conversation into. */
 export enum DllamaChatTemplate {
@@ -154,7 +156,7 @@ export interface DllamaTopologyProps {
   readonly workerSlots?: DllamaWorkerSlot[];
 
   /**
-   * Who may send requests, and read `/metrics`: name Prometheus too where it is in another namespace.
+   * Who may send requests, besides who reads the metrics by `monitoring`.
    *
    * @default [NetworkPeer.sameNamespace()]
    */
@@ -166,6 +168,20 @@ export interface DllamaTopologyProps {
    * @default 8080
    */
   readonly port?: number;
+
+  /**
+   * Who watches it.
+   *
+   * @default - nobody
+   */
+  readonly monitoring?: Monitoring;
+
+  /**
+   * A Job of the verify phase that asks the endpoint a question.
+   *
+   * @default - none
+   */
+  readonly smokeTest?: SmokeTestOptions;
 
   /** The front before the root. @default - the defaults of `DllamaFrontProps` */
   readonly front?: DllamaFrontProps;

@@ -2,6 +2,7 @@ import { Size } from 'cdk8s';
 import { consumerAnnotations, provenanceAnnotations } from '../artifact/annotations';
 import { GUARD_PROGRAM, guards, python } from '../pod/guard';
 import { NO_MESH } from '../pod/mesh';
+import { DLLAMA_METRICS } from '../engines/dllama/metrics';
 import { LABEL } from '../pod/metadata';
 import { addNetworkPolicy, Peer } from '../pod/network';
 import { addObject, selectorLabels, standardLabels } from '../pod/owner';
@@ -14,6 +15,8 @@ import {
   storePodVolume,
 } from '../pod/pod-spec';
 import { programPath, Programs } from '../pod/programs';
+import type { ServerTarget } from '../serving/server-target';
+import { addSmokeTest } from '../serving/smoke-test';
 import {
   DllamaTopologySpec,
   FRONT_PORT,
@@ -40,15 +43,42 @@ const PROBE = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 };
  */
 const LOGS = Size.mebibytes(320);
 
-export function renderDllamaTopology(spec: DllamaTopologySpec): void {
+/** @internal */
+export function renderDllamaTopology(spec: DllamaTopologySpec): ServerTarget {
   const rootPrograms = new Programs(spec.owner, [GUARD_PROGRAM, FRONT_PROGRAM, SCRIPT]);
   const workerPrograms = new Programs(spec.owner, [SCRIPT], 'worker');
   renderRoot(spec, rootPrograms);
   renderServices(spec);
   if (spec.workers > 0) renderWorkers(spec, workerPrograms);
   renderNetwork(spec);
+  const target = targetOf(spec);
+  spec.monitoring?._render(target);
+  if (spec.smokeTest) addSmokeTest(spec.owner.scope, target, spec.smokeTest);
   rootPrograms.add();
   if (spec.workers > 0) workerPrograms.add();
+  return target;
+}
+
+/** The root, whose front takes the requests: whoever watches or asks the topology watches or asks that. */
+function targetOf(spec: DllamaTopologySpec): ServerTarget {
+  const { owner, volume, model, front } = spec;
+  return {
+    owner,
+    component: 'root',
+    selector: selectorLabels(owner, 'root'),
+    workload: { apiVersion: 'apps/v1', kind: 'Deployment', name: `${owner.name}-root` },
+    service: { name: owner.name, port: spec.port },
+    container: { name: 'front', port: FRONT_PORT },
+    replicas: 1,
+    engine: 'dllama',
+    metrics: DLLAMA_METRICS,
+    modelNames: [front.modelId],
+    healthPath: '/health',
+    startupSeconds: spec.startupSeconds,
+    drainSeconds: spec.drainSeconds,
+    claims: volume.kind === 'claim' ? [volume.claimName] : [],
+    provenance: provenanceAnnotations(model),
+  };
 }
 
 function renderRoot(spec: DllamaTopologySpec, programs: Programs): void {
@@ -317,7 +347,12 @@ function renderNetwork(spec: DllamaTopologySpec): void {
   const toWorkers = { peers: [component('worker')], ports: [WORKER_PORT] };
   addNetworkPolicy(owner, {
     component: 'root',
-    ingress: [{ peers: spec.allowFrom.map((p) => p._peer), ports: [FRONT_PORT] }],
+    ingress: [
+      {
+        peers: [...spec.allowFrom, ...(spec.monitoring?._peers ?? [])].map((p) => p._peer),
+        ports: [FRONT_PORT],
+      },
+    ],
     egress: spec.workers > 0 ? [toWorkers] : [],
     dns: spec.workers > 0,
   });

@@ -27,6 +27,8 @@ import { checkPlacement } from '../pod/placement';
 import { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
 import { secretNames } from '../pod/secret-env';
+import { checkMonitoring, Monitoring } from '../serving/monitoring';
+import type { SmokeTestOptions } from '../serving/smoke-test-options';
 import { DllamaTopologyProps } from './dllama-topology-props';
 
 /** Where dllama-api listens: at 127.0.0.1 only, so that nothing but the front can reach it. */
@@ -78,6 +80,8 @@ export interface DllamaTopologySpec {
   /** The port of the Service. */
   readonly port: number;
   readonly allowFrom: NetworkPeer[];
+  readonly monitoring?: Monitoring;
+  readonly smokeTest?: SmokeTestOptions;
   readonly front: FrontSpec;
   readonly drainSeconds: number;
   readonly startupSeconds: number;
@@ -170,6 +174,8 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
     ),
     port: checkPort(scope, 'port', props.port ?? 8080),
     allowFrom: props.allowFrom ?? [NetworkPeer.sameNamespace()],
+    monitoring: checkMonitoring(scope, props.monitoring),
+    smokeTest: props.smokeTest,
     front: resolveFront(scope, props, files.model, maxSeqLen),
     drainSeconds: seconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2)),
     startupSeconds: props.startupTimeout

@@ -1,4 +1,5 @@
 import { Construct } from 'constructs';
+import type { ServerTarget } from '../serving/server-target';
 import { renderDllamaTopology } from './dllama-topology-render';
 import { resolveDllamaTopology } from './dllama-topology-spec';
 import { DllamaTopologyProps } from './dllama-topology-props';
@@ -29,13 +30,20 @@ export class DllamaTopology extends Construct {
   public readonly workers: number;
 
   /**
+   * What is attached to the server knows it by.
+   *
+   * @internal
+   */
+  public readonly _target: ServerTarget;
+
+  /**
    * @throws when the model cannot be shared by so many nodes, with the numbers that can; when memory is too
    * small, with the arithmetic; when an argument is one that distributed-llama would refuse or misread
    */
   constructor(scope: Construct, id: string, props: DllamaTopologyProps) {
     super(scope, id);
     const spec = resolveDllamaTopology(this, props ?? {});
-    renderDllamaTopology(spec);
+    this._target = renderDllamaTopology(spec);
     this.workers = spec.workers;
     this.serviceName = spec.owner.name;
     this.endpoint = `http://${spec.owner.name}.${spec.owner.namespace}.svc:${spec.port}/v1`;

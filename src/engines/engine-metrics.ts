@@ -18,6 +18,12 @@ export interface EngineMetrics {
   readonly promptTokens?: string;
   /** Counter: tokens of answers. */
   readonly generatedTokens?: string;
+  /** Counter: requests that were answered, well or not. */
+  readonly answered?: string;
+  /** Matcher of those among `answered` that ask for something: probes are answered, too. @default - all */
+  readonly answeredMatcher?: string;
+  /** Matcher of those among `answered` that the server failed to answer: `status="5xx"`. */
+  readonly failedMatcher?: string;
   /** Counter: requests that ended well. */
   readonly succeeded?: string;
   /** Histogram, without `_bucket`: seconds to the first token. */
@@ -26,6 +32,8 @@ export interface EngineMetrics {
   readonly timePerOutputToken?: string;
   /** Histogram, without `_bucket`: seconds of a whole request. */
   readonly requestSeconds?: string;
+  /** Whether who reads them has to show the API key, where the server has one. */
+  readonly needApiKey?: boolean;
   /** The label that names the model, where there is one. */
   readonly modelLabel?: string;
 }

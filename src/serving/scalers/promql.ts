@@ -16,13 +16,18 @@ export function ownSeries(target: ServerTarget, metric: string, more: Record<str
   return `${metric}{${matchers.join(',')}}`;
 }
 
-/** The names of a workload's pods, none of another one's: what is added to a name has no more dashes than here. */
-function podPattern({ workload }: ServerTarget): string {
+/**
+ * The names of a workload's pods, none of another one's: what is added to a name has no more dashes than here.
+ *
+ * @internal
+ */
+export function podPattern({ workload }: ServerTarget): string {
   return workload.kind === 'Deployment'
     ? `${workload.name}-[0-9a-z]+-[0-9a-z]{5}`
     : `${workload.name}-[0-9]+`;
 }
 
-function quoted(text: string): string {
+/** A text as PromQL writes it. @internal */
+export function quoted(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&').replace(/\n/g, '\\n')}"`;
 }

@@ -1,0 +1,16 @@
+/** An alert as PrometheusRules have it. @internal */
+export interface Alert {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: Record<string, string>;
+  readonly annotations: { readonly summary: string; readonly description: string };
+}
+
+/** `critical` is worth waking somebody: nobody is answered. @internal */
+export type Severity = 'critical' | 'warning';
+
+/** A time as Prometheus writes it. @internal */
+export function promDuration(seconds: number): string {
+  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
+}

@@ -1,0 +1,216 @@
+import { Duration } from 'cdk8s';
+import { checkFlag, checkKind } from '../../pod/checks';
+import { InputError } from '../../pod/input-error';
+import { checkLabels } from '../../pod/labels';
+import type { NetworkPeer } from '../../pod/network-peer';
+import { addObject } from '../../pod/owner';
+import { checkFrom, checkSeconds } from '../routes/checks';
+import type { ServerTarget } from '../server-target';
+import { promDuration } from './alert';
+import { AlertOptions, AlertSpec, resolveAlerts } from './alert-options';
+import type { MonitoringPart } from './monitoring-part';
+import { PipelineWatch } from './pipeline-watch';
+import { checkExpression, knownMetrics } from './promql';
+import { serverAlerts } from './server-alerts';
+
+/** By which object Prometheus finds the pods. */
+export enum ScrapeKind {
+  /** A PodMonitor. */
+  POD_MONITOR = 'PodMonitor',
+  /** A ServiceMonitor, for a Prometheus that reads no PodMonitors. */
+  SERVICE_MONITOR = 'ServiceMonitor',
+}
+
+/** A dashboard for Grafana. */
+export interface DashboardOptions {
+  /**
+   * Whether there is one.
+   *
+   * @default true
+   */
+  readonly enabled?: boolean;
+
+  /**
+   * The labels by which Grafana's sidecar finds its ConfigMap.
+   *
+   * @default { grafana_dashboard: '1' }, as Grafana's chart has it
+   */
+  readonly labels?: { [name: string]: string };
+
+  /**
+   * The folder that Grafana shows it in, where its sidecar reads the annotation `grafana_folder`.
+   *
+   * @default - the sidecar's
+   */
+  readonly folder?: string;
+}
+
+/** How a server is watched by Prometheus. */
+export interface PrometheusMonitoringProps {
+  /**
+   * The pods of Prometheus, which the server's NetworkPolicy lets in. Not for an engine that has no metrics.
+   *
+   * @default - none, for an engine that has no metrics
+   */
+  readonly from?: NetworkPeer[];
+
+  /**
+   * By which object Prometheus finds the pods.
+   *
+   * @default ScrapeKind.POD_MONITOR
+   */
+  readonly kind?: ScrapeKind;
+
+  /**
+   * How often they are asked.
+   *
+   * @default 30 seconds
+   */
+  readonly interval?: Duration;
+
+  /**
+   * Labels by which Prometheus selects monitors and rules: `{ release: 'kube-prometheus-stack' }`.
+   *
+   * @default - none, for one that selects all
+   */
+  readonly labels?: { [name: string]: string };
+
+  /** When somebody is told. @default - the defaults of `AlertOptions` */
+  readonly alerts?: AlertOptions;
+
+  /** What can be seen. @default - the defaults of `DashboardOptions` */
+  readonly dashboard?: DashboardOptions;
+}
+
+/** With every default applied. @internal */
+export interface PrometheusSpec {
+  readonly from?: NetworkPeer[];
+  readonly kind: ScrapeKind;
+  readonly intervalSeconds: number;
+  readonly labels: Record<string, string>;
+  readonly alerts: AlertSpec;
+  readonly dashboard: {
+    readonly enabled: boolean;
+    readonly labels: Record<string, string>;
+    readonly folder?: string;
+  };
+}
+
+const WHERE = 'Monitoring.prometheus';
+
+/** @internal */
+export function prometheusMonitoring(props: PrometheusMonitoringProps): MonitoringPart {
+  const spec = resolve(props);
+  return { peers: spec.from ?? [], render: (target) => render(spec, target) };
+}
+
+function resolve(props: PrometheusMonitoringProps): PrometheusSpec {
+  const {
+    kind = ScrapeKind.POD_MONITOR,
+    interval = Duration.seconds(30),
+    labels = {},
+    dashboard = {},
+  } = props;
+  if (!Object.values(ScrapeKind).includes(kind)) {
+    throw new InputError(WHERE, 'kind', kind, { allowed: Object.values(ScrapeKind).join(', ') });
+  }
+  if (dashboard.folder !== undefined) {
+    checkKind(
+      WHERE,
+      'dashboard.folder',
+      dashboard.folder,
+      (given) => typeof given === 'string' && given !== '',
+      {
+        allowed: 'the name of a folder',
+      },
+    );
+  }
+  return {
+    from: props.from && checkFrom(WHERE, props.from),
+    kind,
+    intervalSeconds: checkSeconds(WHERE, 'interval', interval),
+    labels: checkLabels(WHERE, 'labels', labels),
+    alerts: resolveAlerts(WHERE, props.alerts),
+    dashboard: {
+      enabled: checkFlag(WHERE, 'dashboard.enabled', dashboard.enabled) ?? true,
+      labels: checkLabels(WHERE, 'dashboard.labels', dashboard.labels ?? { grafana_dashboard: '1' }),
+      folder: dashboard.folder,
+    },
+  };
+}
+
+function render(spec: PrometheusSpec, target: ServerTarget): void {
+  const { owner } = target;
+  if (target.metrics && !spec.from) {
+    throw new InputError(owner.scope, 'monitoring.from', undefined, {
+      allowed: 'who reads the metrics: one NetworkPeer or more',
+      advice:
+        "The pods of Prometheus: Monitoring.prometheus({ from: [NetworkPeer.namespace('monitoring')] }).",
+    });
+  }
+  if (!target.metrics && spec.from) {
+    throw new InputError(owner.scope, 'monitoring.from', 'given', {
+      allowed: `nothing, as ${target.engine} has no metrics to read`,
+      advice: 'What the cluster knows of the server is watched without: Monitoring.prometheus().',
+    });
+  }
+  if (target.metrics) addMonitor(spec, target);
+  if (spec.alerts.enabled) addServerRule(spec, target);
+  PipelineWatch.of(owner.scope, spec).watch(target);
+}
+
+/** Prometheus puts the labels `namespace` and `pod` to what it reads, by the one object as by the other. */
+function addMonitor(spec: PrometheusSpec, target: ServerTarget): void {
+  const { owner, component, selector, apiKey, service } = target;
+  const { path, port = 'http', needApiKey } = target.metrics!;
+  const endpoint = {
+    path,
+    interval: promDuration(spec.intervalSeconds),
+    ...(needApiKey && apiKey
+      ? { authorization: { type: 'Bearer', credentials: { name: apiKey.secret, key: apiKey.key } } }
+      : {}),
+  };
+  const byPod = spec.kind === ScrapeKind.POD_MONITOR;
+  addObject(owner, 'Monitor', {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: spec.kind,
+    name: owner.name,
+    component,
+    labels: spec.labels,
+    annotations: target.provenance,
+    body: {
+      spec: byPod
+        ? { selector: { matchLabels: selector }, podMetricsEndpoints: [{ port, ...endpoint }] }
+        : {
+            selector: { matchLabels: { ...selector } },
+            endpoints: [
+              {
+                // By the container's port, which a Service need not have.
+                targetPort: port,
+                ...endpoint,
+                // Headless Services of the server's pods have the same labels; each would be read, too.
+                relabelings: [
+                  { action: 'keep', sourceLabels: ['__meta_kubernetes_service_name'], regex: service.name },
+                ],
+              },
+            ],
+          },
+    },
+  });
+}
+
+function addServerRule(spec: PrometheusSpec, target: ServerTarget): void {
+  const { owner, component } = target;
+  const rules = serverAlerts(target, spec.alerts);
+  const known = knownMetrics([target]);
+  rules.forEach(({ expr }) => checkExpression(owner.scope.node.path, expr, known));
+  addObject(owner, 'Alerts', {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PrometheusRule',
+    name: owner.name,
+    component,
+    labels: spec.labels,
+    annotations: target.provenance,
+    body: { spec: { groups: [{ name: `${owner.namespace}/${owner.name}`, rules }] } },
+  });
+}
