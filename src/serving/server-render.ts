@@ -82,8 +82,20 @@ export function workloadAnnotations(spec: ServerSpec): Record<string, string | u
     ...engine.artifacts.annotations,
     [ANNOTATION.podSecurityOptOut]: lines(optOuts),
     [ANNOTATION.skipChecks]: lines(devices?.skipChecks ?? []),
-    [ANNOTATION.secrets]: lines([...(engine.secretPurposes ?? []), ...secretPurposes(spec.env)]),
+    [ANNOTATION.secrets]: lines(allPurposes(spec)),
   };
+}
+
+/** A Secret of which the engine's construct knows the purpose is not named after its variable too. */
+function allPurposes({ engine, env }: ServerSpec): string[] {
+  const { secretPurposes: known = [] } = engine;
+  const said = new Set(known.map(secretOf));
+  return [...known, ...secretPurposes(env).filter((purpose) => !said.has(secretOf(purpose)))];
+}
+
+/** `<secret>/<key>` of a purpose. */
+function secretOf(purpose: string): string {
+  return purpose.split('=', 1)[0];
 }
 
 function writableRootReason({ accelerator }: ServerSpec): string {
