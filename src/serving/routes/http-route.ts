@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { checkFlag, checkPort } from '../../pod/checks';
+import { checkFlag } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
@@ -216,14 +216,10 @@ function checkFilter(where: string, field: string, filter: GatewayFilter): Gatew
 }
 
 /** The server's own Service, or what activates the server and stands before it. */
-function serviceBackend({ service, entrance, owner }: ServerTarget): HttpBackend {
+function serviceBackend({ service, entrance }: ServerTarget): HttpBackend {
   if (!entrance) return { ref: { name: service.name, port: service.port } };
-  const { name, namespace, port } = { name: entrance.service, ...entrance };
-  checkPort(owner.scope, 'port of the entrance', port);
-  return {
-    ref: { name, ...(namespace === owner.namespace ? {} : { namespace }), port },
-    hostname: entrance.host,
-  };
+  const { namespace, port, host } = entrance;
+  return { ref: { name: entrance.service, namespace, port }, hostname: host };
 }
 
 /** @internal */

@@ -3,7 +3,7 @@ import { checkAddress, checkKind } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { ANNOTATION } from '../../pod/metadata';
 import { addObject, Owner } from '../../pod/owner';
-import { checkSecret } from '../../pod/secret-env';
+import { checkSecretValue } from '../server-env';
 
 /** A Prometheus, or what answers as one: Thanos, Mimir, VictoriaMetrics. */
 export interface PrometheusProps {
@@ -75,12 +75,8 @@ export interface SecretKey {
 }
 
 function checked(field: string, value: SecretValue): SecretKey {
-  const where = 'PrometheusAuthentication';
-  const { secret, key } = checkKind(where, field, value, (given) => typeof given.key === 'string', {
-    allowed: 'a key of a Secret: { secret, key }',
-  });
-  if (key === '') throw new InputError(where, `${field}.key`, key, { allowed: 'the name of a key' });
-  return { name: checkSecret(where, `${field}.secret`, secret).name, key };
+  const { secret, key } = checkSecretValue('PrometheusAuthentication', field, value);
+  return { name: secret, key };
 }
 
 /** @throws when the address, a header or a label cannot be one @internal */

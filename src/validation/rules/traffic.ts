@@ -74,7 +74,7 @@ const backendExists: Rule = {
   },
 };
 
-/** The Services of its own namespace that an object names. */
+/** The Services that an object names as its own: one that is named with its namespace may be somebody else's. */
 function services(entry: Entry): Backend[] {
   if (entry.kind === 'HTTPScaledObject') {
     const { service, port } = (entry.spec as ScaledObjectSpec).scaleTargetRef;
@@ -89,21 +89,19 @@ function services(entry: Entry): Backend[] {
       }),
     );
   }
-  return backendRefs(entry).filter(
-    ({ kind, namespace }) => kind === 'Service' && namespace === entry.namespace,
-  );
+  return backendRefs(entry).filter(({ kind, namespace }) => kind === 'Service' && namespace === undefined);
 }
 
 function pools(entry: Entry): Backend[] {
   return entry.kind === 'HTTPRoute' ? backendRefs(entry).filter(({ kind }) => kind === 'InferencePool') : [];
 }
 
-function backendRefs(entry: Entry): (Backend & { kind: string; namespace: string })[] {
+function backendRefs(entry: Entry): (Backend & { kind: string; namespace?: string })[] {
   return (entry.spec as HttpRouteSpec).rules.flatMap((rule, index) =>
     (rule.backendRefs ?? []).map((ref, at) => ({
       field: `spec.rules[${index}].backendRefs[${at}]`,
       kind: ref.kind ?? 'Service',
-      namespace: ref.namespace ?? entry.namespace,
+      namespace: ref.namespace,
       name: ref.name,
       port: ref.port,
     })),

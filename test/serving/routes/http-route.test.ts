@@ -1,0 +1,164 @@
+import { Duration } from 'cdk8s';
+import { NetworkPeer } from '../../../src/pod/network-peer';
+import { Route } from '../../../src/serving/route';
+import { gatewayDuration, HttpRouteProps } from '../../../src/serving/routes/http-route';
+import { the } from '../../support/objects';
+import { checkedObjects, inferenceServer, pipelineFor, served, sharedModel } from '../../support/servers';
+
+const GATEWAY = { name: 'public', namespace: 'gateways', sectionName: 'https' };
+const FROM = [NetworkPeer.namespace('envoy-gateway-system')];
+
+function route(props: Partial<HttpRouteProps> = {}): Route {
+  return Route.httpRoute({ gateway: GATEWAY, from: FROM, ...props });
+}
+
+function routeOf(props: Partial<HttpRouteProps> = {}) {
+  return the(served({ routes: [route(props)], modelNames: ['qwen3', 'qwen3-fast'] }), 'HTTPRoute');
+}
+
+test('a route of a path leads to the Service without it, with time for an answer', () => {
+  const object = routeOf({ hostnames: ['llm.example.com'], path: '/qwen' });
+  expect(object.metadata.name).toBe('qwen-chat');
+  expect(object.spec).toEqual({
+    parentRefs: [{ name: 'public', namespace: 'gateways', sectionName: 'https' }],
+    hostnames: ['llm.example.com'],
+    rules: [
+      {
+        matches: [{ path: { type: 'PathPrefix', value: '/qwen' } }],
+        filters: [
+          {
+            type: 'URLRewrite',
+            urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } },
+          },
+        ],
+        backendRefs: [{ name: 'qwen-chat', port: 8080 }],
+        timeouts: { request: '1h', backendRequest: '1h' },
+      },
+    ],
+  });
+});
+
+test('a route of everything changes nothing', () => {
+  const { spec } = routeOf({ gateway: { name: 'public' }, timeout: Duration.minutes(90) });
+  expect(spec.parentRefs).toEqual([{ name: 'public' }]);
+  expect(spec).not.toHaveProperty('hostnames');
+  expect(spec.rules[0]).toEqual({
+    matches: [{ path: { type: 'PathPrefix', value: '/' } }],
+    backendRefs: [{ name: 'qwen-chat', port: 8080 }],
+    timeouts: { request: '1h30m', backendRequest: '1h30m' },
+  });
+});
+
+test('a gateway that has no timeouts of routes is not told one', () => {
+  expect(routeOf({ writeTimeout: false }).spec.rules[0]).not.toHaveProperty('timeouts');
+  expect(() => route({ writeTimeout: false, timeout: Duration.minutes(5) })).toThrow(
+    /'timeout' is 'given'; allowed: nothing where writeTimeout is false/,
+  );
+});
+
+test('requests are told apart by headers, and by the model that their body names', () => {
+  const { rules } = routeOf({ headers: { 'X-Tenant': 'a' }, modelHeader: 'X-Gateway-Model-Name' }).spec;
+  expect(rules[0].matches.map((match: { headers: unknown }) => match.headers)).toEqual([
+    [
+      { name: 'X-Tenant', value: 'a' },
+      { name: 'X-Gateway-Model-Name', value: 'qwen3' },
+    ],
+    [
+      { name: 'X-Tenant', value: 'a' },
+      { name: 'X-Gateway-Model-Name', value: 'qwen3-fast' },
+    ],
+  ]);
+  expect(() => served({ routes: [route({ modelHeader: 'X-Gateway-Model-Name' })] })).toThrow(
+    /chat: 'routes\[0\]\.modelHeader' is 'X-Gateway-Model-Name'.*names of its models are not known/,
+  );
+});
+
+test('filters of the gateway come first, and a policy finds the route by its name', () => {
+  const object = routeOf({
+    path: '/qwen',
+    filters: [{ group: 'traefik.io', kind: 'Middleware', name: 'jwt' }],
+    annotations: { 'example.com/owner': 'platform' },
+    name: 'chat-public',
+  });
+  expect(object.metadata.name).toBe('chat-public');
+  expect(object.metadata.annotations).toMatchObject({ 'example.com/owner': 'platform' });
+  expect(object.spec.rules[0].filters.map(({ type }: { type: string }) => type)).toEqual([
+    'ExtensionRef',
+    'URLRewrite',
+  ]);
+  expect(object.spec.rules[0].filters[0].extensionRef).toEqual({
+    group: 'traefik.io',
+    kind: 'Middleware',
+    name: 'jwt',
+  });
+});
+
+test('who sends the requests is let in', () => {
+  const policy = the(served({ routes: [route()] }), 'NetworkPolicy', /server/);
+  expect(policy.spec.ingress[0].from).toContainEqual({
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'envoy-gateway-system' } },
+  });
+});
+
+describe('several servers of one gateway', () => {
+  function two(first: Partial<HttpRouteProps>, second: Partial<HttpRouteProps>) {
+    const pipeline = pipelineFor();
+    const model = sharedModel(pipeline);
+    inferenceServer(pipeline.serve, { model, routes: [route(first)] }, 'chat');
+    inferenceServer(pipeline.serve, { model, routes: [route(second)] }, 'code');
+    return checkedObjects(pipeline);
+  }
+
+  test.each<[string, Partial<HttpRouteProps>, Partial<HttpRouteProps>]>([
+    ['paths', { path: '/chat' }, { path: '/code' }],
+    ['hosts', { hostnames: ['chat.example.com'] }, { hostnames: ['code.example.com'] }],
+    ['headers', { headers: { tier: 'a' } }, { headers: { tier: 'b' } }],
+    ['listeners', {}, { gateway: { ...GATEWAY, sectionName: 'internal' } }],
+  ])('are told apart by %s', (_by, first, second) => {
+    expect(two(first, second).filter(({ kind }) => kind === 'HTTPRoute')).toHaveLength(2);
+  });
+
+  test.each<[string, Partial<HttpRouteProps>, Partial<HttpRouteProps>]>([
+    ['nothing at all', {}, {}],
+    ['one path', { path: '/llm' }, { path: '/llm/' }],
+    [
+      'one of their hosts',
+      { hostnames: ['a.example.com', 'llm.example.com'] },
+      { hostnames: ['llm.example.com'] },
+    ],
+    ['headers in another case', { headers: { Tier: 'a' } }, { headers: { tier: 'a' } }],
+  ])('that have %s are refused', (_what, first, second) => {
+    expect(() => two(first, second)).toThrow(
+      /code: 'routes\[0\]' is '.*'; allowed: a host and path that no other route of Gateway gateways\/public .*chat has it/s,
+    );
+  });
+
+  test('of two programs do not know each other', () => {
+    expect(() => [served({ routes: [route()] }), served({ routes: [route()] })]).not.toThrow();
+  });
+});
+
+test.each<[Partial<HttpRouteProps>, RegExp]>([
+  [{ from: undefined }, /Route\.httpRoute: 'from' is nothing.*envoy-gateway-system/],
+  [{ gateway: undefined }, /'gateway\.name' is nothing/],
+  [{ gateway: { name: 'Public' } }, /'gateway\.name' is 'Public'/],
+  [{ gateway: { name: 'public', sectionName: 'HTTPS' } }, /'gateway\.sectionName' is 'HTTPS'/],
+  [{ hostnames: ['https://llm.example.com'] }, /'hostnames\[0\]' is/],
+  [{ headers: { 'X Tenant': 'a' } }, /'key in headers' is 'X Tenant'/],
+  [{ headers: { tenant: 1 as unknown as string } }, /headers\["tenant"\]' is 1/],
+  [{ filters: [{ group: '', kind: 'Middleware', name: 'jwt' }] }, /'filters\[0\]\.group' is ''/],
+  [{ stripPrefix: true }, /'stripPrefix' is true/],
+  [{ name: 'Chat' }, /'name' is 'Chat'/],
+])('%j is refused', (props, message) => {
+  expect(() => route(props)).toThrow(message);
+});
+
+test.each([
+  [45, '45s'],
+  [60, '1m'],
+  [5400, '1h30m'],
+  [86_461, '24h1m1s'],
+])('%d seconds are %s', (seconds, text) => {
+  expect(gatewayDuration(seconds)).toBe(text);
+  expect(text).toMatch(/^([0-9]{1,5}(h|m|s|ms)){1,4}$/);
+});
