@@ -123,12 +123,12 @@ def await_model(server, options):
             reason = server.told(response)
             if response.status in (401, 403):
                 raise Failure(NO_ACCESS, 'GET %s/models: %s. %s' % (server.endpoint, reason, server.about_key()))
-            if response.status == 404 and not options.model:
-                server.http.stall = options.stall_seconds
-                return None
             # A gateway that does not know its route yet answers 404, too.
             unknown_until = unknown_until or now + options.route_seconds
             if response.status == 404 and now >= unknown_until:
+                if not options.model:
+                    server.http.stall = options.stall_seconds
+                    return None
                 raise Failure(NOT_FOUND, 'GET %s/models: %s. The address is not that of an OpenAI API' % (server.endpoint, reason))
             if 300 <= response.status < 500 and response.status not in (404, 408, 429):
                 raise Failure(USAGE, 'GET %s/models: %s' % (server.endpoint, reason))

@@ -14,6 +14,9 @@ import { checkSecretValue } from './server-env';
 import type { ServerTarget } from './server-target';
 import { SmokeTestApi, SmokeTestOptions } from './smoke-test-options';
 
+/** What a gateway may need to learn of a route. */
+const ROUTE_SECONDS = 120;
+
 /** Whom a smoke test asks. @internal */
 export type SmokeTestSubject =
   { readonly server: ServerTarget } | { readonly endpoint: string; readonly to?: NetworkPeer[] };
@@ -32,6 +35,8 @@ export interface SmokeTestSpec {
   readonly maxTokens?: number;
   readonly maxFirstTokenMs?: number;
   readonly waitSeconds: number;
+  /** How long the endpoint may not be known: 404 of a gateway, which a server itself means. */
+  readonly routeSeconds: number;
   readonly answerSeconds: number;
   readonly apiKey?: { readonly secret: string; readonly key: string };
   readonly image: string;
@@ -81,7 +86,10 @@ export function resolveSmokeTest(
   };
 }
 
-type Reached = Pick<SmokeTestSpec, 'endpoint' | 'host' | 'egress' | 'admittedBy' | 'revision'>;
+type Reached = Pick<
+  SmokeTestSpec,
+  'routeSeconds' | 'endpoint' | 'host' | 'egress' | 'admittedBy' | 'revision'
+>;
 
 /** What leads out of the cluster: a server is asked within it. */
 const OUTSIDE: (keyof JobOptions)[] = ['httpsProxy', 'httpProxy', 'noProxy', 'caConfigMap', 'egressPorts'];
@@ -108,12 +116,14 @@ function ofServer(scope: Construct, owner: Owner, server: ServerTarget, options:
     return {
       endpoint: `http://${entrance.service}.${entrance.namespace}.svc:${entrance.port}/v1`,
       host: entrance.host,
+      routeSeconds: ROUTE_SECONDS,
       egress: [{ peers: [namespacePeer(entrance.namespace)], ports: [entrance.port] }],
       revision,
     };
   }
   return {
     endpoint: `http://${service.name}.${namespace}.svc:${service.port}/v1`,
+    routeSeconds: 1,
     // A policy sees the port of the pod behind the Service.
     egress: [{ peers: [{ podSelector: { matchLabels: selector } }], ports: [container.port] }],
     admittedBy: { selector, port: container.port },
@@ -139,6 +149,7 @@ function ofAddress(
   );
   return {
     endpoint: address,
+    routeSeconds: ROUTE_SECONDS,
     egress: [
       {
         ...(to ? { peers: to.map(({ _peer }) => _peer) } : {}),

@@ -81,6 +81,7 @@ function testContainer(spec: SmokeTestSpec): ContainerSpec {
     'max-tokens': spec.maxTokens,
     'max-first-token-ms': spec.maxFirstTokenMs,
     'wait-seconds': spec.waitSeconds,
+    'route-seconds': spec.routeSeconds,
     'answer-seconds': spec.answerSeconds,
     revision: spec.revision,
   };
