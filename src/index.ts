@@ -40,8 +40,11 @@ export * from './constructs/dllama-conversion';
 export { DllamaConverter, UpstreamConverterProps } from './constructs/dllama-converter';
 export * from './constructs/dllama-topology';
 export * from './constructs/dllama-topology-props';
+export * from './constructs/inference-server';
+export * from './constructs/inference-server-props';
 export * from './constructs/model-cache';
 export * from './constructs/model-eviction';
+export * from './constructs/smoke-test';
 export { FloatType } from './engines/dllama/float-type';
 export * from './engines/dllama/published-models';
 export * from './engines/model-facts';
@@ -52,7 +55,35 @@ export { FluxProps, FluxSourceRef } from './phases/gitops/flux';
 export * from './phases/phase';
 export * from './phases/phased-app';
 export * from './phases/pipeline';
+export { Accelerator } from './pod/accelerator/accelerator';
+export { AcceleratorProfiles } from './pod/accelerator/accelerator-profiles';
+export * from './pod/accelerator/accelerator-props';
+export { DeviceSelector } from './pod/accelerator/device-selector';
+export * from './pod/accelerator/dra-props';
+export { TpuType } from './pod/accelerator/tpu-types';
 export { JobOptions } from './pod/job-options';
 export { NetworkPeer } from './pod/network-peer';
 export { Placement, Toleration } from './pod/pod-spec';
+export { Monitoring } from './serving/monitoring';
+export { Route } from './serving/route';
+export { GatewayFilter, GatewayProps, HttpRouteProps } from './serving/routes/http-route';
+export {
+  EndpointPickerProps,
+  InferencePoolRouteProps,
+  InferencePoolVersion,
+} from './serving/routes/inference-pool';
+export { IngressController, IngressRouteProps, IngressTls } from './serving/routes/ingress';
+export { CpuScalingProps, CustomScalingProps, HorizontalScalingProps } from './serving/scalers/horizontal';
+export { KedaFallback, KedaScalingProps } from './serving/scalers/keda';
+export { KedaHttpScalingProps, KedaInterceptorProps } from './serving/scalers/keda-http';
+export { KedaCronProps, KedaQueryProps, KedaTrigger } from './serving/scalers/keda-trigger';
+export { PrometheusAuthentication, PrometheusProps } from './serving/scalers/prometheus';
+export { ObjectMetricProps, ScalingMetric } from './serving/scalers/scaling-metric';
+export { Scaling } from './serving/scaling';
+export { IModelServer } from './serving/model-server';
+export { ServerProbe, ServerProbeOptions } from './serving/server-probe';
+export * from './serving/server-props';
+export { SmokeTestApi, SmokeTestOptions } from './serving/smoke-test-options';
+export { AlertOptions } from './serving/watch/alert-options';
+export { DashboardOptions, PrometheusMonitoringProps, ScrapeKind } from './serving/watch/prometheus';
 export { LlmValidation, LlmValidationProps } from './validation/plugin';

@@ -105,8 +105,7 @@ export class Accelerator {
     return new Accelerator(existingClaimSpec(where, 'existing-template', name, props));
   }
 
-  /** @internal */
-  public constructor(
+  private constructor(
     /** @internal */
     public readonly _spec: AcceleratorSpec,
   ) {}

@@ -103,7 +103,11 @@ export class DeviceSelector {
   }
 
   /** @internal */
-  public constructor(
+  public static _of(expression: (driver: () => string) => string): DeviceSelector {
+    return new DeviceSelector(expression);
+  }
+
+  private constructor(
     /**
      * The expression, where names without a domain are a driver's.
      *
@@ -173,7 +177,7 @@ function published(
     });
   }
   const [, domain, , id] = match;
-  return new DeviceSelector((driver) => {
+  return DeviceSelector._of((driver) => {
     const map = `device.${list}[${quoted(domain ?? driver())}]`;
     const place = RESERVED.has(id) ? `${map}[${quoted(id)}]` : `${map}.${id}`;
     return `${quoted(id)} in ${map} && ${condition(place)}`;

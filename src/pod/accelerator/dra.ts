@@ -179,7 +179,7 @@ function named(
 /** The capacity in bytes is a quantity of whole mebibytes. */
 function atLeast(capacity: string, bytes: number): DeviceSelector {
   const mebibytes = String(bytes / 2 ** 20);
-  return new DeviceSelector((driver) => {
+  return DeviceSelector._of((driver) => {
     const map = `device.capacity[${JSON.stringify(driver())}]`;
     return `${JSON.stringify(capacity)} in ${map} && ${map}.${capacity}.compareTo(quantity("${mebibytes}Mi")) >= 0`;
   });
