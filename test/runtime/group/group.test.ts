@@ -4,8 +4,6 @@ import * as path from 'node:path';
 import { freePort } from '../../doubles/free-port';
 import { PYTHON } from '../artifact/program';
 
-jest.setTimeout(60_000);
-
 const PROGRAM = path.join(__dirname, '../../../src/runtime/group.py');
 
 /** A server's process: says that it runs, and on SIGTERM that it drains, which takes a moment. */

@@ -1,0 +1,49 @@
+import { Construct } from 'constructs';
+import { renderGroup } from '../serving/group-render';
+import { renderServer } from '../serving/server-render';
+import { resolveServer } from '../serving/server-spec';
+import { VllmServerProps } from './vllm-server-props';
+import { resolveVllmServer } from './vllm-server-spec';
+
+/**
+ * A model served by vLLM, with the OpenAI API: on GPUs, TPUs or CPUs, on one node or several.
+ *
+ * The server asks no hub for anything: it reads the files of the artifact, which the pod waits for. Its command is
+ * written out, and each flag is checked against the version that the image is of.
+ *
+ * @example
+ *
+ * new VllmServer(pipeline.serve, 'chat', {
+ *   model: weights.artifact,
+ *   accelerator: Accelerator.nvidia({ count: 2 }),
+ *   maxModelLen: 32768,
+ * });
+ */
+export class VllmServer extends Construct {
+  /** The name of the Service. */
+  public readonly serviceName: string;
+
+  /** The base address of the OpenAI API within the cluster: `http://qwen3-chat.llm.svc:8080/v1`. */
+  public readonly endpoint: string;
+
+  /** What requests call the model, and its adapters. */
+  public readonly modelNames: string[];
+
+  /** The version of vLLM that the flags are of. */
+  public readonly version: string;
+
+  /**
+   * @throws when the model cannot be divided so or does not fit the devices, with what would; when the version does not
+   * have a flag, with what it has in its place; when a value cannot be used
+   */
+  constructor(scope: Construct, id: string, props: VllmServerProps) {
+    super(scope, id);
+    const vllm = resolveVllmServer(this, props ?? {});
+    const spec = resolveServer(this, props, vllm.engine);
+    const target = vllm.group ? renderGroup(spec, vllm.group) : renderServer(spec);
+    this.serviceName = target.service.name;
+    this.endpoint = `http://${target.service.name}.${target.owner.namespace}.svc:${target.service.port}/v1`;
+    this.modelNames = target.modelNames;
+    this.version = vllm.version;
+  }
+}
