@@ -10,14 +10,12 @@ Can be killed at any instant and run again; a second copy waits for the first. E
   0 complete; 64 refused or failed for good, 65 damaged input, script or output, 66 no such script, 73 full,
   77 no access are final; 75 may be retried.
 """
-import collections
 import errno
 import hashlib
 import importlib.util
 import os
 import re
 import signal
-import subprocess
 import sys
 import urllib.parse
 
@@ -28,6 +26,7 @@ import program
 import web
 from dllama_convert import read_json, refuse
 from program import Failure, log
+from tool import run_tool
 
 MODEL_SCRIPT, TOKENIZER_SCRIPT = 'convert-hf.py', 'convert-tokenizer-hf.py'
 
@@ -45,11 +44,6 @@ PACKAGES = ('numpy', 'torch', 'safetensors', 'sentencepiece', 'transformers')
 
 MAX_SCRIPT_BYTES = 1 << 20
 MAX_REDIRECTS = 5
-# Of a script that failed: its error is in them.
-LAST_LINES = 6
-
-# Counts of the container's cgroup: `oom` grows each time its own memory limit was reached for good.
-MEMORY_EVENTS = '/sys/fs/cgroup/memory.events'
 
 ADVICE = 'use DllamaConverter.streaming(), which reads it'
 
@@ -186,23 +180,9 @@ def run_script(name, arguments, folder, threads):
         **os.environ, 'HOME': folder, 'TMPDIR': folder, 'HF_HUB_OFFLINE': '1', 'TOKENIZERS_PARALLELISM': 'false',
         'OMP_NUM_THREADS': str(threads), 'PYTHONUTF8': '1', 'PYTHONDONTWRITEBYTECODE': '1',
     }
-    last = collections.deque(maxlen=LAST_LINES)
-    reached_before = limit_reached()
-    script = subprocess.Popen(
-        [sys.executable, '-u', os.path.join(folder, name), *arguments], cwd=folder, env=environment,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8', errors='replace')
-    try:
-        for line in script.stdout:
-            if line.strip():
-                last.append(line.strip())
-                log(line)
-        script.wait()
-    finally:  # SIGTERM ends the script too
-        script.kill()
-        script.wait()
-        script.stdout.close()
-    if script.returncode:
-        raise failure_of(name, script.returncode, list(last), limit_reached() > reached_before)
+    ended = run_tool([sys.executable, '-u', os.path.join(folder, name), *arguments], folder, environment)
+    if ended.code:
+        raise failure_of(name, *ended)
 
 
 def failure_of(name, code, last, out_of_memory):
@@ -224,15 +204,6 @@ def failure_of(name, code, last, out_of_memory):
     if os.strerror(errno.ENOSPC) in ' '.join(last):
         return Failure(program.FULL, said)
     return Failure(program.USAGE, said)
-
-
-def limit_reached():
-    """How often the memory limit of this container was reached for good."""
-    try:
-        with open(MEMORY_EVENTS, encoding='ascii') as f:
-            return int(dict(line.split() for line in f).get('oom', 0))
-    except OSError:
-        return 0  # no cgroup of version 2
 
 
 # ---------------------------------------------------------------------------------------------------------

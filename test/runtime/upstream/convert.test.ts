@@ -146,7 +146,7 @@ describe('a script that is killed', () => {
     });
     const output = fresh();
     const { code, stdout } = await stand.run(input, output, {
-      patches: { 'dllama_upstream.MEMORY_EVENTS': events },
+      patches: { 'tool.MEMORY_EVENTS': events },
     });
     expect(code).toBe(64);
     expect(stdout).toMatch(/ended by SIGKILL, out of memory: raise the memory of the conversion/);
@@ -159,7 +159,7 @@ describe('a script that is killed', () => {
     withScripts({ [MODEL_SCRIPT]: KILL });
     const output = fresh();
     const { code, stdout } = await stand.run(input, output, {
-      patches: { 'dllama_upstream.MEMORY_EVENTS': events },
+      patches: { 'tool.MEMORY_EVENTS': events },
     });
     expect(code).toBe(75);
     expect(stdout).toMatch(/ended by SIGKILL \(perhaps the node is short of memory\)/);

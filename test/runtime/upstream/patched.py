@@ -9,10 +9,11 @@ sys.path.insert(0, sys.argv.pop(1))
 
 import dllama_upstream
 import program
+import tool
 import web
 
 for name, value in json.loads(sys.argv.pop(1)).items():
-    owner = {'web': web, 'dllama_upstream': dllama_upstream}[name.split('.')[0]]
+    owner = {'web': web, 'tool': tool, 'dllama_upstream': dllama_upstream}[name.split('.')[0]]
     for part in name.split('.')[1:-1]:
         owner = getattr(owner, part)
     assert hasattr(owner, name.split('.')[-1]), name
