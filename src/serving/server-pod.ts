@@ -5,7 +5,7 @@ import { selectorLabels, standardLabels } from '../pod/owner';
 import { ContainerSpec, renderPod, storeLabels } from '../pod/pod-spec';
 import { Programs } from '../pod/programs';
 import { POD_USER, PodUser } from '../pod/security';
-import type { EngineProbe, EngineProbes, EngineVariable } from './engine-spec';
+import type { EngineProbe, EngineProbes, EngineSpec, EngineVariable } from './engine-spec';
 import { renderEnv } from './server-env';
 import type { ServerSpec } from './server-spec';
 import { mountsOf, volumesOf } from './server-volumes';
@@ -23,7 +23,7 @@ export interface PodTemplateOverrides {
   readonly args?: string[];
   /** Besides those of the server. */
   readonly env?: EngineVariable[];
-  /** `none` for pods that nobody can ask, whose leader answers for them. */
+  /** `none` for pods that nobody can ask, whose leader answers for them: they have no ports either. */
   readonly probes?: EngineProbes | 'none';
   /** Names that must resolve before the containers start. */
   readonly awaitHosts?: string[];
@@ -102,10 +102,7 @@ function engineContainer(spec: ServerSpec, overrides: PodTemplateOverrides): Con
     command: overrides.command ?? engine.command,
     args: overrides.args ?? engine.args,
     env: renderEnv([...spec.env, ...(overrides.env ?? [])]),
-    ports: [
-      { name: 'http', containerPort: engine.port, protocol: 'TCP' },
-      ...(engine.ports ?? []).map(({ name, port }) => ({ name, containerPort: port, protocol: 'TCP' })),
-    ],
+    ports: probes === 'none' ? [] : portsOf(engine),
     mounts: [...engine.artifacts.mounts, ...mountsOf(engine)],
     resources: {
       cpu: spec.cpu,
@@ -121,6 +118,13 @@ function engineContainer(spec: ServerSpec, overrides: PodTemplateOverrides): Con
       lifecycle: { preStop: preStop(spec) },
     },
   };
+}
+
+function portsOf({ port, ports = [] }: EngineSpec): Record<string, unknown>[] {
+  return [
+    { name: 'http', containerPort: port, protocol: 'TCP' },
+    ...ports.map(({ name, port: containerPort }) => ({ name, containerPort, protocol: 'TCP' })),
+  ];
 }
 
 function renderProbes(

@@ -180,6 +180,16 @@ export function claimsOf(pod: Pod): string[] {
   return (pod.spec.volumes ?? []).flatMap((volume) => volume.persistentVolumeClaim?.claimName ?? []);
 }
 
+/**
+ * Whether something asks the pods. Those of ours that declare no port are members of a group, whose leader answers
+ * for them; what others wrote may listen at ports that it does not declare.
+ *
+ * @internal
+ */
+export function isAsked(pod: Pod): boolean {
+  return !pod.entry.ours || pod.containers.some(({ container }) => container.ports?.length);
+}
+
 /** Kinds that select pods. */
 type SelectingKind = 'NetworkPolicy' | 'PodDisruptionBudget' | 'Service';
 

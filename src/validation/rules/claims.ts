@@ -1,4 +1,5 @@
 import { ANNOTATION } from '../../pod/metadata';
+import { STORE_VOLUME } from '../../pod/pod-spec';
 import { Entry, Pod, podField, selects, SERVER_KINDS } from '../object-set';
 import { Rule } from '../rule';
 import { quote } from '../suggest';
@@ -84,6 +85,9 @@ function names(pods: readonly Pod[]): string {
   return pods.map((pod) => pod.entry.toString()).join(', ');
 }
 
+/** The volumes of our pods that hold artifacts. */
+const STORE_VOLUMES = new RegExp(`^${STORE_VOLUME}(-\\d+)?$`);
+
 const modelReadOnly: Rule = {
   id: 'model-read-only',
   of: 5,
@@ -94,6 +98,8 @@ const modelReadOnly: Rule = {
     const writable = new Set(
       (pod.spec.volumes ?? [])
         .filter((volume) => volume.persistentVolumeClaim && !volume.persistentVolumeClaim.readOnly)
+        // Other claims of our servers hold caches.
+        .filter((volume) => !pod.entry.ours || STORE_VOLUMES.test(volume.name))
         .map((volume) => volume.name),
     );
     if (writable.size === 0) return;

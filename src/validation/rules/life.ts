@@ -1,4 +1,4 @@
-import { Entry, jobSpec, ObjectSet, Pod, podField, SERVER_KINDS } from '../object-set';
+import { Entry, isAsked, jobSpec, ObjectSet, Pod, podField, SERVER_KINDS } from '../object-set';
 import { Rule } from '../rule';
 import { Container, ReplicatedSpec } from '../shapes';
 import { quote } from '../suggest';
@@ -129,7 +129,7 @@ function replicated(set: ObjectSet): { pod: Pod; copies: string }[] {
   const scaled = scaledBy(set);
   return set.pods.flatMap((pod) => {
     const { entry } = pod;
-    if (!SERVER_KINDS.has(entry.kind)) return [];
+    if (!SERVER_KINDS.has(entry.kind) || !isAsked(pod)) return [];
     const { replicas } = entry.spec as ReplicatedSpec;
     if (replicas !== undefined) return replicas > 1 ? [{ pod, copies: String(replicas) }] : [];
     const most = scaled.get(entry)?.most ?? 1;
@@ -161,6 +161,8 @@ const spread: Rule = {
   why: 'Replicas on one node go with it.',
   set: (set, report) => {
     for (const { pod, copies } of replicated(set)) {
+      // Its groups are on several nodes each, and placed as groups.
+      if (pod.entry.kind === 'LeaderWorkerSet') continue;
       const anti = pod.spec.affinity?.podAntiAffinity;
       const terms = [
         ...(pod.spec.topologySpreadConstraints ?? []),

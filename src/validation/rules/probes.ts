@@ -1,5 +1,5 @@
 import { ANNOTATION } from '../../pod/metadata';
-import { Pod, PodContainer, SERVER_KINDS } from '../object-set';
+import { isAsked, Pod, PodContainer, SERVER_KINDS } from '../object-set';
 import { Rule } from '../rule';
 import { Probe, ReplicatedSpec } from '../shapes';
 import { quote } from '../suggest';
@@ -10,7 +10,7 @@ const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'] as const;
 
 /** The containers that serve: those that run all the time, in what is kept running. @internal */
 export function serversOf(pod: Pod): readonly PodContainer[] {
-  if (!SERVER_KINDS.has(pod.entry.kind)) return [];
+  if (!SERVER_KINDS.has(pod.entry.kind) || !isAsked(pod)) return [];
   return pod.containers.filter(
     ({ role, container }) => role === 'main' || (role === 'sidecar' && container.ports?.length),
   );
