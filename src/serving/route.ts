@@ -9,13 +9,16 @@ import type { ServerTarget } from './server-target';
  * A way to a server from outside its namespace. Several servers share one host or gateway by paths of their own; the
  * same host and path twice is refused.
  *
- * TLS ends at the Ingress or at the Gateway. Who may send requests is the business of what stands there: a policy of
- * the gateway that names the route (`name`) as its target, a filter of the gateway's (`filters`), an Ingress
- * annotation (`annotations`), or the engine's own API key, which the server is told and no route.
+ * TLS ends at the Ingress or at the Gateway. Who may send requests is decided there too: by a policy of the gateway's
+ * that names the HTTPRoute as its target (`name`), by a filter of the gateway's (`filters`), or by annotations that the
+ * Ingress controller knows (`annotations`). The engine's own API key is the server's, and no route is told it.
  */
 export class Route {
   /**
    * By an Ingress.
+   *
+   * Argo CD deems an Ingress healthy when its controller has written an address into the status; with one that never
+   * does, phases after this one do not begin.
    *
    * @throws when host, path or a name cannot be one, when nobody is let in, when the prefix cannot be taken away by
    * the class's controller
@@ -25,7 +28,7 @@ export class Route {
   }
 
   /**
-   * By a Gateway of the Gateway API 1.1 or newer.
+   * By a Gateway of the Gateway API 1.2 or newer; of 1.0 and 1.1 with `writeTimeout: false`.
    *
    * @throws when a host, the path or a name cannot be one, when nobody is let in
    */

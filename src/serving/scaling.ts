@@ -13,9 +13,13 @@ import type { Entrance, ServerTarget } from './server-target';
  * A copy takes minutes to start, for it reads its model first. So what has been started is kept at least as long as a
  * start takes, and copies end one by one.
  *
- * Knative is not among the ways: a Knative Service is a workload of its own, which cannot have a server's grace period
- * and ends requests at 10 minutes unless its installation says otherwise. `Scaling.kedaHttp` holds requests while a
- * server starts, as Knative does.
+ * Knative is not among the ways: its Service is a workload of its own, in place of the server's Deployment and Service,
+ * whose requests end after 10 minutes at most (`max-revision-timeout-seconds`) and whose init containers, claims, node
+ * selectors and tolerations an installation of Knative must each allow. `Scaling.kedaHttp` holds requests while the
+ * server starts, as Knative would.
+ *
+ * Where a server has had `replicas` and gets `scaling`, the sync that takes the number out of the Deployment sets it to
+ * 1 once; the autoscaler raises it again.
  */
 export class Scaling {
   /**
@@ -38,6 +42,10 @@ export class Scaling {
 
   /**
    * By KEDA on the engine's own metrics in Prometheus, down to none where something else can start the server again.
+   * KEDA 2.15 or newer.
+   *
+   * Argo CD deems a ScaledObject degraded while Prometheus does not answer KEDA; phases after this one then do not begin.
+   * What Prometheus does not know counts as 0, so that a server that starts is not in the way.
    *
    * @throws when a number cannot be used, when the engine does not have a metric, when nothing could start the server
    * again
@@ -47,9 +55,10 @@ export class Scaling {
   }
 
   /**
-   * By KEDA's HTTP add-on, which holds requests while the server starts: activation on request. `Route.httpRoute`s of
-   * the server lead to the add-on's interceptor; where that is in another namespace than the server, a ReferenceGrant
-   * there must let HTTPRoutes of the server's namespace name its Service, once for each namespace:
+   * By KEDA's HTTP add-on 0.11 or newer, which holds requests while the server starts: activation on request.
+   * `Route.httpRoute`s of the server lead to the add-on's interceptor; where that is in another namespace than the
+   * server, a ReferenceGrant there must let HTTPRoutes of the server's namespace name its Service, once for each
+   * namespace:
    *
    * ```yaml
    * apiVersion: gateway.networking.k8s.io/v1beta1

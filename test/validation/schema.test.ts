@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { Yaml } from 'cdk8s';
 import { checkKubernetesVersion } from '../../src/pod/kubernetes-version';
 import { checkObjects, KubeObject } from '../../src/validation/check';
 import { checked, Good, goodObjects } from './good-objects';
+import { trafficObjects } from './traffic-cases';
 
 function schemaViolations(good: Good, kubernetesVersion = '1.31'): string[] {
   return checkObjects(checked(good), { kubernetesVersion })
@@ -198,6 +200,21 @@ test('there are schemas for exactly the versions that can be asked for', () => {
   expect(askable).toEqual(versions);
 });
 
+test.each(fs.readdirSync(path.join(__dirname, '../../imports/schemas')))(
+  'a field that is none is refused of every kind of %s that this library wrote, and of no other',
+  (file) => {
+    const documents = Yaml.load(path.join(__dirname, '../../imports/schemas', file));
+    for (const { spec } of documents.flatMap((each) => (each.kind === 'List' ? each.items : [each]))) {
+      const apiVersion = `${spec.group}/${spec.versions[0].name}`;
+      const object = { apiVersion, kind: spec.names.kind, metadata: { name: 'x' }, unknwon: 1 };
+      const foreign = { object } as unknown as Good;
+      expect(schemaViolations(foreign)).toEqual([]);
+      Object.assign(object.metadata, { labels: { 'app.kubernetes.io/managed-by': 'cdk8s-llm' } });
+      expect(schemaViolations(foreign).join('\n')).toMatch(/unknwon is not a known field/);
+    }
+  },
+);
+
 test('the generated files are what the schemas give', () => {
   const root = path.join(__dirname, '../..');
   const script = path.join(root, 'scripts/schemas.mjs');
@@ -226,7 +243,9 @@ test('accept.*.js accept what explain.js finds nothing wrong with, and only that
   const accept = Object.assign({}, ...fs.readdirSync(generated).filter(isAccept).map(load)) as typeof explain;
   expect(Object.keys(accept).sort()).toEqual(Object.keys(explain).sort());
   const counts = { accepted: 0, refused: 0 };
-  for (const { object } of checked(goodObjects())) {
+  const objects = [...checked(goodObjects()).map(({ object }) => object), ...trafficObjects()];
+  for (const object of objects) {
+    expect(accept[`${object.apiVersion}/${object.kind}`].call({ minor: 31 }, object)).toBe(true);
     const name = `${object.apiVersion}/${object.kind}`;
     for (const place of placesOf(object)) {
       for (const wrong of WRONG) {

@@ -147,3 +147,68 @@ export function trafficCases(): TrafficCase[] {
     ),
   ];
 }
+
+/** An object of each kind that leads requests or scales, with all parts that this library writes. */
+export function trafficObjects(): KubeObject[] {
+  const route = httpRoute('chat', [SERVICE]);
+  route.spec.rules[0].timeouts = { request: '1h', backendRequest: '1h' };
+  route.spec.rules[0].filters = [
+    {
+      type: 'URLRewrite',
+      urlRewrite: { hostname: 'chat.llm', path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } },
+    },
+    { type: 'ExtensionRef', extensionRef: { group: 'traefik.io', kind: 'Middleware', name: 'jwt' } },
+  ];
+  const behavior = {
+    scaleDown: {
+      stabilizationWindowSeconds: 600,
+      policies: [{ type: 'Pods', value: 1, periodSeconds: 60 }],
+    },
+  };
+  const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'chat' };
+  const scaled = scaledObject(target, [
+    { type: 'prometheus', name: 'a', metadata: { query: 'up' }, authenticationRef: { name: 'a' } },
+  ]);
+  Object.assign(scaled.spec, {
+    advanced: { horizontalPodAutoscalerConfig: { behavior } },
+    fallback: { failureThreshold: 3, replicas: 1 },
+    cooldownPeriod: 300,
+  });
+  return [
+    route,
+    ingress('chat', BACKEND),
+    scaled,
+    ours('keda.sh/v1alpha1', 'TriggerAuthentication', 'chat', {
+      secretTargetRef: [{ parameter: 'bearerToken', name: 'prometheus', key: 'token' }],
+    }),
+    ours('http.keda.sh/v1alpha1', 'HTTPScaledObject', 'chat', {
+      hosts: ['chat.llm'],
+      scaleTargetRef: { ...target, service: 'chat', port: 80 },
+      replicas: { min: 0, max: 2 },
+      scalingMetric: { concurrency: { targetValue: 4 } },
+      timeouts: { conditionWait: '10m', responseHeader: '1h' },
+    }),
+    ours('autoscaling/v2', 'HorizontalPodAutoscaler', 'chat', {
+      scaleTargetRef: target,
+      maxReplicas: 2,
+      behavior,
+      metrics: [
+        {
+          type: 'Resource',
+          resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } },
+        },
+      ],
+    }),
+    ours('inference.networking.k8s.io/v1', 'InferencePool', 'chat', {
+      selector: { matchLabels: { app: 'chat' } },
+      targetPorts: [{ number: 8080 }],
+      endpointPickerRef: { name: 'picker', port: { number: 9002 }, failureMode: 'FailOpen' },
+    }),
+    ours('inference.networking.x-k8s.io/v1alpha2', 'InferencePool', 'chat', {
+      selector: { app: 'chat' },
+      targetPortNumber: 8080,
+      extensionRef: { name: 'picker', portNumber: 9002, failureMode: 'FailClose' },
+    }),
+    ours('traefik.io/v1alpha1', 'Middleware', 'chat', { stripPrefix: { prefixes: ['/qwen'] } }),
+  ];
+}

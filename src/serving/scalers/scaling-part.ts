@@ -14,7 +14,7 @@ export interface ScalingPart {
   render(target: ServerTarget): void;
 }
 
-/** How many copies there may be. */
+/** How many copies there may be. @internal */
 export interface ReplicaBounds {
   readonly min: number;
   readonly max: number;
