@@ -105,6 +105,11 @@ export class Accelerator {
     return new Accelerator(existingClaimSpec(where, 'existing-template', name, props));
   }
 
+  /** @internal */
+  public static _of(spec: AcceleratorSpec): Accelerator {
+    return new Accelerator(spec);
+  }
+
   private constructor(
     /** @internal */
     public readonly _spec: AcceleratorSpec,
