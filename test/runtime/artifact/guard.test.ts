@@ -93,6 +93,32 @@ describe('the guard', () => {
     await endNow(waiting);
   });
 
+  test('waits for each of several artifacts, and then says that all are complete', async () => {
+    const [model, adapter] = [await artifact(), path.join(temporaryFolder(), 'adapter')];
+    const waiting = start([...guard(model), '--key=k1', `--dir=${adapter}`]);
+    expect(await firstLine(waiting)).toContain(`waiting for .artifact.json in ${adapter}: not there yet`);
+    fs.renameSync(await artifact(), adapter);
+    const outcome = await waiting.ended;
+    expect(outcome.code).toBe(0);
+    expect(outcome.log).toContain(`${model} is complete, ${adapter} is complete`);
+    expect(outcome.result.keys).toEqual(['k1', 'k1']);
+  });
+
+  test('takes each key with its own folder', async () => {
+    const [one, two] = [await artifact(), await artifact()];
+    rewriteMarker(two, { key: 'k2' });
+    const pairs = (first: string, second: string) => [
+      `--key=${first}`,
+      `--dir=${one}`,
+      `--key=${second}`,
+      `--dir=${two}`,
+    ];
+    expect((await run(['guard.py', ...pairs('k1', 'k2')])).code).toBe(0);
+    const waiting = start(['guard.py', ...pairs('k2', 'k1')]);
+    expect(await firstLine(waiting)).toMatch(/the artifact with key k2 .* it holds k1/);
+    await endNow(waiting);
+  });
+
   test('waits for a name that does not resolve', async () => {
     const waiting = start(
       guard(await artifact(), '--resolve=localhost', '--resolve=worker-0.nowhere.invalid'),
@@ -107,14 +133,16 @@ describe('the guard', () => {
     expect(outcome.log).toContain('every host resolves');
   });
 
-  test.each([[[]], [['--key=k1']], [['--dir=/models', '--resolve=localhost']]])(
-    'refuses %j, by which it would wait for nothing or for half of it',
-    async (args) => {
-      const outcome = await run(['guard.py', ...args]);
-      expect(outcome.code).toBe(64);
-      expect(outcome.result.error).toBe('give --key and --dir, or --resolve, or all of them');
-    },
-  );
+  test.each([
+    [[]],
+    [['--key=k1']],
+    [['--key=k1', '--key=k2', '--dir=/models']],
+    [['--dir=/models', '--resolve=localhost']],
+  ])('refuses %j, by which it would wait for nothing or for half of it', async (args) => {
+    const outcome = await run(['guard.py', ...args]);
+    expect(outcome.code).toBe(64);
+    expect(outcome.result.error).toBe('give --key and --dir, or --resolve, or all of them');
+  });
 
   test('is ended by SIGTERM within a second, even while DNS hangs', async () => {
     const hang = patched(
