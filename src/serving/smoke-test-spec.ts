@@ -9,7 +9,7 @@ import { Opening, Peer, portOf } from '../pod/network';
 import type { NetworkPeer } from '../pod/network-peer';
 import { Owner, ownerOf } from '../pod/owner';
 import { revisionOf } from './revision';
-import { checkSeconds } from './routes/checks';
+import { checkSeconds } from './checks';
 import { checkSecretValue } from './server-env';
 import type { ServerTarget } from './server-target';
 import { SmokeTestApi, SmokeTestOptions } from './smoke-test-options';
@@ -71,7 +71,10 @@ export function resolveSmokeTest(
     model: checkText(scope, 'model', options.model) ?? server?.modelNames[0],
     prompt: checkText(scope, 'prompt', options.prompt),
     expect: checkText(scope, 'expect', options.expect),
-    maxTokens: options.maxTokens && checkPositiveInteger(scope, 'maxTokens', options.maxTokens),
+    maxTokens:
+      options.maxTokens === undefined
+        ? undefined
+        : checkPositiveInteger(scope, 'maxTokens', options.maxTokens),
     maxFirstTokenMs: maxTimeToFirstToken && milliseconds(scope, 'maxTimeToFirstToken', maxTimeToFirstToken),
     waitSeconds: timeout
       ? checkSeconds(scope.node.path, 'timeout', timeout)

@@ -3,9 +3,10 @@ import { checkFlag } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
+import { durationText } from '../duration-text';
 import type { ServerTarget } from '../server-target';
 import { takeAddress } from './addresses';
-import { checkFrom, checkHost, checkObjectName, checkPath, checkSeconds, checkStrings } from './checks';
+import { checkFrom, checkHost, checkObjectName, checkPath, checkSeconds, checkStrings } from '../checks';
 import { routeName, RoutePart } from './route-part';
 
 /** A Gateway that is there already. */
@@ -321,19 +322,6 @@ function filters(spec: HttpRouteSpec, hostname: string | undefined): Record<stri
 /** Of the whole request, and of the one attempt that there is. */
 function timeouts(seconds: number | undefined): Record<string, unknown> {
   if (seconds === undefined) return {};
-  const text = gatewayDuration(seconds);
+  const text = durationText(seconds);
   return { timeouts: { request: text, backendRequest: text } };
-}
-
-/** As Gateway API writes durations (GEP-2257): up to five digits for each unit. @internal */
-export function gatewayDuration(seconds: number): string {
-  const parts: [number, string][] = [
-    [Math.floor(seconds / 3600), 'h'],
-    [Math.floor((seconds % 3600) / 60), 'm'],
-    [seconds % 60, 's'],
-  ];
-  return parts
-    .filter(([amount]) => amount > 0)
-    .map(([amount, unit]) => `${amount}${unit}`)
-    .join('');
 }

@@ -3,7 +3,7 @@ import { InputError } from '../../pod/input-error';
 import { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
 import type { ServerTarget } from '../server-target';
-import { checkObjectName } from './checks';
+import { checkObjectName } from '../checks';
 import { addHttpRoute, HttpRouteProps, resolveHttpRoute } from './http-route';
 import { routeName, RoutePart } from './route-part';
 

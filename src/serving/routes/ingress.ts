@@ -6,7 +6,7 @@ import { addObject } from '../../pod/owner';
 import { mebibytesFor, bytesOf } from '../../pod/quantity';
 import type { ServerTarget } from '../server-target';
 import { takeAddress } from './addresses';
-import { checkFrom, checkHost, checkObjectName, checkPath, checkSeconds, checkStrings } from './checks';
+import { checkFrom, checkHost, checkObjectName, checkPath, checkSeconds, checkStrings } from '../checks';
 import { routeName, RoutePart } from './route-part';
 
 /** What reads Ingresses of a class: each has annotations of its own for what an Ingress itself cannot say. */

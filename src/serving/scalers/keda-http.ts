@@ -2,8 +2,8 @@ import { Duration } from 'cdk8s';
 import { checkPort, checkPositiveInteger } from '../../pod/checks';
 import { NetworkPeer } from '../../pod/network-peer';
 import { addObject, Owner } from '../../pod/owner';
-import { checkHost, checkObjectName, checkSeconds } from '../routes/checks';
-import { gatewayDuration } from '../routes/http-route';
+import { checkHost, checkObjectName, checkSeconds } from '../checks';
+import { durationText } from '../duration-text';
 import type { Entrance, ServerTarget } from '../server-target';
 import { cooldownAtZero } from './keda';
 import { checkBounds, ReplicaBounds, ScalingPart, scaleTargetRef } from './scaling-part';
@@ -141,8 +141,8 @@ function render(spec: KedaHttpSpec, target: ServerTarget): void {
         scalingMetric: { concurrency: { targetValue: spec.concurrency } },
         // The add-on's own were 20 seconds and half a second up to 0.13.
         timeouts: {
-          conditionWait: gatewayDuration(startupSeconds + 60),
-          responseHeader: gatewayDuration(spec.timeoutSeconds),
+          conditionWait: durationText(startupSeconds + 60),
+          responseHeader: durationText(spec.timeoutSeconds),
         },
       },
     },

@@ -2,7 +2,7 @@ import type { Duration } from 'cdk8s';
 import { checkKind, checkPositiveInteger } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { addObject } from '../../pod/owner';
-import { checkSeconds } from '../routes/checks';
+import { checkSeconds } from '../checks';
 import type { ServerTarget } from '../server-target';
 import { KedaTrigger } from './keda-trigger';
 import { addPrometheus, checkPrometheus, PrometheusProps } from './prometheus';

@@ -1,7 +1,7 @@
 import { Duration } from 'cdk8s';
 import { checkFlag, checkPositiveInteger } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
-import { checkSeconds, checkStrings } from '../routes/checks';
+import { checkSeconds, checkStrings } from '../checks';
 
 /**
  * From when on something is worth a person's time. An alert of what the engine does not tell is left out: llama-server,

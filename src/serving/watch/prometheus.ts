@@ -4,7 +4,7 @@ import { InputError } from '../../pod/input-error';
 import { checkLabels } from '../../pod/labels';
 import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
-import { checkFrom, checkSeconds } from '../routes/checks';
+import { checkFrom, checkSeconds } from '../checks';
 import type { ServerTarget } from '../server-target';
 import { promDuration } from './alert';
 import { AlertOptions, AlertSpec, resolveAlerts } from './alert-options';

@@ -1,7 +1,8 @@
 import { Duration } from 'cdk8s';
 import { NetworkPeer } from '../../../src/pod/network-peer';
 import { Route } from '../../../src/serving/route';
-import { gatewayDuration, HttpRouteProps } from '../../../src/serving/routes/http-route';
+import { durationText } from '../../../src/serving/duration-text';
+import { HttpRouteProps } from '../../../src/serving/routes/http-route';
 import { the } from '../../support/objects';
 import { checkedObjects, inferenceServer, pipelineFor, served, sharedModel } from '../../support/servers';
 
@@ -159,6 +160,6 @@ test.each([
   [5400, '1h30m'],
   [86_461, '24h1m1s'],
 ])('%d seconds are %s', (seconds, text) => {
-  expect(gatewayDuration(seconds)).toBe(text);
+  expect(durationText(seconds)).toBe(text);
   expect(text).toMatch(/^([0-9]{1,5}(h|m|s|ms)){1,4}$/);
 });

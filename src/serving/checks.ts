@@ -1,7 +1,9 @@
 import type { Duration } from 'cdk8s';
-import { checkKind } from '../../pod/checks';
-import { InputError } from '../../pod/input-error';
-import type { NetworkPeer } from '../../pod/network-peer';
+import { checkKind } from '../pod/checks';
+import { InputError } from '../pod/input-error';
+import type { NetworkPeer } from '../pod/network-peer';
+
+/** What is told to routes and to autoscalers, which know no construct when they are made. */
 
 const LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
 const HOST = new RegExp(`^(\\*\\.)?${LABEL}(\\.${LABEL})*$`);
