@@ -1,4 +1,10 @@
 import type { Construct } from 'constructs';
+import { ArtifactFormat } from '../artifact/format';
+import type { ModelFacts } from '../engines/model-facts';
+import { weightBytes } from '../engines/model-size';
+import { Parallelism, parallelismProblem } from '../engines/parallelism';
+import { explainMemory, ServingDemand, servingMemory } from '../engines/serving-memory';
+import { atLeastVersion } from '../engines/vllm/version';
 import { checkPositiveInteger } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { VllmServerProps } from './vllm-server-props';
@@ -51,15 +57,25 @@ export function resolveLayout(scope: Construct, props: VllmServerProps): VllmLay
  * @throws when the devices are not all used, when the model cannot be divided so, when a part does not fit its device
  * @internal
  */
-export function checkLayout(scope: Construct, props: VllmServerProps, layout: VllmLayout): void {
+export function checkLayout(
+  scope: Construct,
+  props: VllmServerProps,
+  layout: VllmLayout,
+  version: string,
+): void {
   const { nodes, tensorParallel, pipelineParallel, dataParallel, devicesPerPod } = layout;
-  const wanted = tensorParallel * pipelineParallel * dataParallel;
-  const devices = (devicesPerPod ?? 1) * nodes;
-  if (devicesPerPod !== undefined && wanted !== devices) {
-    const parts = `tensorParallel ${tensorParallel} x pipelineParallel ${pipelineParallel} x dataParallel ${dataParallel}`;
-    throw new InputError(scope, 'tensorParallel', tensorParallel, {
-      allowed: `numbers whose product is the ${devices} devices of a copy (${parts} is ${wanted})`,
-      advice: `Leave tensorParallel out, or ask for ${wanted} devices in all.`,
+  const parallelism: Parallelism = {
+    tensor: tensorParallel,
+    pipeline: pipelineParallel,
+    data: dataParallel,
+    expert: props.expertParallel ?? false,
+  };
+  const devices = devicesPerPod === undefined ? undefined : devicesPerPod * nodes;
+  const problem = parallelismProblem(parallelism, devices, props.model.facts);
+  if (problem) {
+    throw new InputError(scope, `${problem.number}Parallel`, problem.given, {
+      allowed: problem.allowed,
+      advice: problem.advice,
     });
   }
   if (nodes > 1 && dataParallel > 1 && tensorParallel * pipelineParallel > (devicesPerPod ?? 1)) {
@@ -68,4 +84,66 @@ export function checkLayout(scope: Construct, props: VllmServerProps, layout: Vl
       advice: 'Use replicas for more models that are on several nodes each.',
     });
   }
+  const demand = memoryDemand(props, parallelism, version);
+  if (demand && !servingMemory(demand).fits) {
+    const { maxModelLen } = props;
+    throw new InputError(
+      scope,
+      maxModelLen === undefined ? 'accelerator' : 'maxModelLen',
+      maxModelLen ?? 'given',
+      {
+        allowed: 'what the memory of the devices has room for',
+        advice: explainMemory(demand),
+      },
+    );
+  }
+}
+
+/** Flags by which weights or cache are elsewhere than this library thinks. */
+const MOVES_MEMORY = [
+  '--cpu-offload-gb',
+  '--offload-backend',
+  '--offload-group-size',
+  '--kv-cache-memory-bytes',
+];
+
+/** What each device must hold; undefined where something of it is not known. */
+function memoryDemand(
+  props: VllmServerProps,
+  parallelism: Parallelism,
+  version: string,
+): ServingDemand | undefined {
+  const { model, accelerator, maxModelLen, extraArgs = [] } = props;
+  const { facts } = model;
+  const deviceBytes = accelerator?._spec?.memoryBytes;
+  if (facts === undefined || deviceBytes === undefined || model.format !== ArtifactFormat.HUGGING_FACE) {
+    return undefined;
+  }
+  if (extraArgs.some((arg) => MOVES_MEMORY.some((flag) => arg.split('=')[0] === flag))) return undefined;
+  const shrunk = quantizedTo(props, facts);
+  return {
+    facts,
+    parallelism,
+    ...(shrunk === undefined ? {} : { weightBytes: weightBytes(facts) * shrunk }),
+    kvCacheBytes: kvCacheBytes(props, facts),
+    contextTokens: maxModelLen ?? facts.maxSeqLen,
+    deviceBytes,
+    utilization: props.gpuMemoryUtilization ?? (atLeastVersion(version, '0.20.0') ? 0.92 : 0.9),
+  };
+}
+
+/** What is left of 16-bit weights that are quantized while they are loaded: no less than a quarter. */
+function quantizedTo({ quantization }: VllmServerProps, facts: ModelFacts): number | undefined {
+  if (quantization === undefined || facts.quantization !== undefined) return undefined;
+  return quantization.startsWith('fp8') ? 0.5 : 0.25;
+}
+
+/** Bytes of a number in the cache: its type begins with its name, or is the model's. */
+function kvCacheBytes({ kvCacheDtype = 'auto' }: VllmServerProps, { dtype }: ModelFacts): number {
+  if (/^(fp8|int8)/.test(kvCacheDtype)) return 1;
+  if (/^(auto|bfloat16|float16)$/.test(kvCacheDtype)) {
+    return kvCacheDtype === 'auto' && dtype === 'float32' ? 4 : 2;
+  }
+  // Those of 4 bits, and 3 bits, whatever scales they have.
+  return 0.375;
 }

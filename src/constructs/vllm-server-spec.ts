@@ -95,7 +95,7 @@ export function resolveVllmServer(scope: Construct, props: VllmServerProps): Vll
   const image = resolveImage(scope, props, device);
   const version = resolveVersion(scope, props, image);
   const layout = resolveLayout(scope, props);
-  checkLayout(scope, props, layout);
+  checkLayout(scope, props, layout, version);
   const adapters = checkAdapters(scope, props.adapters);
   const artifacts = mountArtifacts(owner, rolesOf(props, adapters));
   const servedModelNames = checkModelNames(scope, props, adapters);
@@ -306,7 +306,7 @@ function commandOf(scope: Construct, props: VllmServerProps, resolved: Resolved)
 /** What the version cannot do, where it is no flag that it lacks. */
 function checkVersionGates(scope: Construct, props: VllmServerProps, version: string): void {
   const problem = props.speculative && speculationProblem(version, props.speculative._speculation);
-  if (problem) throw new InputError(scope, 'speculative', props.speculative!._speculation.method, problem);
+  if (problem) throw new InputError(scope, 'speculative', props.speculative._speculation.method, problem);
   const transfer = props.kvTransfer?._spec;
   if (transfer && !atLeastVersion(version, kvTransferSince(transfer))) {
     throw new InputError(scope, 'kvTransfer', transfer.connector, {
