@@ -5,6 +5,7 @@ import { Artifact } from './artifact';
 export function artifactAnnotations(artifact: Artifact): Record<string, string | undefined> {
   return {
     ...provenanceAnnotations(artifact),
+    ...parentAnnotations([artifact]),
     [ANNOTATION.artifactKey]: artifact.key,
     [ANNOTATION.artifactPath]: artifact.path,
     [ANNOTATION.artifactBytes]: artifact.bytes === undefined ? undefined : String(artifact.bytes),
@@ -13,7 +14,17 @@ export function artifactAnnotations(artifact: Artifact): Record<string, string |
 
 /** What an object that reads an artifact says of it. */
 export function consumerAnnotations(artifact: Artifact): Record<string, string | undefined> {
-  return { ...provenanceAnnotations(artifact), [ANNOTATION.needsArtifact]: artifact.key };
+  return {
+    ...provenanceAnnotations(artifact),
+    ...parentAnnotations([artifact]),
+    [ANNOTATION.needsArtifact]: artifact.key,
+  };
+}
+
+/** What artifacts were made from. */
+export function parentAnnotations(artifacts: readonly Artifact[]): Record<string, string | undefined> {
+  const ancestors = [...new Set(artifacts.flatMap(({ _ancestors }) => _ancestors))];
+  return { [ANNOTATION.parents]: ancestors.length ? ancestors.join(' ') : undefined };
 }
 
 /** What an object that serves an artifact says of where it comes from. */

@@ -50,6 +50,8 @@ export interface ArtifactProps {
   readonly weights?: FloatType;
   /** The image that holds it, where it is one. */
   readonly image?: SourceImage;
+  /** The artifacts that it is made from. @default - none, it is from a source */
+  readonly parents?: readonly Artifact[];
 }
 
 /**
@@ -101,6 +103,13 @@ export class Artifact {
    */
   public readonly _image?: SourceImage;
 
+  /**
+   * The folders of the artifacts that it was made from, nearest first: their names end in the keys.
+   *
+   * @internal
+   */
+  public readonly _ancestors: readonly string[];
+
   /** @internal */
   public static _of(props: ArtifactProps): Artifact {
     return new Artifact(props);
@@ -119,6 +128,7 @@ export class Artifact {
     this.tokenizerFile = props.tokenizerFile;
     this.weights = props.weights;
     this._image = props.image;
+    this._ancestors = (props.parents ?? []).flatMap(({ path, _ancestors }) => [path, ..._ancestors]);
   }
 
   /**

@@ -191,6 +191,7 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
     namespace: owner.namespace,
     name: `${name.toLowerCase()}-${weights}`,
     key: derivedKey(model.key, converter.id, { weights, name }),
+    parents: [model],
     format: ArtifactFormat.DLLAMA,
     provenance: model.provenance,
     facts: model.facts,

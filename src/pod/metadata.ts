@@ -37,6 +37,8 @@ export const ANNOTATION = {
   proof: 'cdk8s-llm/proof',
   artifactKey: 'cdk8s-llm/artifact-key',
   artifactPath: 'cdk8s-llm/artifact-path',
+  /** The folders of the artifacts that this one was made from, nearest first, with spaces between them. */
+  parents: 'cdk8s-llm/parents',
   /** The keys of the artifacts that a workload waits for, with spaces between them. */
   needsArtifact: 'cdk8s-llm/needs-artifact',
   /** Where what a server reads besides its model is from: `<role>: <source>, key <key>`, one a line. */

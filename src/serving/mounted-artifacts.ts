@@ -1,4 +1,4 @@
-import { consumerAnnotations, provenanceAnnotations } from '../artifact/annotations';
+import { consumerAnnotations, parentAnnotations, provenanceAnnotations } from '../artifact/annotations';
 import { Artifact } from '../artifact/artifact';
 import { describeVolume, StoreVolume } from '../artifact/stores/store-volume';
 import { artifactFolder, guard } from '../pod/guard';
@@ -97,6 +97,7 @@ export class MountedArtifacts {
     const [model, ...others] = this.all;
     return {
       ...consumerAnnotations(model.artifact),
+      ...parentAnnotations(this.all.map(({ artifact }) => artifact)),
       [ANNOTATION.needsArtifact]: [...new Set(this.all.map(({ artifact }) => artifact.key))].join(' '),
       [ANNOTATION.alsoServes]: others.length
         ? others.map(({ role, artifact }) => alsoServes(role, artifact)).join('\n')
