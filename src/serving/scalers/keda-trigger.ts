@@ -75,6 +75,9 @@ export class KedaTrigger {
       if (typeof props[field] === 'string' && /^\S+( \S+){4}$/.test(props[field])) continue;
       throw new InputError(where, field, props[field], { allowed: "five fields of cron: '0 8 * * 1-5'" });
     }
+    // KEDA's own check, which would fail only in the cluster.
+    if (props.start === props.end)
+      throw new InputError(where, 'end', props.end, { allowed: 'another time than the start' });
     if (typeof props.timezone !== 'string' || !/^\w+(\/[\w+-]+)*$/.test(props.timezone))
       throw new InputError(where, 'timezone', props.timezone, {
         allowed: "a time zone: 'Europe/Berlin', 'UTC'",

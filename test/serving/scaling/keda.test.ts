@@ -3,7 +3,9 @@ import { ISecret } from 'cdk8s-plus-28';
 import { KedaScalingProps } from '../../../src/serving/scalers/keda';
 import { KedaTrigger } from '../../../src/serving/scalers/keda-trigger';
 import { PrometheusAuthentication, PrometheusProps } from '../../../src/serving/scalers/prometheus';
+import { ownSeries } from '../../../src/serving/scalers/promql';
 import { Scaling } from '../../../src/serving/scaling';
+import type { ServerTarget } from '../../../src/serving/server-target';
 import { the, Untyped } from '../../support/objects';
 import { served } from '../../support/servers';
 
@@ -68,6 +70,16 @@ test('a query is of the pods of one Deployment, and of no other whose name begin
   expect('qwen-chat-6d5f9c7b8-x2x4z').toMatch(pattern);
   expect('qwen-chat-fast-6d5f9c7b8-x2x4z').not.toMatch(pattern);
   expect('qwen-chat-0').not.toMatch(pattern);
+});
+
+test('of a group of pods the leader is asked', () => {
+  const target = (kind: string) =>
+    ({ owner: { namespace: 'llm' }, workload: { apiVersion: 'x', kind, name: 'big' } }) as ServerTarget;
+  for (const kind of ['LeaderWorkerSet', 'StatefulSet']) {
+    const pattern = new RegExp(`^(?:${/pod=~"(.*?)"/.exec(ownSeries(target(kind), 'm', {}))![1]})$`);
+    expect('big-0').toMatch(pattern);
+    expect('big-0-1').not.toMatch(pattern);
+  }
 });
 
 test('caches count as shares of each pod, requests as they are', () => {
@@ -251,6 +263,11 @@ test.each<[string, () => unknown, RegExp]>([
     'no time',
     () => KedaTrigger.cron({ timezone: 'UTC', start: '8:00', end: '0 18 * * *', replicas: 1 }),
     /'start' is '8:00'/,
+  ],
+  [
+    'a time that ends as it begins',
+    () => KedaTrigger.cron({ timezone: 'UTC', start: '0 8 * * *', end: '0 8 * * *', replicas: 1 }),
+    /'end' is '0 8 \* \* \*'; allowed: another time than the start/,
   ],
   [
     'no time zone',
