@@ -96,7 +96,8 @@ export interface NvidiaProps extends AcceleratorOptions {
 
   /**
    * The product, as GPU feature discovery writes it into the node label `nvidia.com/gpu.product`:
-   * `NVIDIA-L4`, `NVIDIA-H100-80GB-HBM3`.
+   * `NVIDIA-L4`, `NVIDIA-H100-80GB-HBM3`. Nodes whose GPUs are shared by time-slicing have `-SHARED` behind it: their
+   * memory is everybody's, so it is not known.
    *
    * @default - any
    */
