@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeLazy } from './lazy-index.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const env = {
@@ -29,3 +30,4 @@ cpSync(join(root, 'src'), join(root, 'lib/src'), {
   recursive: true,
   filter: (path) => !/(\.ts|__pycache__|\.schema\.json)$/.test(path),
 });
+makeLazy(join(root, 'lib/src/index.js'));
