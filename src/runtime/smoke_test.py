@@ -124,7 +124,8 @@ def await_model(server, options):
             if response.status in (401, 403):
                 raise Failure(NO_ACCESS, 'GET %s/models: %s. %s' % (server.endpoint, reason, server.about_key()))
             # A gateway that does not know its route yet answers 404, too.
-            unknown_until = unknown_until or now + options.route_seconds
+            if response.status == 404:
+                unknown_until = unknown_until or now + options.route_seconds
             if response.status == 404 and now >= unknown_until:
                 if not options.model:
                     server.http.stall = options.stall_seconds

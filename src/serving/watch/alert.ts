@@ -9,8 +9,3 @@ export interface Alert {
 
 /** `critical` is worth waking somebody: nobody is answered. @internal */
 export type Severity = 'critical' | 'warning';
-
-/** A time as Prometheus writes it. @internal */
-export function promDuration(seconds: number): string {
-  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
-}

@@ -5,8 +5,8 @@ import { checkLabels } from '../../pod/labels';
 import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
 import { checkFrom, checkSeconds } from '../checks';
+import { durationText } from '../duration-text';
 import type { ServerTarget } from '../server-target';
-import { promDuration } from './alert';
 import { AlertOptions, AlertSpec, resolveAlerts } from './alert-options';
 import type { MonitoringPart } from './monitoring-part';
 import { PipelineWatch } from './pipeline-watch';
@@ -165,7 +165,7 @@ function addMonitor(spec: PrometheusSpec, target: ServerTarget): void {
   const { path, port = 'http', needApiKey } = target.metrics!;
   const endpoint = {
     path,
-    interval: promDuration(spec.intervalSeconds),
+    interval: durationText(spec.intervalSeconds),
     ...(needApiKey && apiKey
       ? { authorization: { type: 'Bearer', credentials: { name: apiKey.secret, key: apiKey.key } } }
       : {}),

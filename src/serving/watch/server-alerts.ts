@@ -1,5 +1,6 @@
+import { durationText } from '../duration-text';
 import type { ServerTarget } from '../server-target';
-import { Alert, promDuration, Severity } from './alert';
+import type { Alert, Severity } from './alert';
 import type { AlertSpec } from './alert-options';
 import { answeredRate, clusterSeries, engineQuantile, engineSeries, podsOf } from './promql';
 
@@ -19,7 +20,7 @@ export function serverAlerts(target: ServerTarget, spec: AlertSpec): Alert[] {
           {
             alert: name,
             expr,
-            for: promDuration(forSeconds),
+            ...(forSeconds ? { for: durationText(forSeconds) } : {}),
             labels: { ...spec.labels, severity, pipeline: target.owner.pipeline, server: target.owner.name },
             annotations: { summary, description },
           },
@@ -40,7 +41,7 @@ export function serverAlerts(target: ServerTarget, spec: AlertSpec): Alert[] {
       `${available} == 0 and ${wanted} > 0`,
       unready,
       `${server} answers nobody`,
-      `None of its copies has been ready for ${promDuration(unready)}, longer than a start may take. See what they wait ` +
+      `None of its copies has been ready for ${durationText(unready)}, longer than a start may take. See what they wait ` +
         `for: '${pods}', then '${start} describe pod <pod>'. Init:0/1 is the guard await-model: the model is not complete, ` +
         'so look at the Jobs of the download and convert phases. Pending is a node, a device or a claim that is not there.',
     ),
@@ -50,7 +51,7 @@ export function serverAlerts(target: ServerTarget, spec: AlertSpec): Alert[] {
       `${available} < ${wanted} and ${available} > 0`,
       unready,
       `${server} has fewer copies than it should`,
-      `Fewer copies of ${workload.kind} ${workload.name} have been ready for ${promDuration(unready)} than are wanted. See ` +
+      `Fewer copies of ${workload.kind} ${workload.name} have been ready for ${durationText(unready)} than are wanted. See ` +
         `which: '${pods}', then '${start} describe pod <pod>'.`,
     ),
     ...alert(
@@ -70,7 +71,7 @@ export function serverAlerts(target: ServerTarget, spec: AlertSpec): Alert[] {
       spec.waitingSeconds,
       `Requests wait at server ${owner.name}`,
       `{{ $value | humanize }} requests wait at each copy, more than ${spec.waitingRequests} for ` +
-        `${promDuration(spec.waitingSeconds)}. Give it more copies, or scaling, or allow more requests at once if the ` +
+        `${durationText(spec.waitingSeconds)}. Give it more copies, or scaling, or allow more requests at once if the ` +
         'key-value cache has room.',
     ),
     ...alert(
