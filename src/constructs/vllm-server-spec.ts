@@ -35,7 +35,8 @@ import { checkFlag, checkKind, checkPositiveInteger, checkSize } from '../pod/ch
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import type { Opening } from '../pod/network';
-import { Owner, selectorLabels } from '../pod/owner';
+import { LABEL } from '../pod/metadata';
+import type { Owner } from '../pod/owner';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
 import { checkExtraArgs, checkPropertyArgs } from '../serving/extra-args';
 import type { EngineFile, EngineSpec, EngineVariable, WritableFolder } from '../serving/engine-spec';
@@ -43,7 +44,7 @@ import { GroupSpec, MultiNode, withinGroup } from '../serving/group';
 import { groupFiles } from '../serving/group-program';
 import { ArtifactRole, MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
 import { checkSecretValue } from '../serving/server-env';
-import { SERVER_COMPONENT, serverOwner } from '../serving/server-spec';
+import { serverOwner } from '../serving/server-spec';
 import { checkLayout, resolveLayout, VllmLayout } from './vllm-server-layout';
 import { LoraAdapterProps, VllmDtype, VllmServerProps } from './vllm-server-props';
 
@@ -599,8 +600,9 @@ function network(
   return { ingress: openings, egress: openings, dns: nodes > 1 };
 }
 
-function podsOf(owner: Owner, name: string): Record<string, unknown> {
-  return { podSelector: { matchLabels: selectorLabels({ ...owner, name }, SERVER_COMPONENT) } };
+/** All pods of another server in the namespace, those that are its workers too. */
+function podsOf({ app }: Owner, name: string): Record<string, unknown> {
+  return { podSelector: { matchLabels: { [LABEL.name]: app, [LABEL.instance]: name } } };
 }
 
 interface GroupFacts {
@@ -629,6 +631,13 @@ function resolveGroup(
     throw new InputError(scope, 'nodes', layout.nodes, {
       allowed: `1 with vLLM ${version}, which needs a Ray cluster for more`,
       advice: `Pin an image of ${NODES_SINCE} or newer: its nodes find each other by themselves.`,
+    });
+  }
+  const device = deviceOf(props);
+  if (device === 'tpu' || device === 'gaudi') {
+    throw new InputError(scope, 'nodes', layout.nodes, {
+      allowed: `1 with devices of kind '${device}', whose plugin of vLLM needs a Ray cluster for more`,
+      advice: 'Take a slice that one node has.',
     });
   }
   const single = artifacts.volumes.find(isSingleNode);
