@@ -2,6 +2,7 @@ import { Construct } from 'constructs';
 import { renderGroup } from '../serving/group-render';
 import { renderServer } from '../serving/server-render';
 import { resolveServer } from '../serving/server-spec';
+import type { ServerTarget } from '../serving/server-target';
 import { VllmServerProps } from './vllm-server-props';
 import { resolveVllmServer } from './vllm-server-spec';
 
@@ -33,6 +34,13 @@ export class VllmServer extends Construct {
   public readonly version: string;
 
   /**
+   * What is attached to the server knows it by.
+   *
+   * @internal
+   */
+  public readonly _target: ServerTarget;
+
+  /**
    * @throws when the model cannot be divided so or does not fit the devices, with what would; when the version does not
    * have a flag, with what it has in its place; when a value cannot be used
    */
@@ -41,6 +49,7 @@ export class VllmServer extends Construct {
     const vllm = resolveVllmServer(this, props ?? {});
     const spec = resolveServer(this, props, vllm.engine);
     const target = vllm.group ? renderGroup(spec, vllm.group) : renderServer(spec);
+    this._target = target;
     this.serviceName = target.service.name;
     this.endpoint = `http://${target.service.name}.${target.owner.namespace}.svc:${target.service.port}/v1`;
     this.modelNames = target.modelNames;

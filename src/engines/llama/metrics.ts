@@ -13,4 +13,6 @@ export const LLAMA_METRICS: EngineMetrics = {
   waiting: 'llamacpp:requests_deferred',
   promptTokens: 'llamacpp:prompt_tokens_total',
   generatedTokens: 'llamacpp:tokens_predicted_total',
+  // Of what it answers, only health and models are open to all (ggml-org/llama.cpp#28915).
+  needApiKey: true,
 };

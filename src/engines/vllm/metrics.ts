@@ -18,6 +18,12 @@ const TIME_PER_OUTPUT_TOKEN: Names = [
 ];
 
 /**
+ * Of prometheus-fastapi-instrumentator, mounted in vllm/entrypoints/openai/api_server.py without the probes. Before
+ * vllm-project/vllm#44303 it counts some requests that were refused as wrong (4xx) as failures of the server.
+ */
+const ANSWERED: Names = [['0.8.5', 'http_requests_total']];
+
+/**
  * What a version of vLLM tells Prometheus. Counters are named with the `_total` that the Prometheus client puts
  * behind them, whether their names in the source have it or not.
  *
@@ -32,6 +38,8 @@ export function vllmMetrics(version: string): EngineMetrics {
     kvCacheUsage: nameIn(KV_CACHE_USAGE),
     promptTokens: 'vllm:prompt_tokens_total',
     generatedTokens: 'vllm:generation_tokens_total',
+    answered: nameIn(ANSWERED),
+    failedMatcher: 'status="5xx"',
     succeeded: 'vllm:request_success_total',
     timeToFirstToken: 'vllm:time_to_first_token_seconds',
     timePerOutputToken: nameIn(TIME_PER_OUTPUT_TOKEN),
