@@ -6,6 +6,7 @@ import type {
   NvidiaProps,
   TpuProps,
 } from './accelerator-props';
+import type { Placement } from '../pod-spec';
 import type { AcceleratorSpec } from './accelerator-spec';
 import { draSpec, existingClaimSpec } from './dra';
 import type { DraProps, ExistingClaimProps } from './dra-props';
@@ -123,6 +124,16 @@ export class Accelerator {
    */
   public times(factor: number): Accelerator {
     return new Accelerator(multiply(this._spec, factor));
+  }
+
+  /**
+   * The labels and tolerations by which pods are on nodes with the devices: for a store whose claim one node at a time
+   * can mount, so that the download is where the server can be: `ModelStore.claim({ placement: L4.placement })`.
+   * Nodes that are chosen by their memory or name are not told by it.
+   */
+  public get placement(): Placement {
+    const { nodeSelector, tolerations } = this._spec;
+    return { nodeSelector, tolerations };
   }
 
   /** Devices of each pod; undefined where that is not known before it runs. */

@@ -132,6 +132,13 @@ describe('NVIDIA', () => {
   });
 });
 
+test('a store can be told where the devices are', () => {
+  expect(Accelerator.nvidia({ product: 'NVIDIA-L4' }).placement).toEqual({
+    nodeSelector: { 'nvidia.com/gpu.product': 'NVIDIA-L4' },
+    tolerations: [NVIDIA_TAINT],
+  });
+});
+
 test('AMD: by product or by memory', () => {
   const product = Accelerator.amd({ count: 8, product: 'AMD_Instinct_MI300X_OAM' });
   expect(product._spec).toMatchObject({ vendor: 'amd', memoryBytes: 192 * GIB });
