@@ -44,18 +44,30 @@ export interface FolderContent {
   readonly size?: Size;
 }
 
-/** @throws when a path is none, or the size nothing. @internal */
+/** What names a source's files one by one: by checksum, or by version. @internal */
+interface NamesOfFiles {
+  readonly files?: { [path: string]: unknown };
+  readonly versions?: { [path: string]: unknown };
+}
+
+/**
+ * @param names the paths of the files, where the source names them
+ * @throws when a path is none, or the size nothing
+ * @internal
+ */
 export function resolveContent(
   where: string,
-  props: FolderContent,
+  props: FolderContent & NamesOfFiles,
+  names = Object.keys(props.files ?? props.versions ?? {}),
 ): Pick<SourceSpec, 'format' | 'modelFile' | 'tokenizerFile' | 'weights' | 'bytes'> {
   for (const field of ['modelFile', 'tokenizerFile'] as const) {
     if (props[field] !== undefined) checkPath(where, field, props[field]);
   }
   if (props.size !== undefined) checkSize(where, 'size', props.size);
+  const models = names.filter((name) => name.endsWith('.gguf'));
   return {
-    format: props.format ?? ArtifactFormat.HUGGING_FACE,
-    modelFile: props.modelFile,
+    format: props.format ?? (models.length > 0 ? ArtifactFormat.GGUF : ArtifactFormat.HUGGING_FACE),
+    modelFile: props.modelFile ?? (models.length === 1 ? models[0] : undefined),
     tokenizerFile: props.tokenizerFile,
     weights: props.weights,
     bytes: props.size && bytesOf(props.size),

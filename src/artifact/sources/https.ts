@@ -4,7 +4,6 @@ import { checkFlag } from '../../pod/checks';
 import { shortHash } from '../../pod/content-hash';
 import { InputError, withoutCredentials } from '../../pod/input-error';
 import { checkSecret } from '../../pod/secret-env';
-import { ArtifactFormat } from '../format';
 import { checkApart, checkPath, checkSha256, folderName } from './checks';
 import type { ChecksumHelp } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
@@ -247,10 +246,8 @@ const MOST_FILES = 500;
 function filesSource(where: string, files: ResolvedFile[], props: HttpsServerProps): SourceSpec {
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
   const pins = Object.fromEntries(sorted.map(({ path, sha256 }) => [path, sha256]));
-  const models = sorted.filter(({ path }) => path.endsWith('.gguf'));
-  const model = models.length === 1 ? models[0].path : undefined;
   const one = sorted.length === 1;
-  const content = resolveContent(where, { ...props, modelFile: props.modelFile ?? model });
+  const names = sorted.map(({ path }) => path);
   const place = placeOf(one ? sorted[0].url : new URL('.', sorted[0].url));
   const revision = one ? `sha256:${sorted[0].sha256}` : `files:${shortHash(pins, 12)}`;
   return {
@@ -261,8 +258,7 @@ function filesSource(where: string, files: ResolvedFile[], props: HttpsServerPro
     repository: place,
     revision,
     proof: SourceProof.CONTENT,
-    ...content,
-    format: props.format ?? (models.length > 0 ? ArtifactFormat.GGUF : ArtifactFormat.HUGGING_FACE),
+    ...resolveContent(where, props, names),
     fetch: {
       by: 'program',
       args: [

@@ -312,3 +312,18 @@ describe('an address', () => {
     },
   );
 });
+
+test('files that are named say how they are to be read', () => {
+  const sha256 = 'a1'.repeat(32);
+  const of = (files: Record<string, string>) => s3Source({ bucket: 'models', files });
+  expect(of({ 'Qwen.gguf': sha256, 'README.md': sha256 })).toMatchObject({
+    format: 'gguf',
+    modelFile: 'Qwen.gguf',
+  });
+  expect(of({ 'a.gguf': sha256, 'b.gguf': sha256 })).toMatchObject({ format: 'gguf', modelFile: undefined });
+  expect(of({ 'model.safetensors': sha256 })).toMatchObject({ format: 'huggingface', modelFile: undefined });
+  expect(s3Source({ bucket: 'models', versions: { 'Qwen.gguf': 'v1' } })).toMatchObject({
+    format: 'gguf',
+    modelFile: 'Qwen.gguf',
+  });
+});
