@@ -44,7 +44,7 @@ function position(version: string): number {
   const known = Object.entries(RELEASES);
   const older = known.filter(([release]) => order(release) <= order(version)).at(-1);
   if (older?.[0] === version) return older[1];
-  return (older?.[1] ?? BEFORE_RELEASES) + 0.5;
+  return (older?.[1] ?? BEFORE_RELEASES) + 0.5 + order(version) / 1e12;
 }
 
 function order(release: string): number {

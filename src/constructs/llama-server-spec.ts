@@ -1,0 +1,545 @@
+import { Size } from 'cdk8s';
+import type { Construct } from 'constructs';
+import { Artifact, checkArtifact } from '../artifact/artifact';
+import { ArtifactFormat } from '../artifact/format';
+import { CacheType } from '../engines/llama/cache-type';
+import { LLAMA_PORT, LLAMA_PROPERTIES, LlamaOptions, llamaArguments } from '../engines/llama/command';
+import { LLAMA_FLAG_TABLE } from '../engines/llama/flags';
+import { defaultLlamaImage, LLAMA_FOLDER, LlamaDevice } from '../engines/llama/images';
+import {
+  isPattern,
+  LLAMA_SCRIPTS_FOLDER,
+  llamaCommand,
+  llamaDrain,
+  LlamaFileArgument,
+  llamaScripts,
+} from '../engines/llama/launcher';
+import { cpuServerBytes, gpuServerBytes, llamaMemory, LlamaMemory } from '../engines/llama/memory';
+import { LLAMA_METRICS } from '../engines/llama/metrics';
+import {
+  compareLlamaVersions,
+  isLlamaVersion,
+  LLAMA_VERSION_FORM,
+  llamaVersionOf,
+} from '../engines/llama/version';
+import { checkFlag, checkKind, checkPositiveInteger, checkSize } from '../pod/checks';
+import { checkImage } from '../pod/image';
+import { InputError } from '../pod/input-error';
+import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
+import type { EngineFile, EngineSpec } from '../serving/engine-spec';
+import { checkExtraArgs, checkPropertyArgs } from '../serving/extra-args';
+import { ArtifactRole, mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';
+import { checkSecretValue } from '../serving/server-env';
+import { serverOwner } from '../serving/server-spec';
+import { FlashAttention, LlamaAdapter, LlamaFile, LlamaServerProps, Pooling } from './llama-server-props';
+import type { ChatTemplate } from './vllm-server-chat-template';
+
+const SERVER = `${LLAMA_FOLDER}/llama-server`;
+
+/** What the container's `app.kubernetes.io/name` and name are. */
+const APP = 'llama-server';
+
+const KEY_FOLDER = '/etc/llama-server/key';
+const KEY_FILE = `${KEY_FOLDER}/api-keys`;
+const TEMPLATE_FOLDER = '/etc/llama-server/template';
+const TEMPLATE = 'chat-template.jinja';
+
+/** A model's own context is often a hundred times what its requests need. */
+const CONTEXT_SIZE = 8192;
+
+const PROMPT_CACHE = Size.mebibytes(512);
+
+/** From the process's start to the first answer, without the reading of the model: a warm-up run, kernels compiled. */
+const STARTUP_SECONDS = 120;
+
+/** What unloading takes after SIGTERM. */
+const SHUTDOWN_SECONDS = 10;
+
+/** From here on several adapters and scales are one argument (`--lora-scaled FNAME:SCALE,...`). */
+const JOINED_ADAPTERS = 'b7348';
+
+/**
+ * What `LlamaServer` hands to the core of all servers.
+ *
+ * @throws when a value cannot be used, when the version does not know what is asked for
+ * @internal
+ */
+export function resolveLlamaServer(scope: Construct, props: LlamaServerProps): EngineSpec {
+  const owner = serverOwner(scope, APP);
+  const model = checkGguf(scope, 'model', props.model, props.file);
+  const device = deviceOf(props);
+  const image = resolveImage(scope, props, device);
+  const version = resolveVersion(scope, props, image);
+  const artifacts = mountArtifacts(owner, rolesOf(scope, props, model));
+  const cpu = props.cpu ?? '4';
+  const options = resolveOptions(scope, props, { model, version, device, cpu, artifacts });
+  const args = llamaArguments(options);
+  for (const { property, given, args: becomes } of args) {
+    checkPropertyArgs(scope, LLAMA_FLAG_TABLE, version, property, given, becomes);
+  }
+  const files = props.router ? [] : filesOf(scope, props, artifacts, version);
+  const extra = checkExtraArgs(scope, LLAMA_FLAG_TABLE, version, props.extraArgs, LLAMA_PROPERTIES);
+  refuseEnv(scope, props);
+  const apiKey = props.apiKey && checkSecretValue(scope, 'apiKey', props.apiKey);
+  return {
+    owner,
+    engine: APP,
+    image: checkImage(scope, 'image', image),
+    ...llamaCommand(SERVER, files, [...args.flatMap((argument) => argument.args), ...extra]),
+    env: [
+      { name: 'HOME', value: '/tmp' },
+      { name: 'USER', value: 'llama' },
+      { name: 'LLAMA_CACHE', value: '/tmp/llama.cpp' },
+      { name: 'XDG_CACHE_HOME', value: '/tmp/.cache' },
+    ],
+    port: LLAMA_PORT,
+    artifacts,
+    ...PROBES,
+    writable: [{ name: 'tmp', path: '/tmp', size: Size.gibibytes(1) }],
+    files: engineFiles(props, apiKey),
+    resources: { cpu, ...resolveMemory(scope, props, options, artifacts) },
+    startupSeconds: STARTUP_SECONDS,
+    readBytes: props.router ? 0 : undefined,
+    shutdownSeconds: SHUTDOWN_SECONDS,
+    drains: false,
+    // A router's metrics are those of its models, so nothing tells when it is idle.
+    preStop: props.router
+      ? undefined
+      : (seconds) => llamaDrain(LLAMA_PORT, seconds, apiKey ? KEY_FILE : undefined),
+    metrics: props.router ? undefined : LLAMA_METRICS,
+    modelNames: options.alias === undefined ? [] : [options.alias],
+    apiKey,
+    secretPurposes: apiKey ? [`${apiKey.secret}/${apiKey.key}=the API keys that llama-server accepts`] : [],
+  };
+}
+
+/**
+ * 503 while the model is loaded, 200 from then on, whatever the slots do, and without an API key
+ * (tools/server/README.md of ggml-org/llama.cpp). The HTTP threads answer it, so that a busy server is alive.
+ */
+const PROBES: Pick<EngineSpec, 'probes' | 'healthPath'> = {
+  healthPath: '/health',
+  probes: {
+    startup: { action: { httpGet: { path: '/health', port: 'http' } } },
+    readiness: { action: { httpGet: { path: '/health', port: 'http' } }, periodSeconds: 5 },
+    liveness: {
+      action: { httpGet: { path: '/health', port: 'http' } },
+      periodSeconds: 20,
+      timeoutSeconds: 15,
+      failureThreshold: 6,
+    },
+  },
+};
+
+/** Repositories of Hugging Face may have GGUF files beside others: then the file is named. */
+function checkGguf(scope: Construct, field: string, given: Artifact, file?: string): Artifact {
+  const artifact = checkArtifact(scope, given);
+  const named = artifact.format === ArtifactFormat.HUGGING_FACE && file?.endsWith('.gguf');
+  if (artifact.format === ArtifactFormat.GGUF || named) return artifact;
+  throw new InputError(scope, field, `an artifact of format '${artifact.format}'`, {
+    allowed: `an artifact of format '${ArtifactFormat.GGUF}', or a file of it that ends in '.gguf'`,
+    advice:
+      'llama-server reads GGUF files: convert it by GgufConversion, or fetch a repository that has them.',
+  });
+}
+
+function deviceOf({ accelerator }: LlamaServerProps): LlamaDevice {
+  return accelerator?._spec?.vendor ?? 'cpu';
+}
+
+function resolveImage(scope: Construct, { image }: LlamaServerProps, device: LlamaDevice): string {
+  const chosen = image ?? defaultLlamaImage(device);
+  if (chosen !== undefined) return chosen;
+  throw new InputError(scope, 'image', undefined, {
+    allowed: `an image, as llama.cpp publishes none for devices of kind '${device}'`,
+    advice: 'Any image with the program /app/llama-server does; llama.cpp has some for Vulkan and Musa.',
+  });
+}
+
+function resolveVersion(scope: Construct, props: LlamaServerProps, image: string): string {
+  const version = props.version ?? llamaVersionOf(image);
+  if (version === undefined || !isLlamaVersion(version)) {
+    throw new InputError(scope, 'version', version, {
+      allowed: LLAMA_VERSION_FORM,
+      advice: `The tag of image '${image}' does not say which version it has, and flags depend on it.`,
+    });
+  }
+  if (compareLlamaVersions(version, LLAMA_FLAG_TABLE.oldest) < 0) {
+    throw new InputError(scope, 'version', version, {
+      allowed: `${LLAMA_FLAG_TABLE.oldest} or newer`,
+      advice: 'The flags of older versions are not known here: pin a newer image.',
+    });
+  }
+  return version;
+}
+
+/** Every artifact by what it is to the server; the artifact of a file is the model's where none is said. */
+function rolesOf(scope: Construct, props: LlamaServerProps, model: Artifact): ArtifactRole[] {
+  const roles: ArtifactRole[] = [{ role: 'model', artifact: model }];
+  const add = (role: string, field: string, file: LlamaFile | undefined) => {
+    if (file?.model && file.model !== model)
+      roles.push({ role, artifact: checkGguf(scope, field, file.model, file.file) });
+  };
+  (props.adapters ?? []).forEach((adapter, index) =>
+    add(`adapter ${index}`, `adapters[${index}].model`, adapter),
+  );
+  add('projector', 'projector.model', props.projector);
+  add('draft', 'draft.model', props.draft);
+  return roles;
+}
+
+interface Context {
+  readonly model: Artifact;
+  readonly version: string;
+  readonly device: LlamaDevice;
+  readonly cpu: string;
+  readonly artifacts: MountedArtifacts;
+}
+
+function resolveOptions(
+  scope: Construct,
+  props: LlamaServerProps,
+  { model, version, device, cpu, artifacts }: Context,
+): LlamaOptions {
+  const { router } = props;
+  const positive = (field: string, given: number | undefined, otherwise: number) =>
+    checkPositiveInteger(scope, field, given ?? otherwise);
+  if (router) refuseWithRouter(scope, props);
+  const embeddings = checkFlag(scope, 'embeddings', props.embeddings) ?? false;
+  const reranking = checkFlag(scope, 'reranking', props.reranking) ?? false;
+  if (embeddings && reranking) {
+    throw new InputError(scope, 'reranking', true, {
+      allowed: 'one of embeddings and reranking: each takes the whole server',
+    });
+  }
+  const generates = !embeddings && !reranking;
+  const contextSize = resolveContextSize(scope, props, model);
+  const parallel = positive('parallel', props.parallel, 1);
+  const batchSize = positive('batchSize', props.batchSize, 2048);
+  const ubatchSize = positive(
+    'ubatchSize',
+    props.ubatchSize,
+    generates ? Math.min(512, batchSize) : batchSize,
+  );
+  if (ubatchSize > batchSize) {
+    throw new InputError(scope, 'ubatchSize', ubatchSize, { allowed: `at most batchSize, ${batchSize}` });
+  }
+  const flashAttention = resolveFlashAttention(scope, props, version);
+  return {
+    version,
+    contextTokens: contextSize * parallel,
+    parallel,
+    batchSize,
+    ubatchSize,
+    threads: positive('threads', props.threads, Math.max(1, Math.floor(cpusOf(cpu)) || 1)),
+    gpuLayers: resolveGpuLayers(scope, props, device),
+    flashAttention,
+    cacheTypeK: resolveCacheType(scope, 'cacheTypeK', props),
+    cacheTypeV: resolveCacheTypeV(scope, props, flashAttention),
+    promptCacheMib: resolvePromptCache(scope, props, generates),
+    alias: router ? undefined : resolveAlias(scope, props, model),
+    embeddings,
+    reranking,
+    pooling: oneOf(scope, 'pooling', Pooling, props.pooling),
+    jinja: checkFlag(scope, 'jinja', props.jinja) ?? true,
+    webUi: checkFlag(scope, 'webUi', props.webUi) ?? false,
+    chatTemplateFile: resolveTemplate(scope, props),
+    apiKeyFile: props.apiKey && KEY_FILE,
+    draft: props.draft && {
+      maxTokens: props.draft.maxTokens && positive('draft.maxTokens', props.draft.maxTokens, 1),
+      minTokens: props.draft.minTokens && positive('draft.minTokens', props.draft.minTokens, 1),
+    },
+    router: router && {
+      folder: artifacts.folderOf(model),
+      maxModels: positive('router.maxModels', router.maxModels, 1),
+      idleSeconds:
+        router.idleTimeout && positive('router.idleTimeout in seconds', router.idleTimeout.toSeconds(), 1),
+    },
+  };
+}
+
+function refuseWithRouter(scope: Construct, props: LlamaServerProps): void {
+  for (const field of ['file', 'alias', 'adapters', 'projector', 'draft'] as const) {
+    if (props[field] !== undefined) {
+      throw new InputError(scope, field, 'given beside router', {
+        allowed: 'a model of its own, without router',
+        advice:
+          'A router serves all models of the folder, each with its name and with the projector beside it.',
+      });
+    }
+  }
+}
+
+function resolveContextSize(scope: Construct, props: LlamaServerProps, model: Artifact): number {
+  const most = model.facts?.maxSeqLen;
+  if (props.contextSize === undefined) return Math.min(CONTEXT_SIZE, most ?? CONTEXT_SIZE);
+  const size = checkPositiveInteger(scope, 'contextSize', props.contextSize);
+  if (
+    most === undefined ||
+    size <= most ||
+    props.extraArgs?.some((arg) => /^--(rope|yarn|override-kv)/.test(arg))
+  )
+    return size;
+  throw new InputError(scope, 'contextSize', size, {
+    allowed: `at most ${most}, which is the model's (max_position_embeddings)`,
+    advice: 'The server would cut it to that. To stretch the model, give --rope-scaling by extraArgs.',
+  });
+}
+
+function resolveGpuLayers(
+  scope: Construct,
+  { gpuLayers }: LlamaServerProps,
+  device: LlamaDevice,
+): number | 'all' | undefined {
+  if (device !== 'cpu') {
+    return gpuLayers === undefined ? 'all' : checkPositiveInteger(scope, 'gpuLayers', gpuLayers, 0);
+  }
+  if (gpuLayers === undefined) return undefined;
+  throw new InputError(scope, 'gpuLayers', gpuLayers, {
+    allowed: 'nothing without an accelerator',
+    advice: 'Give accelerator, for instance Accelerator.nvidia({ count: 1 }).',
+  });
+}
+
+function resolveFlashAttention(
+  scope: Construct,
+  props: LlamaServerProps,
+  version: string,
+): FlashAttention | undefined {
+  const given = oneOf(scope, 'flashAttention', FlashAttention, props.flashAttention);
+  const hasAuto = compareLlamaVersions(version, 'b6325') >= 0;
+  if (given !== FlashAttention.AUTO || hasAuto)
+    return given ?? (hasAuto ? FlashAttention.AUTO : FlashAttention.OFF);
+  throw new InputError(scope, 'flashAttention', given, {
+    allowed: `on or off for llama-server ${version}`,
+    advice: 'It chooses by itself from b6325 on: pin a newer image.',
+  });
+}
+
+/** Quantized types go in blocks of 32 numbers, none of which belongs to two heads. */
+const CACHE_BLOCK = 32;
+
+function resolveCacheType(
+  scope: Construct,
+  field: 'cacheTypeK' | 'cacheTypeV',
+  props: LlamaServerProps,
+): CacheType {
+  const type = oneOf(scope, field, CacheType, props[field]) ?? CacheType.F16;
+  const headDim = props.model.facts?.headDim ?? CACHE_BLOCK;
+  if (!isQuantized(type) || headDim % CACHE_BLOCK === 0) return type;
+  throw new InputError(scope, field, type, {
+    allowed: `f32, f16 or bf16, as a head of the model has ${headDim} numbers, which blocks of 32 do not divide`,
+  });
+}
+
+function resolveCacheTypeV(
+  scope: Construct,
+  props: LlamaServerProps,
+  flashAttention: FlashAttention | undefined,
+): CacheType {
+  const type = resolveCacheType(scope, 'cacheTypeV', props);
+  if (!isQuantized(type) || flashAttention !== FlashAttention.OFF) return type;
+  throw new InputError(scope, 'cacheTypeV', type, {
+    allowed: 'f32, f16 or bf16 without flash attention',
+    advice: 'Give flashAttention: FlashAttention.ON.',
+  });
+}
+
+function isQuantized(type: CacheType): boolean {
+  return ![CacheType.F32, CacheType.F16, CacheType.BF16].includes(type);
+}
+
+function resolvePromptCache(scope: Construct, { promptCache }: LlamaServerProps, generates: boolean): number {
+  const size = promptCache ? checkSize(scope, 'promptCache', promptCache) : PROMPT_CACHE;
+  return promptCache || generates ? Math.ceil(bytesOf(size) / 1024 ** 2) : 0;
+}
+
+function resolveAlias(scope: Construct, { alias }: LlamaServerProps, model: Artifact): string {
+  const name = alias ?? model.provenance.repository.split('/').slice(-1)[0].toLowerCase();
+  if (typeof name === 'string' && /^[A-Za-z0-9][\w.:/-]{0,127}$/.test(name)) return name;
+  throw new InputError(scope, 'alias', name, {
+    allowed: "at most 128 letters, digits, '.', '_', ':', '/' and '-'",
+  });
+}
+
+/** @returns the path that it has in the container */
+function resolveTemplate(scope: Construct, { chatTemplate }: LlamaServerProps): string | undefined {
+  if (chatTemplate === undefined) return undefined;
+  checkKind(scope, 'chatTemplate', chatTemplate, ({ _spec }) => typeof _spec?.kind === 'string', {
+    allowed: 'a ChatTemplate',
+    advice: "Make one: ChatTemplate.file('chat-template.jinja').",
+  });
+  return `${TEMPLATE_FOLDER}/${TEMPLATE}`;
+}
+
+/** @throws when a string of plain JavaScript is none of the enum */
+function oneOf<T extends string>(
+  scope: Construct,
+  field: string,
+  type: Readonly<Record<string, T>>,
+  given: T | undefined,
+): T | undefined {
+  if (given === undefined || Object.values(type).includes(given)) return given;
+  throw new InputError(scope, field, given, { allowed: Object.values(type).join(', ') });
+}
+
+/** CPUs of an amount as Kubernetes writes it; what is none the core refuses. */
+function cpusOf(cpu: string): number {
+  return String(cpu).endsWith('m') ? Number(cpu.slice(0, -1)) / 1000 : Number(cpu);
+}
+
+function filesOf(
+  scope: Construct,
+  props: LlamaServerProps,
+  artifacts: MountedArtifacts,
+  version: string,
+): LlamaFileArgument[] {
+  const { model, adapters = [], projector, draft } = props;
+  const file = (flag: string, field: string, given: LlamaFile, suffix = ''): LlamaFileArgument => {
+    const artifact = given.model ?? model;
+    return {
+      flag,
+      folder: artifacts.folderOf(artifact),
+      file: checkFile(scope, field, given.file ?? artifact.modelFile ?? '*.gguf'),
+      suffix,
+    };
+  };
+  checkAdapters(scope, adapters, version);
+  const scaled = adapters.some(({ scale }) => scale !== undefined);
+  return [
+    file('--model', 'file', { model, file: props.file }),
+    ...adapters.map((adapter, index) =>
+      file(
+        scaled ? '--lora-scaled' : '--lora',
+        `adapters[${index}].file`,
+        adapter,
+        scaled ? `:${adapter.scale ?? 1}` : '',
+      ),
+    ),
+    ...(projector ? [file('--mmproj', 'projector.file', projector)] : []),
+    ...(draft ? [file('--model-draft', 'draft.file', draft)] : []),
+  ];
+}
+
+function checkAdapters(scope: Construct, adapters: readonly LlamaAdapter[], version: string): void {
+  adapters.forEach(({ scale }, index) => {
+    if (scale !== undefined && !(Number.isFinite(scale) && Math.abs(scale) <= 1000)) {
+      throw new InputError(scope, `adapters[${index}].scale`, scale, { allowed: 'a number' });
+    }
+  });
+  const joined = adapters.length > 1 || adapters.some(({ scale }) => scale !== undefined);
+  if (!joined || compareLlamaVersions(version, JOINED_ADAPTERS) >= 0) return;
+  throw new InputError(scope, 'adapters', `${adapters.length} with llama-server ${version}`, {
+    allowed: `one adapter without a scale before ${JOINED_ADAPTERS}`,
+    advice: 'Pin a newer image.',
+  });
+}
+
+function checkFile(scope: Construct, field: string, file: string): string {
+  const parts = typeof file === 'string' ? file.split('/') : [''];
+  if (!parts.some((part) => part === '' || part === '.' || part === '..') && /^[^\n,"]{1,255}$/.test(file)) {
+    const last = parts.at(-1) as string;
+    const part = /-(\d{5})-of-\d{5}\.gguf$/.exec(last)?.[1];
+    if (part === undefined || part === '00001' || isPattern(last)) return file;
+    throw new InputError(scope, field, file, {
+      allowed: 'the first part of a model that is split',
+      advice: `Name '${file.replace(`-${part}-of-`, '-00001-of-')}': llama-server finds the others itself.`,
+    });
+  }
+  throw new InputError(scope, field, file, {
+    allowed: "a path in the artifact, or a pattern with '*' and '?', without '..', ',' and quotes",
+  });
+}
+
+/** Every flag has a variable, which nobody would check. */
+function refuseEnv(scope: Construct, { env = {}, secretEnv = {} }: LlamaServerProps): void {
+  for (const [field, names] of Object.entries({ env: Object.keys(env), secretEnv: Object.keys(secretEnv) })) {
+    const name = names.find((each) => /^LLAMA_(ARG_|API_KEY|OFFLINE)/.test(each));
+    if (name === undefined) continue;
+    throw new InputError(scope, `name in ${field}`, name, {
+      allowed: 'variables that stand for no flag of llama-server',
+      advice:
+        name === 'LLAMA_API_KEY'
+          ? "Use the property 'apiKey'."
+          : 'Use the property for it, or extraArgs: they are checked.',
+    });
+  }
+}
+
+function engineFiles(props: LlamaServerProps, apiKey: EngineSpec['apiKey']): EngineFile[] {
+  return [
+    { name: 'scripts', folder: LLAMA_SCRIPTS_FOLDER, texts: llamaScripts() },
+    ...templateFiles(props.chatTemplate),
+    ...(apiKey
+      ? [
+          {
+            name: 'api-key',
+            folder: KEY_FOLDER,
+            secret: apiKey.secret,
+            items: [{ key: apiKey.key, path: 'api-keys' }],
+          },
+        ]
+      : []),
+  ];
+}
+
+function templateFiles(template: ChatTemplate | undefined): EngineFile[] {
+  if (template === undefined) return [];
+  const file = { name: 'template', folder: TEMPLATE_FOLDER };
+  const { _spec: spec } = template;
+  if (spec.kind === 'text') return [{ ...file, texts: { [TEMPLATE]: spec.text } }];
+  return [{ ...file, configMap: spec.configMap, items: [{ key: spec.key, path: TEMPLATE }] }];
+}
+
+function resolveMemory(
+  scope: Construct,
+  props: LlamaServerProps,
+  options: LlamaOptions,
+  artifacts: MountedArtifacts,
+): Pick<EngineSpec['resources'], 'memory' | 'leastMemory' | 'memoryAdvice'> {
+  const promptCache = options.promptCacheMib * 1024 ** 2;
+  const facts = props.model.facts;
+  const weightBytes = artifacts.bytes;
+  if (props.router) {
+    return {
+      memoryAdvice: 'What models a router loads is not known here: give what maxModels of the largest take.',
+    };
+  }
+  const onDevices = options.gpuLayers === 'all';
+  if (!facts || weightBytes === undefined) {
+    return onDevices
+      ? { memory: mebibytesFor(gpuServerBytes(promptCache)) }
+      : { memoryAdvice: 'Give memory, or give ModelCache the facts of the model and the size of the files.' };
+  }
+  const memory = llamaMemory({
+    facts,
+    weightBytes,
+    contextTokens: options.contextTokens,
+    ubatchSize: options.ubatchSize,
+    cacheTypeK: options.cacheTypeK,
+    cacheTypeV: options.cacheTypeV,
+    flashAttention: options.flashAttention === 'on',
+  });
+  if (onDevices) {
+    checkDeviceMemory(scope, props, memory);
+    return { memory: mebibytesFor(gpuServerBytes(promptCache)) };
+  }
+  return {
+    memory: mebibytesFor(cpuServerBytes(memory, promptCache)),
+    leastMemory: { size: mebibytesFor(memory.kvCache + memory.compute), reason: explain(memory) },
+  };
+}
+
+function checkDeviceMemory(scope: Construct, { accelerator }: LlamaServerProps, memory: LlamaMemory): void {
+  const { memoryBytes, count } = accelerator!._spec;
+  if (memoryBytes === undefined || count === undefined || memory.total <= memoryBytes * count) return;
+  throw new InputError(scope, 'accelerator', `${count} x ${bytesQuantity(mebibytesFor(memoryBytes))}`, {
+    allowed: `devices with ${bytesQuantity(mebibytesFor(memory.total))} or more together`,
+    advice: `${explain(memory)} Give less contextSize, parallel or gpuLayers, a smaller cacheTypeK and cacheTypeV, or more devices.`,
+  });
+}
+
+function explain({ weights, kvCache, compute }: LlamaMemory): string {
+  const mib = (bytes: number) => bytesQuantity(mebibytesFor(bytes));
+  return `Weights take ${mib(weights)}, the key-value cache ${mib(kvCache)}, buffers ${mib(compute)}.`;
+}
