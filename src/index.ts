@@ -44,6 +44,7 @@ export * from './constructs/inference-server';
 export * from './constructs/inference-server-props';
 export * from './constructs/model-cache';
 export * from './constructs/model-eviction';
+export * from './constructs/shared-devices';
 export * from './constructs/smoke-test';
 export { FloatType } from './engines/dllama/float-type';
 export * from './engines/dllama/published-models';
