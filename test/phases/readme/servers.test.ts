@@ -1,0 +1,50 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { Secret } from 'cdk8s-plus-28';
+import { NetworkPeer, PhasedApp } from '../../../src';
+import { Accelerator } from '../../../src/pod/accelerator/accelerator';
+import { Route } from '../../../src/serving/route';
+import { temporaryFolder } from '../../support/folders';
+import { inferenceServer, sharedModel } from '../../support/servers';
+import { rows, section } from './markdown-document';
+
+test('what a server takes, needs, opens and departs from is read from its objects', () => {
+  const outdir = temporaryFolder();
+  const app = new PhasedApp({ outdir });
+  const pipeline = app.pipeline('qwen', { namespace: 'llm' });
+  inferenceServer(pipeline.serve, {
+    model: sharedModel(pipeline),
+    replicas: 2,
+    accelerator: Accelerator.nvidia({ count: 4 }),
+    apiKey: { secret: Secret.fromSecretName(pipeline.serve, 's', 'chat-key'), key: 'key' },
+    routes: [
+      Route.httpRoute({
+        gateway: { name: 'public', namespace: 'infra' },
+        from: [NetworkPeer.namespace('infra')],
+        hostnames: ['llm.example.com'],
+        path: '/qwen',
+      }),
+    ],
+  });
+  app.synth();
+
+  const readme = fs.readFileSync(path.join(outdir, 'README.md'), 'utf8');
+  const table = (heading: string) => rows(section(readme, heading));
+  expect(table('## Secrets that must exist')).toMatchObject([
+    { Secret: '`chat-key`', keys: '`key`', for: 'the API key that clients must send' },
+  ]);
+  expect(table('## Opt-outs from Pod Security `restricted`')).toMatchObject([
+    { object: 'Deployment `qwen-chat`', 'what and why': expect.stringMatching(/^readOnlyRootFilesystem: /) },
+  ]);
+  expect(table('### CPU, memory and GPUs of qwen')).toContainEqual(
+    expect.objectContaining({ 'pods of': 'Deployment `qwen-chat`', GPUs: '8 x nvidia.com/gpu' }),
+  );
+  expect(table('### Endpoints of qwen')).toEqual([
+    {
+      'address in the cluster': '`http://qwen-chat.llm.svc:8080`',
+      'answered by': 'Deployment `qwen-chat`',
+      'from outside': '`llm.example.com/qwen` by Gateway `infra/public`',
+    },
+  ]);
+  expect(table('### Artifacts of qwen')).toMatchObject([{ 'awaited by': 'Deployment `qwen-chat`' }]);
+});
