@@ -64,6 +64,13 @@ export function checkLayout(
   version: string,
 ): void {
   const { nodes, tensorParallel, pipelineParallel, dataParallel, devicesPerPod } = layout;
+  const hosts = props.accelerator?._spec?.hosts ?? 1;
+  if (hosts > 1) {
+    throw new InputError(scope, 'accelerator', `a slice of ${hosts} hosts`, {
+      allowed: 'a slice of one host, as vLLM needs a Ray cluster for more of them',
+      advice: 'Take a smaller topology of larger chips, or quantized weights.',
+    });
+  }
   const parallelism: Parallelism = {
     tensor: tensorParallel,
     pipeline: pipelineParallel,
