@@ -218,7 +218,8 @@ function resolvePlacement(
   const { nodeSelector, tolerations } = devices ?? {};
   const ofDevices = { of: 'accelerator', placement: { nodeSelector, tolerations } };
   const placement = unitePlacements(scope, 'placement', own, devices ? [ofDevices] : []);
-  return placeOnStores(owner, 'placement', placement, artifacts.volumes);
+  const field = devices && props.placement === undefined ? 'accelerator.placement' : 'placement';
+  return placeOnStores(owner, field, placement, artifacts.volumes);
 }
 
 function resolveMemory(scope: Construct, props: ServerProps, { resources, sharedMemory }: EngineSpec): Size {

@@ -55,7 +55,8 @@ function checkReach(owner: Owner, user: VolumeUser, claim: ClaimVolume): void {
       advice:
         `Both mount ${describeVolume(claim)}, which one node at a time can mount: the first of them to be ` +
         'scheduled decides where it is, maybe where the other cannot run. Give the placement to the store ' +
-        '(ModelStore.claim({ placement })), and all pods that mount it have it.',
+        '(ModelStore.claim({ placement }), or placement: accelerator.placement), and all pods that mount it have ' +
+        'it; or let the store be one that all nodes can mount (accessModes: ReadWriteMany).',
     });
   }
 }

@@ -1,5 +1,13 @@
+import { Size } from 'cdk8s';
 import { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
-import { ClaimStoreProps, ModelStore, Placement } from '../../../src';
+import {
+  Accelerator,
+  ClaimStoreProps,
+  InferenceServer,
+  ModelStore,
+  Placement,
+  ServerProbe,
+} from '../../../src';
 import { isSamePlacement, unitePlacements } from '../../../src/pod/placement';
 import { ON_GPU_NODE } from '../../support/cluster';
 import { cache, claim, conversion, s3, sharedClaim, tinyFacts, topology } from '../../support/models';
@@ -107,7 +115,8 @@ describe('a new claim of one node', () => {
       `models/chat: 'rootPlacement' is ${JSON.stringify(root)}; allowed: the placement of models/weights, which is ` +
         `${jobs ? JSON.stringify(jobs) : 'anywhere'}. Both mount claim models-weights, which one node at a time can ` +
         'mount: the first of them to be scheduled decides where it is, maybe where the other cannot run. Give the ' +
-        'placement to the store (ModelStore.claim({ placement })), and all pods that mount it have it.',
+        'placement to the store (ModelStore.claim({ placement }), or placement: accelerator.placement), and all ' +
+        'pods that mount it have it; or let the store be one that all nodes can mount (accessModes: ReadWriteMany).',
     );
   });
 
@@ -120,6 +129,39 @@ describe('a new claim of one node', () => {
   test('is taken where they differ in what only makes nodes less liked', () => {
     const root = { tolerations: [{ key: 'spot', operator: 'Exists', effect: 'PreferNoSchedule' }] };
     expect(served(claim(), { root })).toHaveLength(3);
+  });
+});
+
+describe('a new claim of one node, and a server with an accelerator', () => {
+  const accelerator = Accelerator.nvidia({ product: 'NVIDIA-L4' });
+  const serve = (store: ModelStore) => {
+    const chart = plainChart();
+    const model = cache(chart, { store, facts: tinyFacts() }).artifact;
+    new InferenceServer(chart, 'chat', {
+      ...{
+        model,
+        accelerator,
+        image: 'registry.example.com/engine:v1',
+        command: ['engine'],
+        engine: 'some',
+        containerPort: 8000,
+      },
+      ...{ readiness: ServerProbe.http('/health'), memory: Size.gibibytes(8) },
+    });
+    return objectsOf(chart);
+  };
+
+  test('is refused with how the claim comes to where the accelerator is', () => {
+    expect(() => serve(claim())).toThrow(
+      /'accelerator\.placement' is .*NVIDIA-L4.*placement: accelerator\.placement.*ReadWriteMany/,
+    );
+  });
+
+  test('is taken where the claim has the placement of the accelerator', () => {
+    const objects = serve(claim({ placement: accelerator.placement }));
+    expect(podSpec(the(objects, 'Job'))).toMatchObject({
+      nodeSelector: { 'nvidia.com/gpu.product': 'NVIDIA-L4' },
+    });
   });
 });
 
