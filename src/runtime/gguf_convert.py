@@ -36,7 +36,7 @@ FILE_TYPES = {
     'F32': 0, 'F16': 1, 'BF16': 32, 'Q8_0': 7, 'Q4_0': 2, 'Q4_1': 3, 'Q5_0': 8, 'Q5_1': 9, 'Q2_K': 10, 'Q2_K_S': 21,
     'Q3_K_S': 11, 'Q3_K_M': 12, 'Q3_K_L': 13, 'Q4_K_S': 14, 'Q4_K_M': 15, 'Q5_K_S': 16, 'Q5_K_M': 17, 'Q6_K': 18,
     'IQ1_S': 24, 'IQ1_M': 31, 'IQ2_XXS': 19, 'IQ2_XS': 20, 'IQ2_S': 28, 'IQ2_M': 29, 'IQ3_XXS': 23, 'IQ3_XS': 22,
-    'IQ3_S': 26, 'IQ3_M': 27, 'IQ4_NL': 25, 'IQ4_XS': 30, 'TQ1_0': 36, 'TQ2_0': 37, 'MXFP4_MOE': 38,
+    'IQ3_S': 26, 'IQ3_M': 27, 'IQ4_NL': 25, 'IQ4_XS': 30, 'TQ1_0': 36, 'TQ2_0': 37,
 }
 # The type that is nearest to the weights' own; its file says F16 or BF16.
 AUTO = 'AUTO'
@@ -79,21 +79,19 @@ class Conversion(Directory):
                 'seconds': round(time.monotonic() - started, 1), 'model': marker['files'][0]['path']}
 
     def build(self):
-        parents = [check_input(self.options.input, self.options.input_key, self.options.input_unmarked)]
-        for folder, key in ((self.options.base, self.options.base_key),
-                            (self.options.imatrix_dir, self.options.imatrix_key)):
-            if folder:
-                parents.append(check_input(folder, key, False))
+        options = self.options
+        inputs = [(options.input, options.input_key), (options.base, options.base_key),
+                  (options.imatrix_dir, options.imatrix_key)]
+        parents = [(key, check_input(folder, key, options.unmarked)) for folder, key in inputs if folder]
         self.clean()
         os.mkdir(self.own)
         whole = self.whole()
         parts = self.split(whole) if self.options.max_file_mb else {self.options.name + '.gguf': whole}
         files = [self.entry(name, path) for name, path in sorted(parts.items())]
+        marker = self.marker_of(files, parents)
         for name, path in parts.items():
-            self._refuse_links(name)
             os.rename(path, os.path.join(self.path, name))
         sync_directory(self.path)
-        marker = self.marker_of(files, parents)
         self.publish(marker)
         return marker
 
@@ -222,12 +220,11 @@ class Conversion(Directory):
         return {'path': name, 'size': os.path.getsize(path), 'sha256': self.sha256(path)}
 
     def marker_of(self, files, parents):
-        options = self.options
+        options, (_, model) = self.options, parents[0]
         made = {'type': 'gguf-conversion', 'converter': 'llama.cpp/' + options.version, 'weights': options.type,
-                'name': options.name, 'from': parents[0].get('source')}
-        keys = [options.input_key, options.base_key, options.imatrix_key]
-        return {'format': 1, 'key': options.key, 'source': made, 'licence': parents[0].get('licence'),
-                'parents': [key for key in keys if key], 'bytes': sum(file['size'] for file in files), 'files': files}
+                'name': options.name, 'from': model.get('source')}
+        return {'format': 1, 'key': options.key, 'source': made, 'licence': model.get('licence'),
+                'parents': [key for key, _ in parents], 'bytes': sum(file['size'] for file in files), 'files': files}
 
 
 def converted_type(options):
@@ -236,7 +233,7 @@ def converted_type(options):
 
 def check_input(folder, key, unmarked):
     """The marker of an artifact that is whole, as it was when it was made."""
-    if unmarked:  # an image: the kubelet has all of it, or none
+    if key in unmarked:  # an image: the kubelet has all of it, or none
         return {}
     artifact = Directory(folder)
     marker = expect(artifact, key, TRANSIENT)
@@ -327,7 +324,7 @@ def parse(arguments):
     parser = Parser(prog='gguf_convert.py', description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument('--input', required=True, help='folder of the complete Hugging Face artifact')
     parser.add_argument('--input-key', required=True, help='the key that its marker must have')
-    parser.add_argument('--input-unmarked', action='store_true', help='it is an image, and so has no marker')
+    parser.add_argument('--unmarked', action='append', default=[], help='the key of an input that has no marker: an image')
     parser.add_argument('--output', required=True, help='folder that the files and the marker go to')
     parser.add_argument('--key', required=True, help="the key that the output's marker gets")
     parser.add_argument('--name', type=name, required=True, help='of the file, without .gguf')
