@@ -1,4 +1,5 @@
 import { Construct } from 'constructs';
+import type { IModelServer } from '../serving/model-server';
 import { renderServer } from '../serving/server-render';
 import type { ServerTarget } from '../serving/server-target';
 import type { InferenceServerProps } from './inference-server-props';
@@ -55,7 +56,7 @@ import { resolveInferenceServer } from './inference-server-spec';
  *   memory: Size.gibibytes(16),
  * });
  */
-export class InferenceServer extends Construct {
+export class InferenceServer extends Construct implements IModelServer {
   /** The name of the Service. */
   public readonly serviceName: string;
 

@@ -12,13 +12,13 @@ import { addNetworkPolicy, portOf } from '../pod/network';
 import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
 import {
   ContainerSpec,
-  MODELS_FOLDER,
   renderPod,
   storeAnnotations,
   storeLabels,
   storeMount,
   storePodVolume,
 } from '../pod/pod-spec';
+import { MODELS_FOLDER } from '../pod/store-folder';
 import { Programs } from '../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
 import { secretEnv } from '../pod/secret-env';

@@ -19,7 +19,6 @@ import { addNetworkPolicy } from '../pod/network';
 import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
 import { Owner, ownerOf } from '../pod/owner';
 import {
-  MODELS_FOLDER,
   Placement,
   renderPod,
   storeAnnotations,
@@ -27,6 +26,7 @@ import {
   storeMount,
   storePodVolume,
 } from '../pod/pod-spec';
+import { MODELS_FOLDER } from '../pod/store-folder';
 import { Programs } from '../pod/programs';
 
 /** What a `ModelEviction` is told. */

@@ -1,8 +1,9 @@
 import { Size } from 'cdk8s';
 import { Artifact } from '../artifact/artifact';
 import { hasMarker, StoreVolume } from '../artifact/stores/store-volume';
-import { ContainerSpec, storeFolder, storeMount } from './pod-spec';
+import { ContainerSpec, storeMount } from './pod-spec';
 import { programPath } from './programs';
+import { storeFolder } from './store-folder';
 
 /** The program of the guard. */
 export const GUARD_PROGRAM = 'guard.py';

@@ -3,6 +3,7 @@ import { ANNOTATION, claimLabel } from './metadata';
 import { unitePlacements } from './placement';
 import { Programs } from './programs';
 import { ContainerResources, renderResources } from './resources';
+import { STORE_VOLUME, storeFolder } from './store-folder';
 import { containerSecurityContext, podSecurityContext, PodUser } from './security';
 
 /** A Kubernetes toleration, as it is written. */
@@ -168,17 +169,6 @@ export function storePodVolume(store: StoreVolume, name = STORE_VOLUME): Record<
       // Not made where it is missing: the kubelet would make it for root alone.
       return { name, hostPath: { path: store.path, type: 'Directory' } };
   }
-}
-
-/** The pod's volume of the store, or of the first of several. */
-export const STORE_VOLUME = 'models';
-
-/** Where the store is mounted, or the first of several. */
-export const MODELS_FOLDER = `/${STORE_VOLUME}`;
-
-/** Where a store is mounted: at the name of its volume. */
-export function storeFolder(volumeName = STORE_VOLUME): string {
-  return `/${volumeName}`;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Size } from 'cdk8s';
 import { python } from '../../pod/guard';
-import { ContainerSpec, MODELS_FOLDER } from '../../pod/pod-spec';
+import type { ContainerSpec } from '../../pod/pod-spec';
+import { MODELS_FOLDER } from '../../pod/store-folder';
 import { programPath } from '../../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../../pod/quantity';
 import { secretEnv } from '../../pod/secret-env';

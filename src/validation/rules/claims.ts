@@ -1,5 +1,5 @@
 import { ANNOTATION } from '../../pod/metadata';
-import { STORE_VOLUME } from '../../pod/pod-spec';
+import { STORE_VOLUME } from '../../pod/store-folder';
 import { Entry, Pod, podField, selects, SERVER_KINDS } from '../object-set';
 import { Rule } from '../rule';
 import { quote } from '../suggest';
