@@ -170,7 +170,6 @@ function addMonitor(spec: PrometheusSpec, target: ServerTarget): void {
       ? { authorization: { type: 'Bearer', credentials: { name: apiKey.secret, key: apiKey.key } } }
       : {}),
   };
-  const byPod = spec.kind === ScrapeKind.POD_MONITOR;
   addObject(owner, 'Monitor', {
     apiVersion: 'monitoring.coreos.com/v1',
     kind: spec.kind,
@@ -179,24 +178,24 @@ function addMonitor(spec: PrometheusSpec, target: ServerTarget): void {
     labels: spec.labels,
     annotations: target.provenance,
     body: {
-      spec: byPod
-        ? { selector: { matchLabels: selector }, podMetricsEndpoints: [{ port, ...endpoint }] }
-        : {
-            selector: { matchLabels: { ...selector } },
-            endpoints: [
-              {
-                // By the container's port, which a Service need not have.
-                targetPort: port,
-                ...endpoint,
-                // Headless Services of the server's pods have the same labels; each would be read, too.
-                relabelings: [
-                  { action: 'keep', sourceLabels: ['__meta_kubernetes_service_name'], regex: service.name },
-                ],
-              },
-            ],
-          },
+      spec: {
+        selector: { matchLabels: { ...selector } },
+        ...(spec.kind === ScrapeKind.POD_MONITOR
+          ? { podMetricsEndpoints: [{ port, ...endpoint }] }
+          : { endpoints: [{ ...servicePort(service.name, port), ...endpoint }] }),
+      },
     },
   });
+}
+
+/** The Service has the API's port alone for sure; what it has not, Prometheus finds at its pods all the same. */
+function servicePort(service: string, port: string): Record<string, unknown> {
+  const keep = (label: string, regex: string) => ({ action: 'keep', sourceLabels: [label], regex });
+  // Headless Services of the server's pods have the same labels; each would be read, too.
+  const once = keep('__meta_kubernetes_service_name', service);
+  return port === 'http'
+    ? { port, relabelings: [once] }
+    : { relabelings: [once, keep('__meta_kubernetes_pod_container_port_name', port)] };
 }
 
 function addServerRule(spec: PrometheusSpec, target: ServerTarget): void {
