@@ -1,6 +1,6 @@
 import { Chart, Duration } from 'cdk8s';
 import { ConfigMap } from 'cdk8s-plus-28';
-import { NetworkPeer, PhasedApp } from '../../../src';
+import { DllamaConversion, NetworkPeer, PhasedApp } from '../../../src';
 import { LLAMA_METRICS } from '../../../src/engines/llama/metrics';
 import { Monitoring } from '../../../src/serving/monitoring';
 import { ScrapeKind } from '../../../src/serving/watch/prometheus';
@@ -98,12 +98,10 @@ describe('Prometheus finds the pods', () => {
   });
 
   test('with the API key, where the engine asks for it', () => {
-    const objects = served((pipeline) => {
-      const target = inferenceServer(pipeline.serve, { model: sharedModel(pipeline) }, 'keyed')._target;
-      monitoring()._render({ ...target, metrics: LLAMA_METRICS, apiKey: { secret: 'keys', key: 'chat' } });
-      return {};
-    });
-    expect(the(objects, 'PodMonitor').spec.podMetricsEndpoints).toEqual([
+    const pipeline = pipelineFor();
+    const target = inferenceServer(pipeline.serve, { model: sharedModel(pipeline) })._target;
+    monitoring()._render({ ...target, metrics: LLAMA_METRICS, apiKey: { secret: 'keys', key: 'chat' } });
+    expect(the(checkedObjects(pipeline), 'PodMonitor').spec.podMetricsEndpoints).toEqual([
       {
         port: 'http',
         path: '/metrics',
@@ -292,9 +290,11 @@ describe('Monitoring.prometheus refuses', () => {
 
   test('what is no Monitoring', () => {
     const pipeline = pipelineFor();
-    const model = cache(pipeline.download).artifact;
-    expect(() => topology(pipeline.serve, { model, monitoring: { from: [] } as never })).toThrow(
-      'a Monitoring',
+    const weights = cache(pipeline.download).artifact;
+    const { artifact } = new DllamaConversion(pipeline.convert, 'q40', { model: weights });
+    const given = { from: [] } as never;
+    expect(() => topology(pipeline.serve, { model: artifact, monitoring: given })).toThrow(
+      'allowed: a Monitoring',
     );
   });
 });
