@@ -14,6 +14,7 @@ import type {
   EngineVariable,
   WritableFolder,
 } from '../serving/engine-spec';
+import { checkSeconds } from '../serving/checks';
 import { ArtifactRole, MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
 import { checkSecretValue } from '../serving/server-env';
 import { engineProbe, ServerProbe } from '../serving/server-probe';
@@ -79,9 +80,9 @@ export function resolveInferenceServer(scope: Construct, props: InferenceServerP
       logs: props.ephemeralStorage && checkSize(scope, 'ephemeralStorage', props.ephemeralStorage),
     },
     user: resolveUser(scope, props),
-    startupSeconds: seconds(scope, 'engineStartup', props.engineStartup ?? Duration.minutes(10)),
+    startupSeconds: checkSeconds(scope, 'engineStartup', props.engineStartup ?? Duration.minutes(10)),
     drains: checkFlag(scope, 'drains', props.drains) ?? false,
-    shutdownSeconds: seconds(scope, 'shutdownTimeout', props.shutdownTimeout ?? Duration.seconds(15)),
+    shutdownSeconds: checkSeconds(scope, 'shutdownTimeout', props.shutdownTimeout ?? Duration.seconds(15)),
     metrics: resolveMetrics(scope, props, numbers),
     modelNames: checkWords(scope, 'modelNames', props.modelNames ?? [], 0),
     apiKey,
@@ -368,11 +369,4 @@ function resolveNetwork(scope: Construct, reaches: ServerReach[] = []) {
     return { peers: peers.map(({ _peer }) => _peer), ports };
   });
   return { egress, dns: egress.length > 0 };
-}
-
-function seconds(scope: Construct, field: string, duration: Duration): number {
-  checkKind(scope, field, duration, (given) => typeof given.toSeconds === 'function', {
-    allowed: 'a Duration',
-  });
-  return checkPositiveInteger(scope, `${field} in seconds`, duration.toSeconds());
 }

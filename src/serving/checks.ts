@@ -1,9 +1,10 @@
 import type { Duration } from 'cdk8s';
+import type { IConstruct } from 'constructs';
 import { checkKind } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { NetworkPeer } from '../pod/network-peer';
 
-/** What is told to routes and to autoscalers, which know no construct when they are made. */
+/** Checks of what servers, and what is attached to them, are told. The latter know no construct when they are made. */
 
 const LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
 const HOST = new RegExp(`^(\\*\\.)?${LABEL}(\\.${LABEL})*$`);
@@ -30,7 +31,7 @@ export function checkPath(where: string, path: string | undefined): string {
 }
 
 /** @throws when it cannot be the name of an object @internal */
-export function checkObjectName(where: string, field: string, name: string): string {
+export function checkObjectName(where: IConstruct | string, field: string, name: string): string {
   if (typeof name === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) return name;
   throw new InputError(where, field, name, {
     allowed: "at most 253 lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
@@ -58,7 +59,7 @@ export function checkFrom(where: string, from: NetworkPeer[]): NetworkPeer[] {
 }
 
 /** @returns seconds @throws when it is no time, or none at all @internal */
-export function checkSeconds(where: string, field: string, duration: Duration): number {
+export function checkSeconds(where: IConstruct | string, field: string, duration: Duration): number {
   checkKind(where, field, duration, (given) => typeof given.toSeconds === 'function', {
     allowed: 'a Duration',
     advice: "A Duration is made by cdk8s: import { Duration } from 'cdk8s'.",

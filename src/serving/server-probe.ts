@@ -1,6 +1,6 @@
 import type { Duration } from 'cdk8s';
-import { checkKind, checkPositiveInteger } from '../pod/checks';
 import { InputError } from '../pod/input-error';
+import { checkSeconds } from './checks';
 import type { EngineProbe } from './engine-spec';
 
 /** How often a probe asks, and when it gives up. */
@@ -114,18 +114,10 @@ function checked(where: string, options: ServerProbeOptions): Omit<ProbeSpec, 'a
   }
   return {
     port,
-    periodSeconds: seconds(where, 'period', period),
-    timeoutSeconds: seconds(where, 'timeout', timeout),
+    periodSeconds: period && checkSeconds(where, 'period', period),
+    timeoutSeconds: timeout && checkSeconds(where, 'timeout', timeout),
     failures,
   };
-}
-
-function seconds(where: string, field: string, duration: Duration | undefined): number | undefined {
-  if (duration === undefined) return undefined;
-  checkKind(where, field, duration, (given) => typeof given.toSeconds === 'function', {
-    allowed: 'a Duration',
-  });
-  return checkPositiveInteger(where, `${field} in seconds`, duration.toSeconds());
 }
 
 /**

@@ -17,6 +17,7 @@ import { checkPlacement, unitePlacements } from '../pod/placement';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
 import { secretNames } from '../pod/secret-env';
+import { checkObjectName, checkSeconds } from './checks';
 import type { EngineSpec, EngineVariable } from './engine-spec';
 import type { Monitoring } from './monitoring';
 import type { Route } from './route';
@@ -117,7 +118,7 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
   checkVolumes(scope, engine);
   const memory = resolveMemory(scope, props, engine);
   const startupSeconds = resolveStartup(scope, props, engine);
-  const drainSeconds = seconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2));
+  const drainSeconds = checkSeconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2));
   const preStopSeconds = engine.drains ? PRE_STOP_SECONDS : PRE_STOP_SECONDS + drainSeconds;
   const graceSeconds =
     preStopSeconds + (engine.drains ? drainSeconds : 0) + engine.shutdownSeconds + STOP_MARGIN_SECONDS;
@@ -142,7 +143,7 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
     accelerator,
     devices,
     placement: resolvePlacement(scope, props, engine, devices),
-    priorityClassName: checkName(scope, 'priorityClassName', props.priorityClassName),
+    priorityClassName: checkOptionalName(scope, 'priorityClassName', props.priorityClassName),
     queueName: checkQueue(scope, props.queueName),
     writableRoot: checkFlag(scope, 'writableRoot', props.writableRoot) ?? accelerator?.writesRoot ?? false,
     imagePullSecrets: secretNames(scope, 'imagePullSecrets', props.imagePullSecrets),
@@ -263,7 +264,7 @@ function resolveStartup(scope: Construct, props: ServerProps, engine: EngineSpec
         allowed: 'nothing, as startupTimeout says how long a start may take',
       });
     }
-    return seconds(scope, 'startupTimeout', props.startupTimeout);
+    return checkSeconds(scope, 'startupTimeout', props.startupTimeout);
   }
   if (bytes === undefined) {
     if (props.readRate !== undefined) {
@@ -288,24 +289,12 @@ function checkServicePort(scope: Construct, props: ServerProps, engine: EngineSp
   return port;
 }
 
-/** @throws when it cannot be the name of an object */
-function checkName(scope: Construct, field: string, name: string | undefined): string | undefined {
-  if (name === undefined || (typeof name === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)))
-    return name;
-  throw new InputError(scope, field, name, {
-    allowed: "at most 253 lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
-  });
-}
-
 function checkQueue(scope: Construct, name: string | undefined): string | undefined {
-  if (name === undefined || (name !== '' && isLabelValue(name))) return checkName(scope, 'queueName', name);
+  if (name === undefined || (name !== '' && isLabelValue(name)))
+    return checkOptionalName(scope, 'queueName', name);
   throw new InputError(scope, 'queueName', name, { allowed: LABEL_VALUE.replace(', or empty', '') });
 }
 
-function seconds(scope: Construct, field: string, duration: Duration): number {
-  checkKind(scope, field, duration, (given) => typeof given.toSeconds === 'function', {
-    allowed: 'a Duration',
-    advice: "A Duration is made by cdk8s: import { Duration } from 'cdk8s'.",
-  });
-  return checkPositiveInteger(scope, `${field} in seconds`, duration.toSeconds());
+function checkOptionalName(scope: Construct, field: string, name: string | undefined): string | undefined {
+  return name === undefined ? undefined : checkObjectName(scope, field, name);
 }

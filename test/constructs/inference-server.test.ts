@@ -336,7 +336,7 @@ describe('probes', () => {
     [{ readiness: ServerProbe.tcp() }, '/'],
   ])('of %j the health path is %s', (props, path) => {
     const pipeline = pipelineFor();
-    const server = inferenceServer(pipeline.serve, { model: sharedModel(pipeline), ...(props) });
+    const server = inferenceServer(pipeline.serve, { model: sharedModel(pipeline), ...props });
     expect(server._target.healthPath).toBe(path);
   });
 
@@ -366,10 +366,7 @@ describe('probes', () => {
     [() => ServerProbe.exec([]), /ServerProbe.exec: 'command' is \[\]/],
     [() => ServerProbe.exec(['a'], { port: 'http' }), /'port' is 'http'; allowed: nothing/],
     [() => ServerProbe.tcp({ failures: 0 }), /ServerProbe.tcp: 'failures' is 0/],
-    [
-      () => ServerProbe.grpc('', { period: Duration.millis(1500) }),
-      /cannot be converted into a whole number of seconds/,
-    ],
+    [() => ServerProbe.grpc('', { period: Duration.millis(1500) }), /'period in seconds' is 1.5/],
     [() => ServerProbe.tcp({ timeout: 3 as unknown as Duration }), /'timeout' is 3; allowed: a Duration/],
   ])('refuses %p', (make, message) => expect(make).toThrow(message));
 });
