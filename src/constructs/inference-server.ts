@@ -17,7 +17,7 @@ import { resolveInferenceServer } from './inference-server-spec';
  * // SGLang: GET /health answers 503 until the model is loaded; SIGTERM lets running requests end.
  * new InferenceServer(pipeline.serve, 'chat', {
  *   engine: 'sglang',
- *   image: 'docker.io/lmsysorg/sglang:v0.5.3-cu126',
+ *   image: 'docker.io/lmsysorg/sglang:v0.5.3-cu129',
  *   model: weights.artifact,
  *   command: ['python3', '-m', 'sglang.launch_server'],
  *   args: [

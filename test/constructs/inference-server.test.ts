@@ -522,7 +522,7 @@ describe('the engines of the documentation', () => {
   test('SGLang', () => {
     const objects = served({
       engine: 'sglang',
-      image: 'docker.io/lmsysorg/sglang:v0.5.3-cu126',
+      image: 'docker.io/lmsysorg/sglang:v0.5.3-cu129',
       command: ['python3', '-m', 'sglang.launch_server'],
       args: [
         '--model-path=$(MODEL_DIR)',

@@ -10,7 +10,16 @@ import { Rollout, ServerProps } from '../../src/serving/server-props';
 import type { ServerTarget } from '../../src/serving/server-target';
 import type { KubeObject } from '../../src/validation/kube-object';
 import { cache, claim, s3, sharedClaim, source, UNKNOWN } from '../support/models';
-import { container, containers, objectsOf, ofKind, podSpec, the, violationsOf } from '../support/objects';
+import {
+  container,
+  containers,
+  objectsOf,
+  ofKind,
+  plainChart,
+  podSpec,
+  the,
+  violationsOf,
+} from '../support/objects';
 import { inferenceServer, pipelineFor, served, sharedModel } from '../support/servers';
 
 /** What all servers do with ServerProps, seen at the plainest of them. */
@@ -483,6 +492,14 @@ test('a server in a bucket reads through the volume of it', () => {
     name: 'models',
     persistentVolumeClaim: {},
   });
+});
+
+test('a server in a plain chart has the same objects', () => {
+  const chart = plainChart();
+  inferenceServer(chart, { model: cache(chart, { store: sharedClaim() }).artifact });
+  const objects = objectsOf(chart);
+  expect(violationsOf(objects)).toBe('');
+  expect(the(objects, 'Deployment').metadata.name).toBe('models-chat');
 });
 
 test('two servers of one model stand side by side', () => {
