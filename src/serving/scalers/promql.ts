@@ -17,14 +17,21 @@ export function ownSeries(target: ServerTarget, metric: string, more: Record<str
 }
 
 /**
- * The names of a workload's pods, none of another one's: what is added to a name has no more dashes than here.
+ * The names of the pods that take requests, none of another server's: what is added to a name has no more dashes than
+ * here.
  *
  * @internal
  */
-export function podPattern({ workload }: ServerTarget): string {
-  return workload.kind === 'Deployment'
-    ? `${workload.name}-[0-9a-z]+-[0-9a-z]{5}`
-    : `${workload.name}-[0-9]+`;
+export function podPattern({ owner, workload }: ServerTarget): string {
+  switch (workload.kind) {
+    case 'Deployment':
+      return `${workload.name}-[0-9a-z]+-[0-9a-z]{5}`;
+    case 'StatefulSet':
+      // Each copy has a StatefulSet for its leader, and one for its workers.
+      return `${owner.name}-[0-9]+-0`;
+    default:
+      return `${workload.name}-[0-9]+`;
+  }
 }
 
 /** A text as PromQL writes it. @internal */

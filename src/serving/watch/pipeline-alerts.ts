@@ -15,7 +15,7 @@ export interface PipelineParts {
 /** What may be wrong with a pipeline besides its servers. @internal */
 export function pipelineAlerts(parts: PipelineParts, spec: AlertSpec): Alert[] {
   const { pipeline, namespace, jobs, claims } = parts;
-  const labels = { ...spec.labels, severity: 'warning', pipeline };
+  const labels = { ...spec.labels, severity: 'warning', namespace, pipeline };
   const failed: Alert = {
     alert: 'LlmJobFailed',
     expr: `max by (namespace, job_name) (${clusterSeries('kube_job_failed', {

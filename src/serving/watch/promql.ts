@@ -1,4 +1,5 @@
 import { InputError } from '../../pod/input-error';
+import { WORKER_COMPONENT } from '../group';
 import { ownSeries, podPattern, quoted } from '../scalers/promql';
 import type { ServerTarget } from '../server-target';
 import { CLUSTER_METRICS, ClusterMetric, LabelOf } from './cluster-metrics';
@@ -50,9 +51,17 @@ function matcher(label: string, value: string | AnyOf | Pattern): string {
   return `${label}=~${quoted(value.anyOf.map((each) => each.replace(/[.]/g, '\\.')).join('|'))}`;
 }
 
-/** The pods of a server, as a pattern. @internal */
+/** The pods of a server, those too that only work for others which take requests. @internal */
 export function podsOf(target: ServerTarget): Pattern {
-  return { pattern: podPattern(target) };
+  const { owner, workload } = target;
+  switch (workload.kind) {
+    case 'StatefulSet':
+      return { pattern: `${owner.name}-[0-9]+(-${WORKER_COMPONENT})?-[0-9]+` };
+    case 'LeaderWorkerSet':
+      return { pattern: `${workload.name}-[0-9]+(-[0-9]+)?` };
+    default:
+      return { pattern: podPattern(target) };
+  }
 }
 
 /**

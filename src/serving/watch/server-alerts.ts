@@ -6,8 +6,12 @@ import { answeredRate, clusterSeries, engineQuantile, engineSeries, podsOf } fro
 
 /** What may be wrong with a server, as far as it can be known. @internal */
 export function serverAlerts(target: ServerTarget, spec: AlertSpec): Alert[] {
+  const { workload } = target;
+  const { name, namespace, pipeline } = target.owner;
+  // An Alertmanager may lead alerts to people by the namespace.
+  const labels = { ...spec.labels, namespace, pipeline, server: name };
   const alert = (
-    name: string,
+    alertname: string,
     severity: Severity,
     expr: string | undefined,
     forSeconds: number,
@@ -18,18 +22,17 @@ export function serverAlerts(target: ServerTarget, spec: AlertSpec): Alert[] {
       ? []
       : [
           {
-            alert: name,
+            alert: alertname,
             expr,
             ...(forSeconds ? { for: durationText(forSeconds) } : {}),
-            labels: { ...spec.labels, severity, pipeline: target.owner.pipeline, server: target.owner.name },
+            labels: { ...labels, severity },
             annotations: { summary, description },
           },
         ];
-  const { owner, workload } = target;
   const { available, wanted } = copies(target);
-  const server = `Server ${owner.name} in namespace ${owner.namespace}`;
-  const start = `kubectl -n ${owner.namespace}`;
-  const pods = `${start} get pods -l app.kubernetes.io/instance=${owner.name}`;
+  const server = `Server ${name} in namespace ${namespace}`;
+  const start = `kubectl -n ${namespace}`;
+  const pods = `${start} get pods -l app.kubernetes.io/instance=${name}`;
   const unready = target.startupSeconds + spec.notReadySeconds;
   const waiting = engineSeries(target, 'waiting');
   const cache = engineSeries(target, 'kvCacheUsage');
@@ -69,7 +72,7 @@ export function serverAlerts(target: ServerTarget, spec: AlertSpec): Alert[] {
       'warning',
       waiting && `avg(${waiting}) > ${spec.waitingRequests}`,
       spec.waitingSeconds,
-      `Requests wait at server ${owner.name}`,
+      `Requests wait at server ${name}`,
       `{{ $value | humanize }} requests wait at each copy, more than ${spec.waitingRequests} for ` +
         `${durationText(spec.waitingSeconds)}. Give it more copies, or scaling, or allow more requests at once if the ` +
         'key-value cache has room.',
@@ -79,16 +82,16 @@ export function serverAlerts(target: ServerTarget, spec: AlertSpec): Alert[] {
       'warning',
       errors(target, spec.errorPercent),
       300,
-      `Server ${owner.name} fails to answer requests`,
+      `Server ${name} fails to answer requests`,
       `{{ $value | humanizePercentage }} of the requests of the last ten minutes ended with an error of the server's own. ` +
-        `Its log tells which: '${start} logs -l app.kubernetes.io/instance=${owner.name} --all-containers --tail=200'.`,
+        `Its log tells which: '${start} logs -l app.kubernetes.io/instance=${name} --all-containers --tail=200'.`,
     ),
     ...alert(
       'LlmServerCacheFull',
       'warning',
       cache && `max(${cache}) > ${spec.kvCachePercent / 100}`,
       600,
-      `The key-value cache of server ${owner.name} is full`,
+      `The key-value cache of server ${name} is full`,
       'It is filled to {{ $value | humanizePercentage }}: requests wait for others to end, or are computed twice. Give the ' +
         'server more memory for it, a shorter context, a smaller type of cache, or more copies.',
     ),
@@ -97,7 +100,7 @@ export function serverAlerts(target: ServerTarget, spec: AlertSpec): Alert[] {
       'warning',
       firstToken && `${firstToken} > ${spec.firstTokenSeconds}`,
       600,
-      `Server ${owner.name} is slow to begin its answers`,
+      `Server ${name} is slow to begin its answers`,
       `5 of 100 requests wait {{ $value | humanizeDuration }} or longer for their first token. If requests queue, it needs ` +
         'more copies; if not, prompts are long: caching of prefixes or a larger batch of prompt tokens helps.',
     ),
@@ -114,11 +117,12 @@ export function copies({ owner, workload }: ServerTarget): { available: string; 
       wanted: clusterSeries('kube_deployment_spec_replicas', labels),
     };
   }
-  // The leaders of a LeaderWorkerSet are the pods of a StatefulSet of its name (its controller, constructLeader...).
-  const labels = { namespace, statefulset: workload.name };
+  // Each copy of a group has a StatefulSet for its leader; the leaders of a LeaderWorkerSet are the pods of one of its name.
+  const statefulset = workload.kind === 'StatefulSet' ? { pattern: `${owner.name}-[0-9]+` } : workload.name;
+  const labels = { namespace, statefulset };
   return {
-    available: clusterSeries('kube_statefulset_status_replicas_ready', labels),
-    wanted: clusterSeries('kube_statefulset_replicas', labels),
+    available: `sum(${clusterSeries('kube_statefulset_status_replicas_ready', labels)})`,
+    wanted: `sum(${clusterSeries('kube_statefulset_replicas', labels)})`,
   };
 }
 

@@ -72,14 +72,18 @@ test('a query is of the pods of one Deployment, and of no other whose name begin
   expect('qwen-chat-0').not.toMatch(pattern);
 });
 
-test('of a group of pods the leader is asked', () => {
-  const target = (kind: string) =>
-    ({ owner: { namespace: 'llm' }, workload: { apiVersion: 'x', kind, name: 'big' } }) as ServerTarget;
-  for (const kind of ['LeaderWorkerSet', 'StatefulSet']) {
-    const pattern = new RegExp(`^(?:${/pod=~"(.*?)"/.exec(ownSeries(target(kind), 'm', {}))![1]})$`);
-    expect('big-0').toMatch(pattern);
-    expect('big-0-1').not.toMatch(pattern);
-  }
+test.each([
+  ['LeaderWorkerSet', 'big', 'big-1', 'big-1-1'],
+  // Each copy has a StatefulSet for its leader, and one for its workers.
+  ['StatefulSet', 'big-0', 'big-1-0', 'big-1-worker-0'],
+])('of groups of a %s the leaders are asked', (kind, name, leader, worker) => {
+  const target = {
+    owner: { namespace: 'llm', name: 'big' },
+    workload: { apiVersion: 'x', kind, name },
+  } as ServerTarget;
+  const pattern = new RegExp(`^(?:${/pod=~"(.*?)"/.exec(ownSeries(target, 'm', {}))![1]})$`);
+  expect(leader).toMatch(pattern);
+  expect(worker).not.toMatch(pattern);
 });
 
 test('caches count as shares of each pod, requests as they are', () => {

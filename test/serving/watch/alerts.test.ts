@@ -40,15 +40,30 @@ test.each([
   expect(alertsOf({ metrics })).toEqual(ALL.filter((alert) => !absent.includes(alert)));
 });
 
-test.each(['StatefulSet', 'LeaderWorkerSet'])('a %s is asked of as what its leaders are', (kind) => {
-  const [down] = serverAlerts(
-    target({ workload: { apiVersion: 'v1', kind, name: 'big' } }),
-    resolveAlerts('test'),
-  );
+test.each([
+  [
+    'StatefulSet',
+    'qwen-chat-0',
+    'statefulset=~"qwen-chat-[0-9]+"',
+    'qwen-chat-[0-9]+(-worker)?-[0-9]+',
+    'qwen-chat-[0-9]+-0',
+  ],
+  [
+    'LeaderWorkerSet',
+    'qwen-chat',
+    'statefulset="qwen-chat"',
+    'qwen-chat-[0-9]+(-[0-9]+)?',
+    'qwen-chat-[0-9]+',
+  ],
+])('of groups of a %s, leaders are asked, and all pods watched', (kind, name, sets, pods, leaders) => {
+  const group = target({ workload: { apiVersion: 'v1', kind, name }, metrics: vllmMetrics('0.11.0') });
+  const [down, , restarting, queue] = serverAlerts(group, resolveAlerts('test'));
   expect(down.expr).toBe(
-    'kube_statefulset_status_replicas_ready{namespace="llm",statefulset="big"} == 0 and ' +
-      'kube_statefulset_replicas{namespace="llm",statefulset="big"} > 0',
+    `sum(kube_statefulset_status_replicas_ready{namespace="llm",${sets}}) == 0 and ` +
+      `sum(kube_statefulset_replicas{namespace="llm",${sets}}) > 0`,
   );
+  expect(restarting.expr).toContain(`pod=~"${pods}"`);
+  expect(queue.expr).toContain(`pod=~"${leaders}"`);
 });
 
 test('each says what is wrong, what to do, and how much it matters', () => {
@@ -59,7 +74,7 @@ test('each says what is wrong, what to do, and how much it matters', () => {
   expect(rules.length).toBeGreaterThan(12);
   for (const { labels, annotations } of rules) {
     expect(['critical', 'warning']).toContain(labels.severity);
-    expect(labels.pipeline).toBe('qwen');
+    expect(labels).toMatchObject({ pipeline: 'qwen', namespace: 'llm' });
     expect(annotations.summary.length).toBeGreaterThan(20);
     expect(annotations.description.length).toBeGreaterThan(80);
   }

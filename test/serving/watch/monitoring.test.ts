@@ -182,6 +182,7 @@ describe('what is watched of a pipeline as a whole', () => {
       'kustomize.toolkit.fluxcd.io/substitute': 'disabled',
     });
     expect(rulesOf(objects, 'qwen-monitoring').LlmJobFailed.labels).toEqual({
+      namespace: 'llm',
       pipeline: 'qwen',
       severity: 'warning',
       team: 'ml',
