@@ -108,11 +108,11 @@ export class GgufStand {
     return outcomes.convert;
   }
 
-  /** The converter's container alone, to be meddled with. */
-  public start(options: RunOptions = {}): Run {
+  /** The converter's container alone, to be meddled with. `more` are arguments that it has besides. */
+  public start(options: RunOptions = {}, ...more: string[]): Run {
     const { args } = container(this.job, 'convert') as { args: string[] };
     const here = args.map((arg) => arg.replace(/=\/models(?=\/)/, `=${this.claim}`));
-    return start(['gguf_convert.py', ...here], options);
+    return start(['gguf_convert.py', ...here, ...more], options);
   }
 
   private get job(): KubeObject {
