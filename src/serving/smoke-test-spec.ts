@@ -1,4 +1,4 @@
-import { Duration } from 'cdk8s';
+import { ApiObject, Duration } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { Phase } from '../phases/phase';
 import { checkAddress, checkKind, checkPositiveInteger } from '../pod/checks';
@@ -114,6 +114,14 @@ function ofServer(scope: Construct, owner: Owner, server: ServerTarget, options:
     });
   }
   const revision = revisionOf(server);
+  if (!entrance && endsWhenIdle(server)) {
+    throw new InputError(scope, 'smokeTest', 'given', {
+      allowed: 'nothing for a server of which no copy may run: asking it does not start it',
+      advice:
+        'Scale it by Scaling.kedaHttp, by which a request starts it, or with min 1; or give a SmokeTest the address of ' +
+        'what starts it: { endpoint }.',
+    });
+  }
   if (entrance) {
     // A server that does not run is started by what stands before it.
     return {
@@ -132,6 +140,14 @@ function ofServer(scope: Construct, owner: Owner, server: ServerTarget, options:
     admittedBy: { selector, port: container.port },
     revision,
   };
+}
+
+/** Whether KEDA may end its last copy. */
+function endsWhenIdle({ owner }: ServerTarget): boolean {
+  return owner.scope.node
+    .findAll()
+    .filter((each): each is ApiObject => ApiObject.isApiObject(each) && each.kind === 'ScaledObject')
+    .some((each) => (each.toJson() as { spec: { minReplicaCount?: number } }).spec.minReplicaCount === 0);
 }
 
 function namespacePeer(name: string): Peer {

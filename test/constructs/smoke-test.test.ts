@@ -3,6 +3,7 @@ import { Chart, Duration, Yaml } from 'cdk8s';
 import { ConfigMap, Secret } from 'cdk8s-plus-28';
 import { DllamaConversion, FluxSourceRef, GitOps, ModelStore, NetworkPeer, PhasedApp } from '../../src';
 import { SmokeTest } from '../../src/constructs/smoke-test';
+import { KedaTrigger } from '../../src/serving/scalers/keda-trigger';
 import { Scaling } from '../../src/serving/scaling';
 import { SmokeTestApi } from '../../src/serving/smoke-test-options';
 import type { KubeObject } from '../../src/validation/kube-object';
@@ -127,6 +128,30 @@ describe('a smoke test of a server', () => {
     expect(ofKind(asleep, 'NetworkPolicy').map(({ metadata }) => metadata.name)).not.toContain(
       'qwen-chat-smoke-test-admit',
     );
+  });
+
+  test('is refused for a server that asking does not start', () => {
+    const keda = (min: number) => () =>
+      served({
+        smokeTest: {},
+        metrics: { running: 'acme_running' },
+        scaling: Scaling.keda({
+          min,
+          max: 2,
+          prometheus: { serverAddress: 'http://prometheus.monitoring.svc:9090' },
+          triggers: [
+            KedaTrigger.requestsRunning(4),
+            KedaTrigger.cron({
+              timezone: 'Europe/Berlin',
+              start: '0 8 * * 1-5',
+              end: '0 18 * * 1-5',
+              replicas: 1,
+            }),
+          ],
+        }),
+      });
+    expect(keda(0)).toThrow("'smokeTest' is 'given'; allowed: nothing for a server of which no copy may run");
+    expect(keda(1)).not.toThrow();
   });
 
   test('stands beside the server in a chart that knows nothing of phases', () => {
