@@ -3,6 +3,88 @@ import { IConstruct } from 'constructs';
 import { InputError, InputErrorDetails, withoutCredentials } from './input-error';
 import { bytesOf, bytesQuantity } from './quantity';
 
+/**
+ * `null` says neither that a property has a value nor that it is left out: a value that was missing in a file, mostly,
+ * which must not switch off an API key or a NetworkPolicy. Called before anything else of the properties is read.
+ *
+ * @param props all of a construct's, or of a factory's
+ * @throws when they are no properties, or null is among them at any depth
+ */
+export function checkProps(where: IConstruct | string, props: object): void {
+  if (typeof props !== 'object' || props === null || Array.isArray(props)) {
+    throw new InputError(where, 'props', kindOf(props), { allowed: 'an object of properties' });
+  }
+  const field = nullWithin({ ...props });
+  if (field === undefined) return;
+  throw new InputError(where, field, null, {
+    allowed: 'a value',
+    advice: 'Leave it out to have the default.',
+  });
+}
+
+/** The first null, as a path of properties. What a class or a factory made is no concern of its user. */
+function nullWithin(value: unknown): string | undefined {
+  if (!isPlain(value)) return undefined;
+  for (const [key, member] of Object.entries(value)) {
+    const here = Array.isArray(value) ? `[${key}]` : /^\w+$/.test(key) ? key : `["${key}"]`;
+    if (member === null) return here;
+    const below = nullWithin(member);
+    if (below !== undefined) return `${here}${below.startsWith('[') ? '' : '.'}${below}`;
+  }
+  return undefined;
+}
+
+/** A list, or an object that no class made. In whichever realm: the prototype of an Object's prototype is none. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** @throws when what is given is no list @returns a list without members where nothing is given */
+export function checkList<T>(where: IConstruct | string, field: string, list: T[] | undefined): T[] {
+  if (list === undefined || Array.isArray(list)) return list ?? [];
+  throw new InputError(where, field, kindOf(list), { allowed: 'a list' });
+}
+
+/**
+ * An object of names that the user chooses, as environment variables and labels are.
+ *
+ * @throws when what is given is none
+ * @returns one without names where nothing is given
+ */
+export function checkNamed<T>(
+  where: IConstruct | string,
+  field: string,
+  named: { [name: string]: T } | undefined,
+): { [name: string]: T } {
+  if (named === undefined) return {};
+  if (isPlain(named) && !Array.isArray(named)) return named;
+  throw new InputError(where, field, kindOf(named), { allowed: 'an object: { name: value }' });
+}
+
+/**
+ * An object whose properties are known. One that is written in another way would have no effect, and nobody would know.
+ *
+ * @param known each property of it
+ * @throws when what is given is no object, or has other properties
+ */
+export function checkOptions<T extends object>(
+  where: IConstruct | string,
+  field: string,
+  options: T,
+  known: Readonly<Record<keyof T, true>>,
+): T {
+  const allowed = Object.keys(known).join(', ');
+  if (!isPlain(options) || Array.isArray(options)) {
+    throw new InputError(where, field, kindOf(options), { allowed: `an object of ${allowed}` });
+  }
+  const odd = Object.keys(options).find((name) => !Object.hasOwn(known, name));
+  if (odd !== undefined) throw new InputError(where, `name in ${field}`, odd, { allowed });
+  return options;
+}
+
 /** @throws when a number is no whole number of at least `least` */
 export function checkPositiveInteger(
   scope: IConstruct | string,

@@ -1,5 +1,14 @@
 import { Size } from 'cdk8s';
-import { checkAddress, checkFlag, checkPort, checkSize } from '../../src/pod/checks';
+import {
+  checkAddress,
+  checkFlag,
+  checkList,
+  checkNamed,
+  checkOptions,
+  checkPort,
+  checkProps,
+  checkSize,
+} from '../../src/pod/checks';
 
 test.each([1, 80, 65535])('%d is a port', (port) => expect(checkPort('it', 'port', port)).toBe(port));
 
@@ -70,4 +79,67 @@ describe('an address', () => {
       "is 'an object of class Object'",
     );
   });
+});
+
+describe('properties', () => {
+  const made = Object.assign(Size.gibibytes(1), { unit: null });
+  test.each([
+    {},
+    { a: undefined, b: [1, 'x', undefined], c: { d: false, e: '' } },
+    { made },
+    Object.assign(Object.create(null), { a: 1 }),
+  ])('%p are some', (props) => expect(() => checkProps('it', props)).not.toThrow());
+
+  test.each<[object, string]>([
+    [{ apiKey: null }, 'apiKey'],
+    [
+      new (class Props {
+        apiKey = null;
+      })(),
+      'apiKey',
+    ],
+    [{ env: { A: 'a', B: null } }, 'env.B'],
+    [{ placement: { nodeSelector: { 'a/b': null } } }, 'placement.nodeSelector["a/b"]'],
+    [{ adapters: [{ name: 'a' }, null] }, 'adapters[1]'],
+    [{ adapters: [{ name: null }] }, 'adapters[0].name'],
+  ])('%j have a null', (props, field) => {
+    expect(() => checkProps('it', props)).toThrow(
+      `it: '${field}' is null; allowed: a value. Leave it out to have the default.`,
+    );
+  });
+
+  test.each([null, 'x', 1, []])('%p are none', (props) => {
+    expect(() => checkProps('it', props as never)).toThrow("it: 'props' is ");
+  });
+});
+
+test('a list is a list, and none is an empty one', () => {
+  expect(checkList('it', 'words', ['a'])).toEqual(['a']);
+  expect(checkList('it', 'words', undefined)).toEqual([]);
+  for (const given of ['geheim', {}, null, 5])
+    expect(() => checkList('it', 'words', given as never)).toThrow(
+      /^it: 'words' is (?!.*geheim).*; allowed: a list\.$/,
+    );
+});
+
+test('names and values are an object, and none is an empty one', () => {
+  expect(checkNamed('it', 'env', { A: 'a' })).toEqual({ A: 'a' });
+  expect(checkNamed('it', 'env', undefined)).toEqual({});
+  for (const given of ['A=geheim', ['A'], null, 5, Size.gibibytes(1)])
+    expect(() => checkNamed('it', 'env', given as never)).toThrow(
+      /^it: 'env' is (?!.*geheim).*; allowed: an object: \{ name: value \}\.$/,
+    );
+});
+
+test('options are those that are known', () => {
+  const known = { prompt: true, model: true } as const;
+  const options: { prompt?: string; model?: string } = { prompt: 'a' };
+  expect(checkOptions('it', 'smokeTest', options, known as never)).toBe(options);
+  expect(() => checkOptions('it', 'smokeTest', { promt: 'a' }, known as never)).toThrow(
+    "it: 'name in smokeTest' is 'promt'; allowed: prompt, model.",
+  );
+  for (const given of [true, 'x', [], null])
+    expect(() => checkOptions('it', 'smokeTest', given as never, known as never)).toThrow(
+      'allowed: an object of prompt, model.',
+    );
 });
