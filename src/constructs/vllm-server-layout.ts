@@ -4,6 +4,7 @@ import type { ModelFacts } from '../engines/model-facts';
 import { weightBytes } from '../engines/model-size';
 import { Parallelism, parallelismProblem } from '../engines/parallelism';
 import { explainMemory, ServingDemand, servingMemory } from '../engines/serving-memory';
+import type { VllmDevice } from '../engines/vllm/images';
 import { atLeastVersion } from '../engines/vllm/version';
 import { checkPositiveInteger } from '../pod/checks';
 import { InputError } from '../pod/input-error';
@@ -153,4 +154,9 @@ function kvCacheBytes({ kvCacheDtype = 'auto' }: VllmServerProps, { dtype }: Mod
   }
   // Those of 4 bits, and 3 bits, whatever scales they have.
   return 0.375;
+}
+
+/** Whose devices a server has. @internal */
+export function deviceOf({ accelerator }: VllmServerProps): VllmDevice {
+  return accelerator?._spec?.vendor ?? 'cpu';
 }
