@@ -23,6 +23,7 @@ import type { ContainerSpec, Placement } from '../pod/pod-spec';
 import { programPath } from '../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
 import { mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';
+import { conversionName } from './conversion-name';
 import {
   CONVERSION_LOGS,
   ConversionOutput,
@@ -179,10 +180,7 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
       advice: reasons.join(' '),
     });
   }
-  const name = props.name ?? defaultName(model);
-  if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name)) {
-    throw new InputError(scope, 'name', name, { allowed: "letters, digits, '.', '_' and '-', at most 63" });
-  }
+  const name = conversionName(scope, props.name, model);
   const converter = (props.converter ?? DllamaConverter.streaming())._spec;
   const store = checkStore(scope, props.store ?? model.store)._for(scope, {});
   const bytes = model.facts && modelFileBytes(model.facts, weights);
@@ -223,10 +221,6 @@ function checkWeights(scope: Construct, weights: string): FloatType {
     allowed: Object.values(FloatType).join(', '),
     advice: 'distributed-llama can run no other weights: q40 goes with q80 buffers, f32 with f32.',
   });
-}
-
-function defaultName(model: Artifact): string {
-  return model.provenance.repository.split('/').slice(-1)[0].toLowerCase();
 }
 
 /** What two conversions that share the Job have to agree on, by the names of the properties that say it. */

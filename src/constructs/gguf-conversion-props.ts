@@ -22,7 +22,7 @@ export interface GgufConversionProps extends JobOptions {
    * How the weights are stored. What the converter of llama.cpp cannot write by itself is quantized from a file that
    * it has written, for which there must be room beside the result.
    *
-   * @default GgufType.Q4_K_M; GgufType.AUTO for an adapter
+   * @default GgufType.Q4_K_M; GgufType.F16 for an adapter
    */
   readonly weights?: GgufType;
 

@@ -28,6 +28,7 @@ import { Owner, ownerOf } from '../pod/owner';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
 import { ArtifactRole, mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';
+import { conversionName } from './conversion-name';
 import { ConversionOutput, resolveConversionOutput } from './conversion-output';
 import { conversionStores } from './conversion-render';
 import type { GgufConversionProps, ImportanceMatrix } from './gguf-conversion-props';
@@ -39,6 +40,9 @@ const MEGABYTE = 1000 ** 2;
 
 /** What is quantized may have been converted to these; of less it would be quantized twice. */
 const INTERMEDIATES = [GgufType.AUTO, GgufType.F32, GgufType.F16, GgufType.BF16];
+
+/** Not AUTO, at which convert_lora_to_gguf.py fails (v0.5.0: LoraTorchTensor has no attribute 'dim'). */
+const ADAPTER_TYPES = [GgufType.F32, GgufType.F16, GgufType.BF16, GgufType.Q8_0];
 
 /** For torch and what it needs, however small the model. */
 const LEAST_MEMORY = 1024 * MIB;
@@ -91,7 +95,7 @@ export function resolveGgufConversion(scope: Construct, props: GgufConversionPro
   const intermediate = resolveIntermediate(scope, props, weights);
   const importanceMatrix = resolveMatrix(scope, props, weights);
   const maxFileMegabytes = resolveMaxFileSize(scope, props.maxFileSize);
-  const name = resolveName(scope, props, model);
+  const name = conversionName(scope, props.name, model);
   const fileName = weights === GgufType.AUTO ? name : `${name}-${weights}`;
   const { image, version } = resolveImage(scope, props);
   const store = checkStore(scope, props.store ?? model.store)._for(scope, {});
@@ -153,11 +157,11 @@ function checkHuggingFace(scope: Construct, field: 'model' | 'adapterOf', given:
 }
 
 function resolveWeights(scope: Construct, { weights, adapterOf }: GgufConversionProps): GgufType {
-  const type = checkType(scope, 'weights', weights ?? (adapterOf ? GgufType.AUTO : GgufType.Q4_K_M));
-  if (adapterOf && !isConverted(type)) {
+  const type = checkType(scope, 'weights', weights ?? (adapterOf ? GgufType.F16 : GgufType.Q4_K_M));
+  if (adapterOf && !ADAPTER_TYPES.includes(type)) {
     throw new InputError(scope, 'weights', type, {
-      allowed: Object.values(GgufType).filter(isConverted).join(', '),
-      advice: 'An adapter is not quantized further.',
+      allowed: ADAPTER_TYPES.join(', '),
+      advice: 'Adapters are small: llama.cpp does not quantize them further.',
     });
   }
   return type;
@@ -218,12 +222,6 @@ function resolveMaxFileSize(scope: Construct, size: Size | undefined): number | 
   const megabytes = Math.floor(bytesOf(size) / MEGABYTE);
   if (megabytes >= 1) return megabytes;
   throw new InputError(scope, 'maxFileSize', bytesQuantity(size), { allowed: '1 megabyte or more' });
-}
-
-function resolveName(scope: Construct, props: GgufConversionProps, model: Artifact): string {
-  const name = props.name ?? model.provenance.repository.split('/').slice(-1)[0].toLowerCase();
-  if (/^[A-Za-z0-9][\w.-]{0,62}$/.test(name)) return name;
-  throw new InputError(scope, 'name', name, { allowed: "letters, digits, '.', '_' and '-', at most 63" });
 }
 
 function resolveImage(scope: Construct, props: GgufConversionProps): { image: string; version: string } {

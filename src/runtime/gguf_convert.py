@@ -42,6 +42,8 @@ FILE_TYPES = {
 AUTO = 'AUTO'
 # What the converter writes by itself; all else llama-quantize makes of one of these.
 CONVERTED = ('F32', 'F16', 'BF16', 'Q8_0', AUTO)
+# convert_lora_to_gguf.py fails at `auto`.
+ADAPTER_TYPES = tuple(kind for kind in CONVERTED if kind != AUTO)
 # Weights that are in 4-bit floats stay so, and the file says that they are (MXFP4, NVFP4).
 KEPT_AS_THEY_ARE = (38, 39)
 
@@ -346,8 +348,8 @@ def parse(arguments):
         parser.error('--base and --base-key go together')
     if len({bool(each) for each in (options.imatrix, options.imatrix_dir, options.imatrix_key)}) > 1:
         parser.error('--imatrix, --imatrix-dir and --imatrix-key go together')
-    if options.base and options.type not in CONVERTED:
-        parser.error('an adapter is not quantized: --type is one of ' + ', '.join(CONVERTED))
+    if options.base and options.type not in ADAPTER_TYPES:
+        parser.error('an adapter is not quantized: --type is one of ' + ', '.join(ADAPTER_TYPES))
     return options
 
 

@@ -3,10 +3,20 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Duration, Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { DllamaConverter, DllamaConversion, ModelEviction, ModelSource, ModelStore } from '../../src';
+import {
+  Artifact,
+  DllamaConverter,
+  DllamaConversion,
+  ModelEviction,
+  ModelSource,
+  ModelStore,
+} from '../../src';
+import { GgufConversion } from '../../src/constructs/gguf-conversion';
+import type { GgufConversionProps } from '../../src/constructs/gguf-conversion-props';
+import { GgufType } from '../../src/engines/llama/gguf-type';
 import { REPOSITORY, temporaryFolder } from '../support/folders';
 import { containers, podSpec, Untyped } from '../support/objects';
-import { cache, claim, COMMIT, s3, topology } from '../support/models';
+import { cache, claim, COMMIT, s3, sharedClaim, source, topology } from '../support/models';
 import { PIPELINES, synthesize } from '../support/pipelines';
 import { SOURCES } from '../support/sources';
 
@@ -52,6 +62,33 @@ const ALL: typeof PIPELINES = [
   ],
 ];
 
+/** Conversions to GGUF: quantized or not, split, by an importance matrix, of an adapter. */
+const GGUF: typeof PIPELINES = (
+  [
+    ['quantized', () => ({})],
+    ['as it is', () => ({ weights: GgufType.BF16 })],
+    [
+      'with all that it can be told',
+      (model) => ({
+        weights: GgufType.IQ2_M,
+        intermediate: GgufType.F32,
+        importanceMatrix: { model, file: 'data/imatrix.gguf' },
+        maxFileSize: Size.gibibytes(4),
+        threads: 7,
+      }),
+    ],
+    ['an adapter', (model) => ({ adapterOf: model })],
+  ] as [string, (other: Artifact) => Partial<GgufConversionProps>][]
+).map(([name, props]) => [
+  `GGUF, ${name}`,
+  (p) => {
+    const store = sharedClaim();
+    const model = cache(p.download, { store }).artifact;
+    const other = cache(p.download, { store, source: source('a/other', COMMIT) }, 'other').artifact;
+    new GgufConversion(p.convert, 'gguf', { model, ...props(other) });
+  },
+]);
+
 /** Every source, into a claim and into a bucket; and what removes artifacts from both. */
 const CACHES: typeof PIPELINES = [
   ...SOURCES.flatMap(([name, source]): typeof PIPELINES => [
@@ -91,7 +128,7 @@ interface Line {
 }
 
 /** The command lines of all containers whose program is one of ours. */
-const LINES = [...ALL, ...CACHES].flatMap(([pipeline, add]) => {
+const LINES = [...ALL, ...GGUF, ...CACHES].flatMap(([pipeline, add]) => {
   const objects = synthesize(add);
   return objects
     .filter(({ kind }) => ['Job', 'Deployment', 'StatefulSet'].includes(kind))
@@ -197,6 +234,7 @@ test('there are command lines of every program', () => {
     'dllama_upstream.py',
     'evict.py',
     'fetch.py',
+    'gguf_convert.py',
     'guard.py',
     'put.py',
     'stored.py',
@@ -207,6 +245,7 @@ describe.each([
   'dllama_convert.py',
   'dllama_upstream.py',
   'dllama_front.py',
+  'gguf_convert.py',
   'guard.py',
   'adopt.py',
   'evict.py',

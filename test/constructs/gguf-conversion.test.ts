@@ -232,17 +232,14 @@ describe('an adapter', () => {
     const { convert, adapterOf, objects, artifact } = adapter();
     expect(argument(convert, 'base')).toEqual([`/models/${adapterOf.path}`]);
     expect(argument(convert, 'base-key')).toEqual([adapterOf.key]);
-    expect(argument(convert, 'type')).toEqual(['AUTO']);
+    expect(argument(convert, 'type')).toEqual(['F16']);
     expect(convert.resources.limits.memory).toBe('2Gi');
-    expect(artifact.modelFile).toBe('mystery.gguf');
+    expect(artifact.modelFile).toBe('mystery-F16.gguf');
     expect(violationsOf(objects)).toBe('');
   });
 
-  test('is not quantized further', () => {
-    expect(() => adapter({ weights: GgufType.Q4_K_M })).toThrow(
-      /'weights' is 'Q4_K_M'; allowed: AUTO, F32, F16, BF16, Q8_0\./,
-    );
-    expect(argument(adapter({ weights: GgufType.F16 }).convert, 'type')).toEqual(['F16']);
+  test.each([GgufType.Q4_K_M, GgufType.AUTO])('is not converted to %s', (weights) => {
+    expect(() => adapter({ weights })).toThrow(`'weights' is '${weights}'; allowed: F32, F16, BF16, Q8_0.`);
   });
 });
 

@@ -99,7 +99,7 @@ describe('the Job', () => {
     const stand = new GgufStand((other) => ({ adapterOf: other, name: 'legal' }), files);
     stand.put(stand.other, [small('config.json', '{}')]);
     expect((await stand.run()).code).toBe(0);
-    expectWhole(stand, 'legal.gguf');
+    expectWhole(stand, 'legal-F16.gguf');
     const [{ name, args }] = stand.calls();
     expect(name).toBe(ADAPTER_CONVERTER);
     expect(args).toEqual(expect.arrayContaining(['--base', stand.folderOf(stand.other)]));
