@@ -107,8 +107,14 @@ export function checkLayout(
   }
 }
 
-/** Flags by which weights or cache are elsewhere than this library thinks. */
+/** Flags by which weights or cache are smaller, or elsewhere, than the properties say. */
 const MOVES_MEMORY = [
+  '--max-model-len',
+  '--quantization',
+  '-q',
+  '--kv-cache-dtype',
+  '--gpu-memory-utilization',
+  '--hf-overrides',
   '--cpu-offload-gb',
   '--offload-backend',
   '--offload-group-size',
@@ -127,7 +133,8 @@ function memoryDemand(
   if (facts === undefined || deviceBytes === undefined || model.format !== ArtifactFormat.HUGGING_FACE) {
     return undefined;
   }
-  if (extraArgs.some((arg) => MOVES_MEMORY.some((flag) => arg.split('=')[0] === flag))) return undefined;
+  const flags = extraArgs.map((arg) => String(arg).split('=')[0].replace(/_/g, '-'));
+  if (flags.some((flag) => MOVES_MEMORY.includes(flag))) return undefined;
   const shrunk = quantizedTo(props, facts);
   return {
     facts,

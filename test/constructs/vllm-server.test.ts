@@ -504,6 +504,9 @@ describe('how the model is divided', () => {
     expect(args({ ...long, maxModelLen: fits })).toContain(String(fits));
     expect(refusal({ ...long, maxModelLen: fits + 1 })).toContain("'maxModelLen'");
     expect(args({ ...long, kvCacheDtype: 'fp8', maxModelLen: 2 * fits })).toContain(String(2 * fits));
+    expect(args({ ...long, maxModelLen: undefined, extraArgs: ['--max_model_len=1k'] })).toContain(
+      '--max_model_len=1k',
+    );
     expect(args({ ...long, extraArgs: ['--cpu-offload-gb', '4'] })).toContain('40960');
   });
 });
