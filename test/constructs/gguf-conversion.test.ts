@@ -4,6 +4,7 @@ import { Size } from 'cdk8s';
 import { ArtifactFormat, ModelArchitecture, ModelCacheProps, ModelFacts, PhasedApp } from '../../src';
 import { GgufConversion } from '../../src/constructs/gguf-conversion';
 import type { GgufConversionProps } from '../../src/constructs/gguf-conversion-props';
+import { LlamaServer } from '../../src/constructs/llama-server';
 import { ggufBytes, GgufType, isConverted } from '../../src/engines/llama/gguf-type';
 import { REPOSITORY } from '../support/folders';
 import {
@@ -294,6 +295,30 @@ describe('the artifact', () => {
     const { artifact, convert } = made({ memory: Size.gibibytes(8) }, { source: source(UNKNOWN) });
     expect(artifact.bytes).toBeUndefined();
     expect(argument(convert, 'needs-bytes')).toEqual([]);
+  });
+});
+
+describe('a server', () => {
+  test.each([
+    ['in one file', {}, ['/app/llama-server'], 'qwen3-1.7b-Q4_K_M.gguf'],
+    [
+      'in several',
+      { maxFileSize: Size.gibibytes(1) },
+      ['/bin/sh', '/opt/llama-server/llama.sh'],
+      'qwen3-1.7b-Q4_K_M-00001-of-*.gguf',
+    ],
+  ])('waits for the model and is given it %s', (_, props, command, file) => {
+    const pipeline = new PhasedApp().pipeline('qwen', { namespace: 'llm' });
+    const model = downloaded(pipeline.download, { store: sharedClaim() });
+    const { artifact } = new GgufConversion(pipeline.convert, 'gguf', { model, ...props });
+    new LlamaServer(pipeline.serve, 'chat', { model: artifact });
+    const objects = objectsOf(...pipeline._phases().map(({ chart }) => chart));
+    expect(violationsOf(objects)).toBe('');
+    const server = the(objects, 'Deployment');
+    expect(container(server, 'await-model').args).toContain(`--key=${artifact.key}`);
+    const llama = podSpec(server).containers[0];
+    expect(llama.command).toEqual(command);
+    expect(llama.args.join('/')).toContain(`${artifact.path}/${file}`);
   });
 });
 
