@@ -33,7 +33,7 @@ export function sglangWatched(props: PhasedAppProps = {}): PhasedApp {
 
   new InferenceServer(qwen.serve, 'chat', {
     engine: 'sglang',
-    image: 'docker.io/lmsysorg/sglang:v0.5.3-cu126',
+    image: 'docker.io/lmsysorg/sglang:v0.5.3-cu129',
     model: weights.artifact,
     command: ['python3', '-m', 'sglang.launch_server'],
     args: [
