@@ -9,11 +9,12 @@ an address that the server does not have; 75 also for an answer that came too la
 """
 import json
 import math
+import ssl
 import sys
 import time
 
-from program import (CHECKSUM, Failure, MIB, NOT_FOUND, NO_ACCESS, Parser, TRANSIENT, USAGE, interruptible, log, matching,
-                     positive, run, secret)
+from program import (CHECKSUM, Failure, MIB, NOT_FOUND, NO_ACCESS, Parser, TRANSIENT, USAGE, interruptible, log,
+                     matching, positive, run, secret)
 from web import Again, Http, Patience, RETRYABLE
 
 CHAT, COMPLETION, EMBEDDING, RERANK = 'chat', 'completion', 'embedding', 'rerank'
@@ -65,9 +66,10 @@ class Server:
 
     def told(self, response):
         """A status and the beginning of its body, which may repeat the key to us."""
-        body = ' '.join(response.read(64 * 1024)[:500].decode(errors='replace').split())
+        body = response.read(64 * 1024).decode(errors='replace')
         if self.key:
             body = body.replace(self.key, '***')
+        body = ' '.join(body.split())[:500]
         if response.status in (301, 302, 303, 307, 308):
             body = 'it leads to %s, which is not followed' % response.headers.get('Location')
         return 'HTTP %d %s %s' % (response.status, response.reason, body)
@@ -81,7 +83,9 @@ class Server:
 def test(options):
     began = time.monotonic()
     server = Server(options)
+    server.http.stall = min(WAIT_STALL, options.stall_seconds)
     model = await_model(server, options)
+    server.http.stall = options.stall_seconds
     waited = time.monotonic() - began
     log('%s answers after %.1f s; the model is %s' % (server.endpoint, waited, model or 'not named'))
     result = {'model': model, 'endpoint': server.endpoint, 'api': options.api, 'waited': round(waited, 1),
@@ -111,15 +115,12 @@ def await_model(server, options):
     """Waits until the endpoint lists its models; returns the name to ask for, or None where it lists none."""
     until = time.monotonic() + options.wait_seconds
     unknown_until, told_at, reason = None, None, None
-    server.http.stall = min(WAIT_STALL, options.stall_seconds)
     while True:
         now = time.monotonic()
         try:
             response = server.get('/models')
             if response.status == 200:
-                names = listed(response)
-                server.http.stall = options.stall_seconds
-                return model_of(names, options)
+                return model_of(listed(response), options)
             reason = server.told(response)
             if response.status in (401, 403):
                 raise Failure(NO_ACCESS, 'GET %s/models: %s. %s' % (server.endpoint, reason, server.about_key()))
@@ -128,9 +129,9 @@ def await_model(server, options):
                 unknown_until = unknown_until or now + options.route_seconds
             if response.status == 404 and now >= unknown_until:
                 if not options.model:
-                    server.http.stall = options.stall_seconds
                     return None
-                raise Failure(NOT_FOUND, 'GET %s/models: %s. The address is not that of an OpenAI API' % (server.endpoint, reason))
+                raise Failure(NOT_FOUND, 'GET %s/models: %s. The address is not that of an OpenAI API'
+                              % (server.endpoint, reason))
             if 300 <= response.status < 500 and response.status not in (404, 408, 429):
                 raise Failure(USAGE, 'GET %s/models: %s' % (server.endpoint, reason))
         except RETRYABLE as error:
@@ -147,7 +148,6 @@ def await_model(server, options):
 
 def refused(server, error):
     """Why a server could not be asked, in words; raises what waiting cannot cure."""
-    import ssl
     if isinstance(error, ssl.SSLCertVerificationError):
         raise Failure(NO_ACCESS, '%s: the certificate is not trusted (%s); if it is of a private authority, set '
                       'SSL_CERT_FILE to a file that holds it' % (server.endpoint, error.verify_message))
@@ -165,7 +165,8 @@ def listed(response):
 
 def model_of(names, options):
     if options.model and options.model not in names:
-        raise Failure(NOT_FOUND, 'the server has no model %s; it has: %s' % (options.model, ', '.join(names[:20]) or 'none'))
+        raise Failure(NOT_FOUND, 'the server has no model %s; it has: %s'
+                      % (options.model, ', '.join(names[:20]) or 'none'))
     return options.model or (names[0] if names else None)
 
 
@@ -246,8 +247,8 @@ def ask_stream(server, model, options):
     response, sent = asked(server, PATHS[options.api], model, question, 'text/event-stream')
     kind = response.headers.get_content_type()
     if kind != 'text/event-stream':
-        raise Failure(CHECKSUM, 'the stream is %s and not text/event-stream: the server, or a proxy before it, does not '
-                      'stream' % kind)
+        raise Failure(CHECKSUM, 'the stream is %s and not text/event-stream: the server, or a proxy before it, '
+                      'does not stream' % kind)
     stream = Stream()
     for data in events(response):
         now = time.monotonic() - sent
