@@ -2,7 +2,7 @@ import { ANNOTATION } from '../../pod/metadata';
 import type { Entry, Pod } from '../../validation/object-set';
 import { bytesText } from './amounts';
 import { code, list, table, text } from './markdown';
-import { entryText, type PipelineModel } from './pipeline-model';
+import { entryText, podText, type PipelineModel } from './pipeline-model';
 
 /** An artifact, with who makes it and who waits for it. @internal */
 export interface ArtifactUse {
@@ -51,7 +51,7 @@ export function artifactTable(pipeline: PipelineModel): string {
       text(said[ANNOTATION.licence] ?? 'as the marker says'),
       made ? sizeText(said[ANNOTATION.artifactBytes]) : 'not said',
       made ? list(makers.map(entryText)) : 'not in this pipeline',
-      list(waiters.map((pod) => entryText(pod.entry))) || 'nobody',
+      list(waiters.map(podText)) || 'nobody',
     ];
   });
   return table(['artifact', 'source', 'licence', 'size', 'made by', 'awaited by'], rows, 'None.');

@@ -1,7 +1,8 @@
 import type { Entry } from '../../validation/object-set';
 import { quantity } from '../../validation/quantity';
 import { code, list, table } from './markdown';
-import { claimUses, entryText, podCountText, type PipelineModel } from './pipeline-model';
+import { claimUses, podText, type PipelineModel } from './pipeline-model';
+import { podCountText } from './pod-count';
 
 interface ClaimSpec {
   readonly accessModes?: string[];
@@ -30,9 +31,9 @@ export function claimTable(pipeline: PipelineModel): string {
       volumeClaimTemplates?: { metadata?: { name?: string }; spec?: ClaimSpec }[];
     };
     return volumeClaimTemplates.map(({ metadata, spec }) => [
-      `${code(`${metadata?.name}-${pod.entry.name}-*`)}, one a pod (${podCountText(pod)})`,
+      `${code(`${metadata?.name}-${pod.entry.name}-*`)}, one a pod (${podCountText(pipeline.set, pod)})`,
       ...specCells(spec ?? {}),
-      `${entryText(pod.entry)} (writes)`,
+      `${podText(pod)} (writes)`,
     ]);
   });
   const there = new Map<string, string[]>();
@@ -75,7 +76,7 @@ function users(pipeline: PipelineModel, namespace: string, claim: string): strin
   const pods = pipeline.set.usersOf(namespace, claim);
   const names = pods.map((pod) => {
     const writes = claimUses(pod).some((use) => use.claim === claim && use.writes);
-    return `${entryText(pod.entry)} (${writes ? 'writes' : 'reads'})`;
+    return `${podText(pod)} (${writes ? 'writes' : 'reads'})`;
   });
   return list([...new Set(names)]) || 'nobody here';
 }

@@ -1,7 +1,8 @@
 import type { Pod } from '../../validation/object-set';
 import { bytesText, devicesText, rounded, type Amounts } from './amounts';
 import { code, table } from './markdown';
-import { entryText, podCount, podCountText, type PipelineModel } from './pipeline-model';
+import { podText, type PipelineModel } from './pipeline-model';
+import { podCount, podCountText } from './pod-count';
 
 /** CPU, memory and devices as three cells. @internal */
 export function amountCells(amounts: Amounts, times = 1): string[] {
@@ -40,12 +41,12 @@ function podRow(pipeline: PipelineModel, folder: string, pod: Pod): string[] {
   const [cpu, memory, devices] = amountCells(each);
   return [
     code(folder),
-    entryText(pod.entry),
-    podCountText(pod),
+    podText(pod),
+    podCountText(pipeline.set, pod),
     cpu,
     memory,
     [...(devices === '0' ? [] : [devices]), ...sharedTexts(pipeline, pod)].join(', ') || '0',
-    ...amountCells(each, podCount(pod)),
+    ...amountCells(each, podCount(pipeline.set, pod).most ?? 1),
   ];
 }
 

@@ -1,7 +1,8 @@
 import type { Entry, Pod } from '../../validation/object-set';
 import type { ServiceSpec } from '../../validation/shapes';
 import { artifactUses } from './artifacts';
-import { claimUses, podCountText, type PipelineModel } from './pipeline-model';
+import { claimUses, type PipelineModel } from './pipeline-model';
+import { podCountText } from './pod-count';
 
 /**
  * A pipeline as a Mermaid flowchart: phases as boxes, and in them what runs, what keeps data and what is
@@ -30,7 +31,10 @@ export function diagram(pipeline: PipelineModel): string {
   });
   const arrow = (from: Entry, shape: string, to: Entry) => {
     const [a, b] = [ids.get(from), ids.get(to)];
-    if (a !== undefined && b !== undefined && a !== b) lines.push(`  ${a} ${shape} ${b}`);
+    if (a === undefined || b === undefined || a === b) return;
+    const line = `  ${a} ${shape} ${b}`;
+    // The leaders and the workers of a group are one thing here.
+    if (!lines.includes(line)) lines.push(line);
   };
   phaseArrows(pipeline, lines);
   for (const { makers, waiters } of artifactUses(pipeline)) {
@@ -56,7 +60,7 @@ export function diagram(pipeline: PipelineModel): string {
 function node(pipeline: PipelineModel, entry: Entry): string | undefined {
   const pod = pipeline.set.pods.find((candidate) => candidate.entry === entry);
   if (pod) {
-    const count = podCountText(pod);
+    const count = podCountText(pipeline.set, pod);
     return `["${label(entry.kind + (count === '1' ? '' : ` x ${count}`))}<br/>${label(entry.name)}"]`;
   }
   if (entry.kind === 'PersistentVolumeClaim') {

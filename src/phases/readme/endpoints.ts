@@ -2,7 +2,7 @@ import { LABEL } from '../../pod/metadata';
 import type { Entry } from '../../validation/object-set';
 import type { ServiceSpec } from '../../validation/shapes';
 import { code, list, table } from './markdown';
-import { entryText, type PipelineModel } from './pipeline-model';
+import { podText, type PipelineModel } from './pipeline-model';
 
 interface IngressSpec {
   readonly ingressClassName?: string;
@@ -11,6 +11,11 @@ interface IngressSpec {
     readonly host?: string;
     readonly http?: { readonly paths?: { path?: string; backend?: { service?: { name?: string } } }[] };
   }[];
+}
+
+interface HttpScaledSpec {
+  readonly hosts?: string[];
+  readonly scaleTargetRef?: { readonly service?: string };
 }
 
 interface HttpRouteSpec {
@@ -30,8 +35,8 @@ interface HttpRouteSpec {
 export function endpointTable(pipeline: PipelineModel): string {
   const services = pipeline.set.ofKind('Service').filter(isAsked);
   const rows = services.map((service) => [
-    addresses(pipeline, service).map(code).join('<br>'),
-    list(pipeline.set.selected(service).map((pod) => entryText(pod.entry))) || 'nothing here',
+    [...interceptors(pipeline, service), ...addresses(pipeline, service).map(code)].join('<br>'),
+    list(pipeline.set.selected(service).map((pod) => podText(pod))) || 'nothing here',
     waysTo(pipeline, service).join('<br>') || 'no way that is made here',
   ]);
   return table(['address in the cluster', 'answered by', 'from outside'], rows, 'None.');
@@ -46,6 +51,17 @@ function addresses(pipeline: PipelineModel, service: Entry): string[] {
   const host = `${service.name}.${service.namespace || pipeline.namespace}.svc`;
   const { ports = [] } = service.spec as ServiceSpec;
   return ports.map(({ port, appProtocol }) => `${appProtocol === 'http' ? 'http://' : ''}${host}:${port}`);
+}
+
+/** Where a server that may have no pod is asked, so that it is started. */
+function interceptors(pipeline: PipelineModel, service: Entry): string[] {
+  return pipeline.set.ofKind('HTTPScaledObject').flatMap((scaler) => {
+    const { hosts = [], scaleTargetRef } = scaler.spec as HttpScaledSpec;
+    if (scaler.namespace !== service.namespace || scaleTargetRef?.service !== service.name) return [];
+    return [
+      `host ${hosts.map(code).join(' or ')} at the interceptor of KEDA's HTTP add-on, which starts it; while it runs:`,
+    ];
+  });
 }
 
 function waysTo(pipeline: PipelineModel, service: Entry): string[] {

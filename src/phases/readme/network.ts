@@ -1,7 +1,7 @@
 import { selects, type Entry, type Pod } from '../../validation/object-set';
 import type { LabelSelector, NetworkPolicySpec } from '../../validation/shapes';
 import { code, list, table } from './markdown';
-import { entryText, type PipelineModel } from './pipeline-model';
+import { podText, type PipelineModel } from './pipeline-model';
 
 interface Peer {
   readonly podSelector?: LabelSelector;
@@ -80,12 +80,8 @@ function openRows(pipeline: PipelineModel): string[][] {
       .selecting('NetworkPolicy', pod)
       .flatMap((policy) => directions(policy.spec as NetworkPolicySpec).map(({ type }) => type));
     return [
-      ...(closed.includes('Ingress')
-        ? []
-        : [[entryText(pod.entry), 'reached by', '**anyone**: no policy', 'any']]),
-      ...(closed.includes('Egress')
-        ? []
-        : [[entryText(pod.entry), 'reach', '**every address**: no policy', 'any']]),
+      ...(closed.includes('Ingress') ? [] : [[podText(pod), 'reached by', '**anyone**: no policy', 'any']]),
+      ...(closed.includes('Egress') ? [] : [[podText(pod), 'reach', '**every address**: no policy', 'any']]),
     ];
   });
 }
@@ -149,5 +145,5 @@ function containerPort(pods: readonly Pod[], name: string): string {
 }
 
 function podNames(pods: readonly Pod[]): string {
-  return list(pods.map((pod) => entryText(pod.entry)));
+  return list(pods.map((pod) => podText(pod)));
 }

@@ -3,6 +3,7 @@ import type { PodResourceClaim } from '../../validation/shapes';
 import { add, most, podRequests, type Amounts } from './amounts';
 import type { PipelineView } from '../views';
 import { code } from './markdown';
+import { podCount } from './pod-count';
 
 /** A phase with its objects and their pods. @internal */
 export interface PhaseModel {
@@ -61,13 +62,13 @@ export class PipelineModel {
     for (const phase of this.phases) {
       const jobsOfPhase: Amounts = new Map();
       for (const pod of phase.pods) {
-        add(pod.entry.kind === 'Job' ? jobsOfPhase : servers, this.requests(pod), podCount(pod));
+        const count = podCount(this.set, pod).most ?? 1;
+        add(pod.entry.kind === 'Job' ? jobsOfPhase : servers, this.requests(pod), count);
       }
       jobs = most(jobs, jobsOfPhase);
     }
     add(servers, jobs);
-    for (const claim of this.set.ofKind('ResourceClaim'))
-      add(servers, claimedDevices(claim.spec));
+    for (const claim of this.set.ofKind('ResourceClaim')) add(servers, claimedDevices(claim.spec));
     return servers;
   }
 }
@@ -97,21 +98,15 @@ function claimedDevices(spec: ClaimSpec | undefined): Amounts {
   return devices;
 }
 
-/** How many of a pod there are; one where an autoscaler or the number of nodes decides. @internal */
-export function podCount(pod: Pod): number {
-  if (pod.entry.kind === 'Job') return (pod.entry.spec as { parallelism?: number }).parallelism ?? 1;
-  return pod.replicas ?? 1;
-}
-
-/** The number of pods as it is written. @internal */
-export function podCountText(pod: Pod): string {
-  if (pod.entry.kind === 'DaemonSet') return 'one a node';
-  return pod.replicas === undefined ? 'autoscaled, counted as 1' : String(podCount(pod));
-}
-
 /** An object as the tables name it. @internal */
 export function entryText(entry: Entry): string {
   return `${entry.kind} ${code(entry.name)}`;
+}
+
+/** An object's pods as the tables name them: of a group, the leaders and the others are told apart. @internal */
+export function podText({ entry, field }: Pod): string {
+  if (entry.kind !== 'LeaderWorkerSet') return entryText(entry);
+  return `${entryText(entry)} (${field.endsWith('leaderTemplate') ? 'leaders' : 'workers'})`;
 }
 
 /** How a pod uses a claim. @internal */

@@ -3,6 +3,7 @@ import type { PipelineView } from '../views';
 import { bytesText } from './amounts';
 import { artifactTable } from './artifacts';
 import { claimedBytes, claimTable } from './claims';
+import { ClusterNeeds } from './cluster-needs';
 import { amountCells, computeTable } from './compute';
 import { ConfigMaps } from './config-maps';
 import { diagram } from './diagram';
@@ -45,6 +46,7 @@ export function renderReadme(all: readonly PipelineView[], options: ReadmeOption
   const configMaps = new ConfigMaps();
   const serviceAccounts = new ServiceAccounts();
   const optOuts = new OptOuts();
+  const clusterNeeds = new ClusterNeeds();
   const rows: string[][] = [];
   const details: string[] = [];
   for (const view of pipelines) {
@@ -54,12 +56,14 @@ export function renderReadme(all: readonly PipelineView[], options: ReadmeOption
     configMaps.add(pipeline);
     serviceAccounts.add(pipeline);
     optOuts.add(pipeline);
+    clusterNeeds.add(pipeline);
     rows.push(summaryRow(pipeline));
     if (details.length < DETAILED) details.push(pipelineSection(pipeline));
   }
   const sections = [
     introduction(pipelines.length, options),
     `## Pipelines\n\n${table(SUMMARY, rows, 'None.')}${SUMMARY_NOTE}`,
+    ...(clusterNeeds.size > 0 ? [`## What the cluster must have\n\n${clusterNeeds.table()}`] : []),
     `## Secrets that must exist\n\n${secrets.table()}`,
     ...(configMaps.size > 0 ? [`## ConfigMaps that must exist\n\n${configMaps.table()}`] : []),
     ...(serviceAccounts.size > 0 ? [`## ServiceAccounts that must exist\n\n${serviceAccounts.table()}`] : []),

@@ -4,6 +4,7 @@ import { Secret } from 'cdk8s-plus-28';
 import { NetworkPeer, PhasedApp } from '../../../src';
 import { Accelerator } from '../../../src/pod/accelerator/accelerator';
 import { Route } from '../../../src/serving/route';
+import { Scaling } from '../../../src/serving/scaling';
 import { temporaryFolder } from '../../support/folders';
 import { inferenceServer, sharedModel } from '../../support/servers';
 import { rows, section } from './markdown-document';
@@ -47,4 +48,42 @@ test('what a server takes, needs, opens and departs from is read from its object
     },
   ]);
   expect(table('### Artifacts of qwen')).toMatchObject([{ 'awaited by': 'Deployment `qwen-chat`' }]);
+});
+
+test('what the cluster must have is listed, and the most that an autoscaler may ask for', () => {
+  const outdir = temporaryFolder();
+  const app = new PhasedApp({ outdir });
+  const pipeline = app.pipeline('qwen', { namespace: 'llm' });
+  inferenceServer(pipeline.serve, {
+    model: sharedModel(pipeline),
+    priorityClassName: 'models',
+    accelerator: Accelerator.nvidia({ count: 4, runtimeClass: 'nvidia' }),
+    scaling: Scaling.kedaHttp({ hosts: ['qwen.llm'], max: 3, concurrency: 4 }),
+    routes: [
+      Route.httpRoute({
+        gateway: { name: 'public', namespace: 'infra' },
+        from: [NetworkPeer.namespace('infra')],
+        hostnames: ['llm.example.com'],
+      }),
+    ],
+  });
+  app.synth();
+
+  const readme = fs.readFileSync(path.join(outdir, 'README.md'), 'utf8');
+  const table = (heading: string) => rows(section(readme, heading));
+  expect(table('## What the cluster must have').map(({ what }) => what)).toEqual([
+    'Gateway API 1.2 or newer, and a controller of its Gateways',
+    'Gateway `infra/public`, which takes routes of namespace `llm`',
+    "KEDA's HTTP add-on 0.11 or newer",
+    'PriorityClass `models`',
+    'RuntimeClass `nvidia`',
+    expect.stringMatching(/^a ReferenceGrant in namespace `keda` from HTTPRoutes of `llm` to Service `keda-/),
+    'nodes with `nvidia.com/gpu`, by the device plugin of their vendor',
+  ]);
+  expect(table('### CPU, memory and GPUs of qwen')).toContainEqual(
+    expect.objectContaining({ 'how many': '0 to 3', GPUs: '12 x nvidia.com/gpu' }),
+  );
+  expect(table('### Endpoints of qwen')[0]['address in the cluster']).toMatch(
+    /^host .*`qwen\.llm` at the interceptor .*, which starts it; while it runs:<br>`http:/,
+  );
 });

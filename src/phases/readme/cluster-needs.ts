@@ -1,0 +1,159 @@
+import { LABEL } from '../../pod/metadata';
+import type { Entry, Pod } from '../../validation/object-set';
+import { code, list, table } from './markdown';
+import { entryText, type PipelineModel } from './pipeline-model';
+
+/** What brings the kinds of an API group into a cluster, with the oldest version that takes what is written. */
+const BROUGHT_BY: Record<string, string> = {
+  'gateway.networking.k8s.io': 'Gateway API 1.2 or newer, and a controller of its Gateways',
+  'inference.networking.k8s.io': 'Gateway API Inference Extension 1.0 or newer, and a gateway that knows it',
+  'inference.networking.x-k8s.io': 'Gateway API Inference Extension, and a gateway that knows it',
+  'keda.sh': 'KEDA 2.15 or newer',
+  'http.keda.sh': "KEDA's HTTP add-on 0.11 or newer",
+  'leaderworkerset.x-k8s.io': 'LeaderWorkerSet 0.5 or newer',
+  'monitoring.coreos.com':
+    'the Prometheus operator; for alerts and dashboards kube-state-metrics, the metrics of the kubelets and, for ' +
+    'GPUs, the DCGM exporter',
+  'traefik.io': 'Traefik 3',
+};
+
+interface Need {
+  /** Markdown. */
+  readonly what: string;
+  readonly users: Set<string>;
+}
+
+/**
+ * What no pipeline brings along and no Secret is: controllers with their kinds, classes, queues, device plugins and
+ * drivers. Without one the objects are refused, or stay without effect.
+ *
+ * @internal
+ */
+export class ClusterNeeds {
+  private readonly needs = new Map<string, Need>();
+
+  public add(pipeline: PipelineModel): void {
+    for (const entry of pipeline.set.entries) this.addObject(pipeline, entry);
+    for (const pod of pipeline.set.pods) this.addPod(pod);
+  }
+
+  public get size(): number {
+    return this.needs.size;
+  }
+
+  public table(): string {
+    const rows = [...this.needs.values()]
+      .sort((a, b) => (a.what < b.what ? -1 : 1))
+      .map(({ what, users }) => [what, list([...users])]);
+    return table(['what', 'for'], rows, 'None.');
+  }
+
+  private addObject(pipeline: PipelineModel, entry: Entry): void {
+    const group = entry.object.apiVersion.split('/')[0];
+    if (BROUGHT_BY[group]) this.need(BROUGHT_BY[group], entry);
+    const queue = entry.labels[LABEL.queue];
+    if (queue !== undefined)
+      this.need(`Kueue, and its LocalQueue ${code(queue)} in ${code(entry.namespace)}`, entry);
+    switch (entry.kind) {
+      case 'HTTPRoute':
+        return this.addRoute(pipeline, entry);
+      case 'Ingress': {
+        const { ingressClassName: name } = entry.spec as { ingressClassName?: string };
+        return this.need(name ? `IngressClass ${code(name)}` : 'a default IngressClass', entry);
+      }
+      case 'HorizontalPodAutoscaler':
+        return this.need(
+          'the metrics API that it reads: metrics-server, or an adapter for other metrics',
+          entry,
+        );
+      case 'PersistentVolume': {
+        const { csi } = entry.spec as { csi?: { driver: string } };
+        if (csi) this.need(`CSI driver ${code(csi.driver)}`, entry);
+        return;
+      }
+      case 'PersistentVolumeClaim': {
+        const { storageClassName: name, volumeName } = entry.spec as ClaimSpec;
+        if (name && volumeName === undefined) this.need(`StorageClass ${code(name)}`, entry);
+        return;
+      }
+      case 'ResourceClaim':
+      case 'ResourceClaimTemplate':
+        for (const name of deviceClasses(entry))
+          this.need(`a DRA driver with DeviceClass ${code(name)}`, entry);
+    }
+  }
+
+  /** A route leads to a Service of another namespace only where that namespace says so. */
+  private addRoute(pipeline: PipelineModel, entry: Entry): void {
+    const { parentRefs = [], rules = [] } = entry.spec as RouteSpec;
+    const home = entry.namespace || pipeline.namespace;
+    for (const { name, namespace = home } of parentRefs) {
+      this.need(
+        `Gateway ${code(`${namespace}/${name}`)}, which takes routes of namespace ${code(home)}`,
+        entry,
+      );
+    }
+    for (const { namespace, name } of rules.flatMap(({ backendRefs = [] }) => backendRefs)) {
+      if (namespace === undefined || namespace === home) continue;
+      this.need(
+        `a ReferenceGrant in namespace ${code(namespace)} from HTTPRoutes of ${code(home)} to Service ${code(name)}`,
+        entry,
+      );
+    }
+  }
+
+  private addPod({ entry, spec }: Pod): void {
+    const { runtimeClassName, priorityClassName, containers = [], schedulerName } = spec as PodNeeds;
+    if (runtimeClassName) this.need(`RuntimeClass ${code(runtimeClassName)}`, entry);
+    if (priorityClassName) this.need(`PriorityClass ${code(priorityClassName)}`, entry);
+    if (schedulerName) this.need(`scheduler ${code(schedulerName)}`, entry);
+    const resources = new Set(containers.flatMap(({ resources }) => Object.keys(resources?.limits ?? {})));
+    for (const name of resources) {
+      // Extended resources alone have a domain.
+      if (name.includes('/'))
+        this.need(`nodes with ${code(name)}, by the device plugin of their vendor`, entry);
+    }
+  }
+
+  private need(what: string, user: Entry): void {
+    const need = this.needs.get(what) ?? { what, users: new Set() };
+    this.needs.set(what, need);
+    need.users.add(entryText(user));
+  }
+}
+
+interface ClaimSpec {
+  readonly storageClassName?: string;
+  readonly volumeName?: string;
+}
+
+interface RouteSpec {
+  readonly parentRefs?: { readonly name: string; readonly namespace?: string }[];
+  readonly rules?: { readonly backendRefs?: { readonly name: string; readonly namespace?: string }[] }[];
+}
+
+interface PodNeeds {
+  readonly runtimeClassName?: string;
+  readonly priorityClassName?: string;
+  readonly schedulerName?: string;
+  readonly containers?: { readonly resources?: { readonly limits?: Record<string, unknown> } }[];
+}
+
+/** The classes that a claim, or a template of claims, asks for; of alternatives all, as each may be chosen. */
+function deviceClasses({ kind, spec }: Entry): string[] {
+  const { devices } = (kind === 'ResourceClaim' ? spec : (spec as { spec?: unknown }).spec) as {
+    devices?: { requests?: DeviceRequest[] };
+  };
+  const requests = (devices?.requests ?? []).flatMap((request) => [
+    request,
+    ...(request.exactly ? [request.exactly] : []),
+    ...(request.firstAvailable ?? []),
+  ]);
+  return [...new Set(requests.flatMap(({ deviceClassName }) => deviceClassName ?? []))];
+}
+
+interface DeviceRequest {
+  readonly deviceClassName?: string;
+  readonly exactly?: { readonly deviceClassName?: string };
+  readonly firstAvailable?: { readonly deviceClassName?: string }[];
+}
