@@ -119,6 +119,11 @@ export function resolveGgufConversion(scope: Construct, props: GgufConversionPro
       ...(adapterOf ? { adapterOf: adapterOf.key } : {}),
       ...(maxFileMegabytes ? { maxFileMegabytes: String(maxFileMegabytes) } : {}),
     }),
+    parents: [
+      model,
+      ...(adapterOf ? [adapterOf] : []),
+      ...(importanceMatrix ? [importanceMatrix.model] : []),
+    ],
     format: ArtifactFormat.GGUF,
     provenance: model.provenance,
     facts,

@@ -200,7 +200,10 @@ describe('an importance matrix', () => {
     expect(argument(convert, 'imatrix-key')).toEqual([model.key]);
     expect(convert.volumeMounts).toContainEqual({ name: 'models-1', mountPath: '/models-1', readOnly: true });
     expect(container(job, 'await-model').args).toContain(`--key=${model.key}`);
-    expect(job.metadata.annotations?.['cdk8s-llm/needs-artifact']).toBe(`${weights.key} ${model.key}`);
+    expect(job.metadata.annotations).toMatchObject({
+      'cdk8s-llm/needs-artifact': `${weights.key} ${model.key}`,
+      'cdk8s-llm/parents': `${weights.path} ${model.path}`,
+    });
     expect(violationsOf(objects)).toBe('');
     expect(artifact.key).not.toBe(made({ weights: GgufType.Q2_K }).artifact.key);
   });
