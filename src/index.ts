@@ -40,14 +40,27 @@ export * from './constructs/dllama-conversion';
 export { DllamaConverter, UpstreamConverterProps } from './constructs/dllama-converter';
 export * from './constructs/dllama-topology';
 export * from './constructs/dllama-topology-props';
+export { GgufConversion } from './constructs/gguf-conversion';
+export { GgufConversionProps, ImportanceMatrix } from './constructs/gguf-conversion-props';
 export * from './constructs/inference-server';
 export * from './constructs/inference-server-props';
 export * from './constructs/model-cache';
 export * from './constructs/model-eviction';
 export * from './constructs/shared-devices';
 export * from './constructs/smoke-test';
+export { VllmServer } from './constructs/vllm-server';
+export { ChatTemplate } from './constructs/vllm-server-chat-template';
+export { KvRole, KvTransfer, NixlProps } from './constructs/vllm-server-kv-transfer';
+export {
+  CompileCacheProps,
+  LoraAdapterProps,
+  VllmDtype,
+  VllmServerProps,
+} from './constructs/vllm-server-props';
+export { DraftModelProps, NgramProps, SpeculativeDecoding } from './constructs/vllm-server-speculation';
 export { FloatType } from './engines/dllama/float-type';
 export * from './engines/dllama/published-models';
+export { GgufType } from './engines/llama/gguf-type';
 export * from './engines/model-facts';
 export { Mirror, MirrorProps } from './mirror/mirror';
 export { GitOps } from './phases/gitops/gitops';
@@ -81,6 +94,7 @@ export { KedaCronProps, KedaQueryProps, KedaTrigger } from './serving/scalers/ke
 export { PrometheusAuthentication, PrometheusProps } from './serving/scalers/prometheus';
 export { ObjectMetricProps, ScalingMetric } from './serving/scalers/scaling-metric';
 export { Scaling } from './serving/scaling';
+export { LeaderWorkerSetOptions, MultiNode } from './serving/group';
 export { IModelServer } from './serving/model-server';
 export { ServerProbe, ServerProbeOptions } from './serving/server-probe';
 export * from './serving/server-props';

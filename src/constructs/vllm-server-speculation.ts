@@ -102,7 +102,11 @@ export class SpeculativeDecoding {
   }
 
   /** @internal */
-  public constructor(
+  public static _of(speculation: Speculation, model?: Artifact): SpeculativeDecoding {
+    return new SpeculativeDecoding(speculation, model);
+  }
+
+  private constructor(
     /** @internal */
     public readonly _speculation: Speculation,
     /** @internal */
@@ -115,7 +119,7 @@ function withModel(
   method: 'draft_model' | 'eagle' | 'eagle3',
   { model, tokens, tensorParallel }: DraftModelProps,
 ): SpeculativeDecoding {
-  return new SpeculativeDecoding(
+  return SpeculativeDecoding._of(
     {
       method,
       tokens: whole(where, 'tokens', tokens),
