@@ -44,6 +44,13 @@ export interface LlamaFile {
    * @default - the artifact's model file, or its only GGUF file
    */
   readonly file?: string;
+
+  /**
+   * The size of that file.
+   *
+   * @default - that of the artifact, where it is known
+   */
+  readonly fileSize?: Size;
 }
 
 /** An adapter. */
@@ -102,6 +109,14 @@ export interface LlamaServerProps extends ServerProps {
    * @default - the artifact's model file, or its only GGUF file
    */
   readonly file?: string;
+
+  /**
+   * The size of that file with all its parts. From it and the facts of the model follow how much memory the server takes
+   * and how long it may take to start.
+   *
+   * @default - that of the artifact, where it is known
+   */
+  readonly fileSize?: Size;
 
   /**
    * Serve all models of the artifact's folder, each loaded when it is asked for: a file for each, or a folder where it

@@ -1,20 +1,11 @@
 import { Size } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { Artifact, checkArtifact } from '../artifact/artifact';
-import { ArtifactFormat } from '../artifact/format';
+import type { Artifact } from '../artifact/artifact';
 import { CacheType } from '../engines/llama/cache-type';
 import { LLAMA_PORT, LLAMA_PROPERTIES, LlamaOptions, llamaArguments } from '../engines/llama/command';
 import { LLAMA_FLAG_TABLE } from '../engines/llama/flags';
 import { defaultLlamaImage, LLAMA_FOLDER, LlamaDevice } from '../engines/llama/images';
-import {
-  isPattern,
-  LLAMA_SCRIPTS_FOLDER,
-  llamaCommand,
-  llamaDrain,
-  LlamaFileArgument,
-  llamaScripts,
-} from '../engines/llama/launcher';
-import { cpuServerBytes, gpuServerBytes, llamaMemory, LlamaMemory } from '../engines/llama/memory';
+import { llamaCommand, llamaDrain } from '../engines/llama/launcher';
 import { LLAMA_METRICS } from '../engines/llama/metrics';
 import {
   compareLlamaVersions,
@@ -25,24 +16,20 @@ import {
 import { checkFlag, checkKind, checkPositiveInteger, checkSize } from '../pod/checks';
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
-import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
-import type { EngineFile, EngineSpec } from '../serving/engine-spec';
+import { bytesOf } from '../pod/quantity';
+import type { EngineSpec } from '../serving/engine-spec';
 import { checkExtraArgs, checkPropertyArgs } from '../serving/extra-args';
-import { ArtifactRole, mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';
+import { mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';
 import { checkSecretValue } from '../serving/server-env';
 import { serverOwner } from '../serving/server-spec';
-import { FlashAttention, LlamaAdapter, LlamaFile, LlamaServerProps, Pooling } from './llama-server-props';
-import type { ChatTemplate } from './vllm-server-chat-template';
+import { checkGguf, engineFiles, filesOf, KEY_FILE, rolesOf, TEMPLATE_FILE } from './llama-server-files';
+import { resolveMemory, resolveWeightBytes } from './llama-server-memory';
+import { FlashAttention, LlamaServerProps, Pooling } from './llama-server-props';
 
 const SERVER = `${LLAMA_FOLDER}/llama-server`;
 
 /** What the container's `app.kubernetes.io/name` and name are. */
 const APP = 'llama-server';
-
-const KEY_FOLDER = '/etc/llama-server/key';
-const KEY_FILE = `${KEY_FOLDER}/api-keys`;
-const TEMPLATE_FOLDER = '/etc/llama-server/template';
-const TEMPLATE = 'chat-template.jinja';
 
 /** A model's own context is often a hundred times what its requests need. */
 const CONTEXT_SIZE = 8192;
@@ -54,9 +41,6 @@ const STARTUP_SECONDS = 120;
 
 /** What unloading takes after SIGTERM. */
 const SHUTDOWN_SECONDS = 10;
-
-/** From here on several adapters and scales are one argument (`--lora-scaled FNAME:SCALE,...`). */
-const JOINED_ADAPTERS = 'b7348';
 
 /**
  * What `LlamaServer` hands to the core of all servers.
@@ -81,6 +65,7 @@ export function resolveLlamaServer(scope: Construct, props: LlamaServerProps): E
   const extra = checkExtraArgs(scope, LLAMA_FLAG_TABLE, version, props.extraArgs, LLAMA_PROPERTIES);
   refuseEnv(scope, props);
   const apiKey = props.apiKey && checkSecretValue(scope, 'apiKey', props.apiKey);
+  const weightBytes = resolveWeightBytes(scope, props);
   return {
     owner,
     engine: APP,
@@ -97,9 +82,9 @@ export function resolveLlamaServer(scope: Construct, props: LlamaServerProps): E
     ...PROBES,
     writable: [{ name: 'tmp', path: '/tmp', size: Size.gibibytes(1) }],
     files: engineFiles(props, apiKey),
-    resources: { cpu, ...resolveMemory(scope, props, options, artifacts) },
+    resources: { cpu, ...resolveMemory(scope, props, options, weightBytes) },
     startupSeconds: STARTUP_SECONDS,
-    readBytes: props.router ? 0 : undefined,
+    readBytes: props.router ? 0 : weightBytes,
     shutdownSeconds: SHUTDOWN_SECONDS,
     drains: false,
     // A router's metrics are those of its models, so nothing tells when it is idle.
@@ -108,6 +93,7 @@ export function resolveLlamaServer(scope: Construct, props: LlamaServerProps): E
       : (seconds) => llamaDrain(LLAMA_PORT, seconds, apiKey ? KEY_FILE : undefined),
     metrics: props.router ? undefined : LLAMA_METRICS,
     modelNames: options.alias === undefined ? [] : [options.alias],
+    api: props.embeddings ? 'embedding' : props.reranking ? 'rerank' : 'chat',
     apiKey,
     secretPurposes: apiKey ? [`${apiKey.secret}/${apiKey.key}=the API keys that llama-server accepts`] : [],
   };
@@ -130,18 +116,6 @@ const PROBES: Pick<EngineSpec, 'probes' | 'healthPath'> = {
     },
   },
 };
-
-/** Repositories of Hugging Face may have GGUF files beside others: then the file is named. */
-function checkGguf(scope: Construct, field: string, given: Artifact, file?: string): Artifact {
-  const artifact = checkArtifact(scope, given);
-  const named = artifact.format === ArtifactFormat.HUGGING_FACE && file?.endsWith('.gguf');
-  if (artifact.format === ArtifactFormat.GGUF || named) return artifact;
-  throw new InputError(scope, field, `an artifact of format '${artifact.format}'`, {
-    allowed: `an artifact of format '${ArtifactFormat.GGUF}', or a file of it that ends in '.gguf'`,
-    advice:
-      'llama-server reads GGUF files: convert it by GgufConversion, or fetch a repository that has them.',
-  });
-}
 
 function deviceOf({ accelerator }: LlamaServerProps): LlamaDevice {
   return accelerator?._spec?.vendor ?? 'cpu';
@@ -171,21 +145,6 @@ function resolveVersion(scope: Construct, props: LlamaServerProps, image: string
     });
   }
   return version;
-}
-
-/** Every artifact by what it is to the server; the artifact of a file is the model's where none is said. */
-function rolesOf(scope: Construct, props: LlamaServerProps, model: Artifact): ArtifactRole[] {
-  const roles: ArtifactRole[] = [{ role: 'model', artifact: model }];
-  const add = (role: string, field: string, file: LlamaFile | undefined) => {
-    if (file?.model && file.model !== model)
-      roles.push({ role, artifact: checkGguf(scope, field, file.model, file.file) });
-  };
-  (props.adapters ?? []).forEach((adapter, index) =>
-    add(`adapter ${index}`, `adapters[${index}].model`, adapter),
-  );
-  add('projector', 'projector.model', props.projector);
-  add('draft', 'draft.model', props.draft);
-  return roles;
 }
 
 interface Context {
@@ -259,14 +218,13 @@ function resolveOptions(
 }
 
 function refuseWithRouter(scope: Construct, props: LlamaServerProps): void {
-  for (const field of ['file', 'alias', 'adapters', 'projector', 'draft'] as const) {
-    if (props[field] !== undefined) {
-      throw new InputError(scope, field, 'given beside router', {
-        allowed: 'a model of its own, without router',
-        advice:
-          'A router serves all models of the folder, each with its name and with the projector beside it.',
-      });
-    }
+  for (const field of ['file', 'fileSize', 'alias', 'adapters', 'projector', 'draft'] as const) {
+    if (props[field] === undefined) continue;
+    throw new InputError(scope, field, 'given beside router', {
+      allowed: 'a model of its own, without router',
+      advice:
+        'A router serves all models of the folder, each with its name and with the projector beside it.',
+    });
   }
 }
 
@@ -369,7 +327,7 @@ function resolveTemplate(scope: Construct, { chatTemplate }: LlamaServerProps): 
     allowed: 'a ChatTemplate',
     advice: "Make one: ChatTemplate.file('chat-template.jinja').",
   });
-  return `${TEMPLATE_FOLDER}/${TEMPLATE}`;
+  return TEMPLATE_FILE;
 }
 
 /** @throws when a string of plain JavaScript is none of the enum */
@@ -388,69 +346,6 @@ function cpusOf(cpu: string): number {
   return String(cpu).endsWith('m') ? Number(cpu.slice(0, -1)) / 1000 : Number(cpu);
 }
 
-function filesOf(
-  scope: Construct,
-  props: LlamaServerProps,
-  artifacts: MountedArtifacts,
-  version: string,
-): LlamaFileArgument[] {
-  const { model, adapters = [], projector, draft } = props;
-  const file = (flag: string, field: string, given: LlamaFile, suffix = ''): LlamaFileArgument => {
-    const artifact = given.model ?? model;
-    return {
-      flag,
-      folder: artifacts.folderOf(artifact),
-      file: checkFile(scope, field, given.file ?? artifact.modelFile ?? '*.gguf'),
-      suffix,
-    };
-  };
-  checkAdapters(scope, adapters, version);
-  const scaled = adapters.some(({ scale }) => scale !== undefined);
-  return [
-    file('--model', 'file', { model, file: props.file }),
-    ...adapters.map((adapter, index) =>
-      file(
-        scaled ? '--lora-scaled' : '--lora',
-        `adapters[${index}].file`,
-        adapter,
-        scaled ? `:${adapter.scale ?? 1}` : '',
-      ),
-    ),
-    ...(projector ? [file('--mmproj', 'projector.file', projector)] : []),
-    ...(draft ? [file('--model-draft', 'draft.file', draft)] : []),
-  ];
-}
-
-function checkAdapters(scope: Construct, adapters: readonly LlamaAdapter[], version: string): void {
-  adapters.forEach(({ scale }, index) => {
-    if (scale !== undefined && !(Number.isFinite(scale) && Math.abs(scale) <= 1000)) {
-      throw new InputError(scope, `adapters[${index}].scale`, scale, { allowed: 'a number' });
-    }
-  });
-  const joined = adapters.length > 1 || adapters.some(({ scale }) => scale !== undefined);
-  if (!joined || compareLlamaVersions(version, JOINED_ADAPTERS) >= 0) return;
-  throw new InputError(scope, 'adapters', `${adapters.length} with llama-server ${version}`, {
-    allowed: `one adapter without a scale before ${JOINED_ADAPTERS}`,
-    advice: 'Pin a newer image.',
-  });
-}
-
-function checkFile(scope: Construct, field: string, file: string): string {
-  const parts = typeof file === 'string' ? file.split('/') : [''];
-  if (!parts.some((part) => part === '' || part === '.' || part === '..') && /^[^\n,"]{1,255}$/.test(file)) {
-    const last = parts.at(-1) as string;
-    const part = /-(\d{5})-of-\d{5}\.gguf$/.exec(last)?.[1];
-    if (part === undefined || part === '00001' || isPattern(last)) return file;
-    throw new InputError(scope, field, file, {
-      allowed: 'the first part of a model that is split',
-      advice: `Name '${file.replace(`-${part}-of-`, '-00001-of-')}': llama-server finds the others itself.`,
-    });
-  }
-  throw new InputError(scope, field, file, {
-    allowed: "a path in the artifact, or a pattern with '*' and '?', without '..', ',' and quotes",
-  });
-}
-
 /** Every flag has a variable, which nobody would check. */
 function refuseEnv(scope: Construct, { env = {}, secretEnv = {} }: LlamaServerProps): void {
   for (const [field, names] of Object.entries({ env: Object.keys(env), secretEnv: Object.keys(secretEnv) })) {
@@ -464,82 +359,4 @@ function refuseEnv(scope: Construct, { env = {}, secretEnv = {} }: LlamaServerPr
           : 'Use the property for it, or extraArgs: they are checked.',
     });
   }
-}
-
-function engineFiles(props: LlamaServerProps, apiKey: EngineSpec['apiKey']): EngineFile[] {
-  return [
-    { name: 'scripts', folder: LLAMA_SCRIPTS_FOLDER, texts: llamaScripts() },
-    ...templateFiles(props.chatTemplate),
-    ...(apiKey
-      ? [
-          {
-            name: 'api-key',
-            folder: KEY_FOLDER,
-            secret: apiKey.secret,
-            items: [{ key: apiKey.key, path: 'api-keys' }],
-          },
-        ]
-      : []),
-  ];
-}
-
-function templateFiles(template: ChatTemplate | undefined): EngineFile[] {
-  if (template === undefined) return [];
-  const file = { name: 'template', folder: TEMPLATE_FOLDER };
-  const { _spec: spec } = template;
-  if (spec.kind === 'text') return [{ ...file, texts: { [TEMPLATE]: spec.text } }];
-  return [{ ...file, configMap: spec.configMap, items: [{ key: spec.key, path: TEMPLATE }] }];
-}
-
-function resolveMemory(
-  scope: Construct,
-  props: LlamaServerProps,
-  options: LlamaOptions,
-  artifacts: MountedArtifacts,
-): Pick<EngineSpec['resources'], 'memory' | 'leastMemory' | 'memoryAdvice'> {
-  const promptCache = options.promptCacheMib * 1024 ** 2;
-  const facts = props.model.facts;
-  const weightBytes = artifacts.bytes;
-  if (props.router) {
-    return {
-      memoryAdvice: 'What models a router loads is not known here: give what maxModels of the largest take.',
-    };
-  }
-  const onDevices = options.gpuLayers === 'all';
-  if (!facts || weightBytes === undefined) {
-    return onDevices
-      ? { memory: mebibytesFor(gpuServerBytes(promptCache)) }
-      : { memoryAdvice: 'Give memory, or give ModelCache the facts of the model and the size of the files.' };
-  }
-  const memory = llamaMemory({
-    facts,
-    weightBytes,
-    contextTokens: options.contextTokens,
-    ubatchSize: options.ubatchSize,
-    cacheTypeK: options.cacheTypeK,
-    cacheTypeV: options.cacheTypeV,
-    flashAttention: options.flashAttention === 'on',
-  });
-  if (onDevices) {
-    checkDeviceMemory(scope, props, memory);
-    return { memory: mebibytesFor(gpuServerBytes(promptCache)) };
-  }
-  return {
-    memory: mebibytesFor(cpuServerBytes(memory, promptCache)),
-    leastMemory: { size: mebibytesFor(memory.kvCache + memory.compute), reason: explain(memory) },
-  };
-}
-
-function checkDeviceMemory(scope: Construct, { accelerator }: LlamaServerProps, memory: LlamaMemory): void {
-  const { memoryBytes, count } = accelerator!._spec;
-  if (memoryBytes === undefined || count === undefined || memory.total <= memoryBytes * count) return;
-  throw new InputError(scope, 'accelerator', `${count} x ${bytesQuantity(mebibytesFor(memoryBytes))}`, {
-    allowed: `devices with ${bytesQuantity(mebibytesFor(memory.total))} or more together`,
-    advice: `${explain(memory)} Give less contextSize, parallel or gpuLayers, a smaller cacheTypeK and cacheTypeV, or more devices.`,
-  });
-}
-
-function explain({ weights, kvCache, compute }: LlamaMemory): string {
-  const mib = (bytes: number) => bytesQuantity(mebibytesFor(bytes));
-  return `Weights take ${mib(weights)}, the key-value cache ${mib(kvCache)}, buffers ${mib(compute)}.`;
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs as llama-server's preStop hook: ends when no request is under way any more, because SIGTERM breaks them off.
+# Runs as llama-server's preStop hook: ends when no request is under way any more. SIGTERM ends the work in the midst of
+# a request, and the process then waits for the answer that it will never give.
 # Without curl in the image it takes all of its time.
 #
 # usage: llama_drain.sh PORT SECONDS [KEY-FILE]

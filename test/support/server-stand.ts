@@ -92,7 +92,8 @@ export class ServerStand {
       const status = await this.probe('startupProbe');
       if (status === 200) return seen;
       seen.push(status);
-      if (this.child?.exitCode !== null) throw new Error(`the server has ended:\n${this.log}`);
+      if (this.child?.exitCode !== null || this.child.signalCode !== null)
+        throw new Error(`the server has ended:\n${this.log}`);
       await new Promise((done) => setTimeout(done, 2));
     }
   }
@@ -105,13 +106,8 @@ export class ServerStand {
 
   /** Sends SIGTERM and waits for the end. */
   public async stop(): Promise<number | NodeJS.Signals | null> {
-    this.terminate();
-    return (await this.ended) ?? null;
-  }
-
-  /** Sends SIGTERM alone. */
-  public terminate(): void {
     this.child?.kill('SIGTERM');
+    return (await this.ended) ?? null;
   }
 
   /** For afterEach: nothing of the test stays behind. */

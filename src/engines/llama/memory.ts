@@ -33,6 +33,8 @@ export interface LlamaLoad {
   readonly weightBytes: number;
   /** Of all slots together. */
   readonly contextTokens: number;
+  /** Slots, each of which attends to its own part of the context. */
+  readonly parallel: number;
   /** Tokens that are computed at once. */
   readonly ubatchSize: number;
   readonly cacheTypeK: CacheType;
@@ -57,7 +59,7 @@ export interface LlamaMemory {
  *   (the constructor of llama_kv_cache in src/llama-kv-cache.cpp), the context rounded up to 256; layers with a window
  *   keep the window and a micro-batch (llama_kv_cache_iswa)
  * - compute buffers: f32 for each token of a micro-batch: the logits, the widest tensors of a layer and, without
- *   flash attention, the scores of all heads; with it the mask (what graph_reserve in src/llama-context.cpp measures,
+ *   flash attention, the scores of all heads for a slot's context; with it the mask (what graph_reserve in src/llama-context.cpp measures,
  *   from above)
  *
  * @internal
@@ -75,7 +77,7 @@ export function llamaMemory(load: LlamaLoad): LlamaMemory {
     8 * facts.dim +
     3 * feedForward +
     2 * facts.queryDim +
-    context * (load.flashAttention ? 1 : 1 + facts.heads);
+    (context / load.parallel) * (load.flashAttention ? 1 : 1 + facts.heads);
   const compute = 4 * load.ubatchSize * perToken;
   return { weights, kvCache, compute, total: weights + kvCache + compute };
 }
