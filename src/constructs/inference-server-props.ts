@@ -2,6 +2,7 @@ import type { Duration, Size } from 'cdk8s';
 import type { SecretValue } from 'cdk8s-plus-28';
 import type { Artifact } from '../artifact/artifact';
 import type { NetworkPeer } from '../pod/network-peer';
+import type { IModelServer } from '../serving/model-server';
 import type { ServerProbe } from '../serving/server-probe';
 import type { ServerProps } from '../serving/server-props';
 
@@ -49,11 +50,26 @@ export interface ServerPort {
 
 /** Whom a server itself asks something. */
 export interface ServerReach {
-  /** The pods or addresses. */
-  readonly peers: NetworkPeer[];
+  /**
+   * Another server, at the port of its API. It must let this one in: `allowFrom` of it.
+   *
+   * @default - `peers` at `ports`
+   */
+  readonly server?: IModelServer;
 
-  /** Their TCP ports, as the pods themselves listen. */
-  readonly ports: number[];
+  /**
+   * The pods or addresses. Not with `server`.
+   *
+   * @default - `server`
+   */
+  readonly peers?: NetworkPeer[];
+
+  /**
+   * Their TCP ports, as the pods themselves listen. Not with `server`.
+   *
+   * @default - that of `server`
+   */
+  readonly ports?: number[];
 }
 
 /** The names of an engine's Prometheus metrics, by what they mean. What it does not have is left out. */
@@ -111,18 +127,22 @@ export interface InferenceServerProps extends ServerProps {
   /** Its image, pinned by a tag or a digest. */
   readonly image: string;
 
-  /** The files that it serves. */
-  readonly model: Artifact;
+  /**
+   * The files that it serves.
+   *
+   * @default - none, for what serves no model itself: a router or a proxy before other servers
+   */
+  readonly model?: Artifact;
 
   /**
    * The folder at which the engine has the model's files, for an image that looks nowhere else.
    *
-   * @default - in /models; the variable MODEL_DIR has it in either case
+   * @default - in /models; the variable MODEL_DIR has it in either case. Not without `model`
    */
   readonly modelMountPath?: string;
 
   /**
-   * Further artifacts.
+   * Further artifacts. Not without `model`.
    *
    * @default - none
    */

@@ -2,9 +2,20 @@ import { Duration, Size } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { checkArtifact } from '../artifact/artifact';
 import type { EngineMetrics } from '../engines/engine-metrics';
-import { checkFlag, checkKind, checkPositiveInteger, checkSize } from '../pod/checks';
+import {
+  checkFlag,
+  checkKind,
+  checkList,
+  checkNamed,
+  checkOptions,
+  checkPositiveInteger,
+  checkProps,
+  checkSize,
+} from '../pod/checks';
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
+import type { Opening } from '../pod/network';
+import { NetworkPeer } from '../pod/network-peer';
 import { POD_USER } from '../pod/security';
 import type {
   EngineFile,
@@ -16,10 +27,18 @@ import type {
 } from '../serving/engine-spec';
 import { checkSeconds } from '../serving/checks';
 import { ArtifactRole, MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
+import { IModelServer, targetOf } from '../serving/model-server';
+import { checkPeers } from '../serving/server-checks';
 import { checkSecretValue } from '../serving/server-env';
 import { engineProbe, ServerProbe } from '../serving/server-probe';
 import { resolveServer, serverOwner, ServerSpec } from '../serving/server-spec';
-import type { InferenceServerProps, ServerPort, ServerReach } from './inference-server-props';
+import type {
+  InferenceServerProps,
+  ServedArtifact,
+  ServerMetrics,
+  ServerPort,
+  ServerReach,
+} from './inference-server-props';
 
 const CONFIG_FOLDER = '/etc/cdk8s-llm/config';
 
@@ -43,6 +62,9 @@ const DEFAULT_ENV: Record<string, string> = {
 
 /** @throws when a value cannot be used */
 export function resolveInferenceServer(scope: Construct, props: InferenceServerProps): ServerSpec {
+  checkProps(scope, props);
+  checkNamed(scope, 'env', props.env);
+  checkNamed(scope, 'secretEnv', props.secretEnv);
   const owner = serverOwner(scope, 'inference-server');
   const engine = checkEngine(scope, props.engine);
   const ports = resolvePorts(scope, props);
@@ -51,7 +73,7 @@ export function resolveInferenceServer(scope: Construct, props: InferenceServerP
     ...Object.fromEntries(ports.map(({ name, port }) => [name, port])),
   };
   const artifacts = mountArtifacts(owner, resolveRoles(scope, props));
-  const apiKey = props.apiKey && checkSecretValue(scope, 'apiKey', props.apiKey);
+  const apiKey = props.apiKey === undefined ? undefined : checkSecretValue(scope, 'apiKey', props.apiKey);
   const files = resolveFiles(scope, props);
   const env = resolveVariables(props, artifacts, { apiKey, hasFiles: files.length > 0 });
   const commandLine = {
@@ -71,13 +93,17 @@ export function resolveInferenceServer(scope: Construct, props: InferenceServerP
     probes: resolveProbes(scope, props, numbers),
     healthPath: resolveHealthPath(scope, props),
     writable: resolveWritable(scope, props),
-    sharedMemory: props.sharedMemory && checkSize(scope, 'sharedMemory', props.sharedMemory),
+    sharedMemory:
+      props.sharedMemory === undefined ? undefined : checkSize(scope, 'sharedMemory', props.sharedMemory),
     files,
     resources: {
       cpu: '4',
       memoryAdvice:
         'On CPUs the weights are in it; with devices it is what the engine needs beside them. /dev/shm counts in it.',
-      logs: props.ephemeralStorage && checkSize(scope, 'ephemeralStorage', props.ephemeralStorage),
+      logs:
+        props.ephemeralStorage === undefined
+          ? undefined
+          : checkSize(scope, 'ephemeralStorage', props.ephemeralStorage),
     },
     user: resolveUser(scope, props),
     startupSeconds: checkSeconds(scope, 'engineStartup', props.engineStartup ?? Duration.minutes(10)),
@@ -86,7 +112,7 @@ export function resolveInferenceServer(scope: Construct, props: InferenceServerP
     metrics: resolveMetrics(scope, props, numbers),
     modelNames: checkWords(scope, 'modelNames', props.modelNames ?? [], 0),
     apiKey,
-    network: resolveNetwork(scope, props.reaches),
+    network: resolveNetwork(scope, props),
     secretPurposes: apiKey && [`${apiKey.secret}/${apiKey.key}=the API key that clients must send`],
   });
 }
@@ -112,13 +138,21 @@ function checkWords(scope: Construct, field: string, words: string[], least: num
   });
 }
 
+const PORT: Record<keyof ServerPort, true> = {
+  name: true,
+  containerPort: true,
+  servicePort: true,
+  appProtocol: true,
+};
+
 function resolvePorts(scope: Construct, props: InferenceServerProps): EnginePort[] {
   checkContainerPort(scope, 'containerPort', props.containerPort);
   const names = new Set(['http']);
   const numbers = new Set([props.containerPort]);
   const services = new Set([props.port ?? 8080]);
-  return (props.ports ?? []).map(({ name, containerPort, servicePort, appProtocol }: ServerPort, index) => {
+  return checkList(scope, 'ports', props.ports).map((given: ServerPort, index) => {
     const field = `ports[${index}]`;
+    const { name, containerPort, servicePort, appProtocol } = checkOptions(scope, field, given, PORT);
     if (
       !/^(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/.test(name) ||
       name.includes('--') ||
@@ -157,12 +191,27 @@ function isPort(port: unknown, least: number): boolean {
   return Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535;
 }
 
+const SERVED: Record<keyof ServedArtifact, true> = { name: true, artifact: true, mountPath: true };
+
+/** What is said of the files of a model that there is not would have no effect. */
+function refuseWithoutModel(scope: Construct, props: InferenceServerProps): void {
+  const odd = (['modelMountPath', 'artifacts', 'readRate'] as const).find(
+    (field) => props[field] !== undefined,
+  );
+  if (odd === undefined) return;
+  throw new InputError(scope, odd, 'given', {
+    allowed: 'nothing without a model',
+    advice: 'Give the artifact that the server reads as model: the .artifact of a ModelCache.',
+  });
+}
+
 function resolveRoles(scope: Construct, props: InferenceServerProps): ArtifactRole[] {
   const seen = new Set<string>();
   const paths = new Set<string>();
   const checkPath = (field: string, mountPath: string | undefined) => {
     if (mountPath === undefined) return;
     if (
+      typeof mountPath !== 'string' ||
       !/^(\/[\w.@+-]+)+$/.test(mountPath) ||
       mountPath.split('/').some((part) => part === '..' || part === '.')
     ) {
@@ -176,14 +225,19 @@ function resolveRoles(scope: Construct, props: InferenceServerProps): ArtifactRo
     }
     paths.add(mountPath);
   };
+  if (props.model === undefined) {
+    refuseWithoutModel(scope, props);
+    return [];
+  }
   checkPath('modelMountPath', props.modelMountPath);
   const model = {
     role: 'model',
     artifact: checkArtifact(scope, props.model),
     mountPath: props.modelMountPath,
   };
-  const others = (props.artifacts ?? []).map(({ name, artifact, mountPath }, index) => {
+  const others = checkList(scope, 'artifacts', props.artifacts).map((given, index) => {
     const field = `artifacts[${index}]`;
+    const { name, artifact, mountPath } = checkOptions(scope, field, given, SERVED);
     if (!/^[a-z][-a-z0-9]{0,30}$/.test(name) || name === 'model' || name === 'config' || seen.has(name)) {
       throw new InputError(scope, `${field}.name`, name, {
         allowed:
@@ -251,7 +305,7 @@ function resolveProbes(
     return engineProbe(scope.node.path, field, _spec, ports);
   };
   const readiness = probe('readiness', props.readiness);
-  const liveness = props.liveness && probe('liveness', props.liveness);
+  const liveness = props.liveness === undefined ? undefined : probe('liveness', props.liveness);
   if (liveness?.failureThreshold === 1) {
     throw new InputError(scope, 'liveness.failures', 1, {
       allowed: '2 or more',
@@ -265,7 +319,10 @@ function resolveProbes(
   }
   return {
     readiness,
-    startup: props.startup ? probe('startup', props.startup) : { ...readiness, failureThreshold: undefined },
+    startup:
+      props.startup !== undefined
+        ? probe('startup', props.startup)
+        : { ...readiness, failureThreshold: undefined },
     liveness: {
       ...(liveness ?? readiness),
       failureThreshold: liveness?.failureThreshold ?? PATIENT_FAILURES,
@@ -278,13 +335,15 @@ function resolveHealthPath(scope: Construct, { healthPath, readiness }: Inferenc
     const { ask, port } = readiness._spec;
     return ask.by === 'http' && port === 'http' ? ask.path : '/';
   }
-  if (/^\/\S*$/.test(healthPath)) return healthPath;
+  if (typeof healthPath === 'string' && /^\/\S*$/.test(healthPath)) return healthPath;
   throw new InputError(scope, 'healthPath', healthPath, { allowed: "a path that begins with '/'" });
 }
 
 function resolveWritable(scope: Construct, props: InferenceServerProps): WritableFolder[] {
-  const given = props.writableFolders ?? {};
-  const home = props.env?.HOME ?? HOME;
+  const given = checkNamed(scope, 'writableFolders', props.writableFolders);
+  const own = props.env?.HOME;
+  // What is no text is refused with the rest of the environment.
+  const home = typeof own === 'string' ? own : HOME;
   const folders = {
     ...(coversAny(given, '/tmp') ? {} : { '/tmp': Size.gibibytes(1) }),
     ...(coversAny(given, home) || home.startsWith('/tmp/') ? {} : { [home]: Size.gibibytes(1) }),
@@ -303,8 +362,8 @@ function coversAny(given: Record<string, Size>, folder: string): boolean {
 }
 
 function resolveFiles(scope: Construct, { configFiles }: InferenceServerProps): EngineFile[] {
-  if (configFiles === undefined) return [];
-  for (const [name, text] of Object.entries(configFiles)) {
+  const texts = checkNamed(scope, 'configFiles', configFiles);
+  for (const [name, text] of Object.entries(texts)) {
     if (!/^[-._a-zA-Z0-9]{1,253}$/.test(name) || name.startsWith('..')) {
       throw new InputError(scope, 'name in configFiles', name, {
         allowed: "a file name of letters, digits, '-', '_' and '.'",
@@ -314,9 +373,7 @@ function resolveFiles(scope: Construct, { configFiles }: InferenceServerProps): 
       throw new InputError(scope, `configFiles.${name}`, typeof text, { allowed: 'the text of the file' });
     }
   }
-  return Object.keys(configFiles).length
-    ? [{ name: 'config', folder: CONFIG_FOLDER, texts: configFiles }]
-    : [];
+  return Object.keys(texts).length ? [{ name: 'config', folder: CONFIG_FOLDER, texts }] : [];
 }
 
 function resolveUser(
@@ -336,21 +393,36 @@ function resolveUser(
   };
 }
 
+const METRICS: Record<keyof ServerMetrics, true> = {
+  path: true,
+  port: true,
+  running: true,
+  waiting: true,
+  kvCacheUsage: true,
+  promptTokens: true,
+  generatedTokens: true,
+  succeeded: true,
+  timeToFirstToken: true,
+  timePerOutputToken: true,
+  requestSeconds: true,
+  modelLabel: true,
+};
+
 function resolveMetrics(
   scope: Construct,
   { metrics }: InferenceServerProps,
   ports: Record<string, number>,
 ): EngineMetrics | undefined {
   if (metrics === undefined) return undefined;
-  const { path = '/metrics', port = 'http', ...names } = metrics;
-  if (!/^\/\S*$/.test(path)) {
+  const { path = '/metrics', port = 'http', ...names } = checkOptions(scope, 'metrics', metrics, METRICS);
+  if (typeof path !== 'string' || !/^\/\S*$/.test(path)) {
     throw new InputError(scope, 'metrics.path', path, { allowed: "a path that begins with '/'" });
   }
   if (ports[port] === undefined) {
     throw new InputError(scope, 'metrics.port', port, { allowed: Object.keys(ports).join(', ') });
   }
   for (const [field, name] of Object.entries(names)) {
-    if (name !== undefined && !/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name)) {
+    if (name !== undefined && !(typeof name === 'string' && /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name))) {
       throw new InputError(scope, `metrics.${field}`, name, {
         allowed: 'the name of a Prometheus metric or label',
       });
@@ -359,14 +431,37 @@ function resolveMetrics(
   return { path, port, ...names };
 }
 
-function resolveNetwork(scope: Construct, reaches: ServerReach[] = []) {
-  const egress = reaches.map(({ peers, ports }, index) => {
+const REACH: Record<keyof ServerReach, true> = { server: true, peers: true, ports: true };
+
+function resolveNetwork(scope: Construct, { reaches }: InferenceServerProps) {
+  const egress = checkList(scope, 'reaches', reaches).flatMap((given, index): Opening[] => {
     const field = `reaches[${index}]`;
-    if (!peers?.length) throw new InputError(scope, `${field}.peers`, peers, { allowed: 'one or more' });
-    if (!ports?.length || !ports.every((port) => isPort(port, 1))) {
-      throw new InputError(scope, `${field}.ports`, ports, { allowed: 'one or more of 1 to 65535' });
+    const { server, peers, ports } = checkOptions(scope, field, given, REACH);
+    if (server === undefined) {
+      const to = checkPeers(scope, `${field}.peers`, peers ?? []).map(({ _peer }) => _peer);
+      if (to.length === 0) throw new InputError(scope, `${field}.peers`, peers, { allowed: 'one or more' });
+      const numbers = checkList(scope, `${field}.ports`, ports);
+      if (numbers.length === 0 || !numbers.every((port) => isPort(port, 1))) {
+        throw new InputError(scope, `${field}.ports`, ports, { allowed: 'one or more of 1 to 65535' });
+      }
+      return [{ peers: to, ports: numbers }];
     }
-    return { peers: peers.map(({ _peer }) => _peer), ports };
+    const odd = peers ? 'peers' : ports && 'ports';
+    if (odd) {
+      throw new InputError(scope, `${field}.${odd}`, 'given', { allowed: 'nothing, as the server is known' });
+    }
+    return openingsTo(scope, `${field}.server`, server);
   });
   return { egress, dns: egress.length > 0 };
+}
+
+/** To a server's pods, and to what stands before it and starts it. */
+function openingsTo(scope: Construct, field: string, server: IModelServer): Opening[] {
+  const { container, entrance } = targetOf(scope, field, server);
+  return [
+    { peers: [NetworkPeer.server(server)._peer], ports: [container.port] },
+    ...(entrance
+      ? [{ peers: [NetworkPeer.namespace(entrance.namespace)._peer], ports: [entrance.port] }]
+      : []),
+  ];
 }

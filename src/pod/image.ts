@@ -12,14 +12,14 @@ export const PYTHON_IMAGE =
  * @throws when an image is pinned by neither a tag nor a digest, or by `latest`
  */
 export function checkImage(scope: IConstruct, field: string, image: string | undefined): string {
-  const name = /^[^\s@]+?(?::([\w][\w.-]{0,127}))?(?:@sha256:[0-9a-f]{64})?$/.exec(image ?? '');
-  const pinned =
-    name && image && (image.includes('@sha256:') || (name[1] !== undefined && name[1] !== 'latest'));
+  const text = typeof image === 'string' ? image : '';
+  const name = /^[^\s@]+?(?::([\w][\w.-]{0,127}))?(?:@sha256:[0-9a-f]{64})?$/.exec(text);
+  const pinned = name && (text.includes('@sha256:') || (name[1] !== undefined && name[1] !== 'latest'));
   if (!pinned) {
     throw new InputError(scope, field, image, {
       allowed: "an image pinned by a tag other than 'latest', or better by digest ('name:tag@sha256:...')",
       advice: 'What is not pinned changes under a running model.',
     });
   }
-  return mirrorOf(scope).image(image);
+  return mirrorOf(scope).image(text);
 }

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
+import { IModelServer, targetOf } from '../serving/model-server';
 import { InputError } from './input-error';
 import { checkLabels } from './labels';
 
-/** Who may reach a server, for its NetworkPolicy. */
+/** Who may reach a server, or whom it reaches, for its NetworkPolicy. */
 export class NetworkPeer {
   /** All pods of the server's own namespace. */
   public static sameNamespace(): NetworkPeer {
@@ -16,6 +17,19 @@ export class NetworkPeer {
    */
   public static pods(labels: { [name: string]: string }): NetworkPeer {
     return new NetworkPeer({ podSelector: podSelector('NetworkPeer.pods', labels) });
+  }
+
+  /**
+   * The pods of another server that take requests, whatever namespace it is in: a router lets in nobody else, say.
+   *
+   * @throws when it is no server of this library
+   */
+  public static server(server: IModelServer): NetworkPeer {
+    const { owner, selector } = targetOf('NetworkPeer.server', 'server', server);
+    return new NetworkPeer({
+      namespaceSelector: namespaceSelector('NetworkPeer.server', owner.namespace),
+      podSelector: { matchLabels: selector },
+    });
   }
 
   /**

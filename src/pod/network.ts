@@ -7,7 +7,7 @@ export type Peer = Record<string, unknown>;
 export interface Opening {
   /** @default - everyone */
   readonly peers?: Peer[];
-  /** TCP ports, by number or name. */
+  /** TCP ports, by number or name; none stands for all. */
   readonly ports: (number | string)[];
 }
 
@@ -56,7 +56,11 @@ export function portOf(address: string): number {
 function rules(direction: 'from' | 'to', openings: Opening[]): Record<string, unknown>[] {
   return openings
     .filter(({ peers }) => peers?.length !== 0)
-    .map(({ peers, ports }) => ({ ...(peers ? { [direction]: peers } : {}), ports: tcp(ports) }));
+    .map(({ peers, ports }) => ({
+      ...(peers ? { [direction]: peers } : {}),
+      // The API server drops an empty list, and a diff with what is in Git would never end.
+      ...(ports.length ? { ports: tcp(ports) } : {}),
+    }));
 }
 
 function tcp(ports: (number | string)[]): Record<string, unknown>[] {

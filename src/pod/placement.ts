@@ -1,4 +1,5 @@
 import type { IConstruct } from 'constructs';
+import { checkList, checkNamed, checkOptions } from './checks';
 import { canonicalJson } from './content-hash';
 import { InputError } from './input-error';
 import { checkLabels, isLabelKey, isLabelValue, LABEL_KEY, LABEL_VALUE } from './labels';
@@ -7,21 +8,37 @@ import type { Placement, Toleration } from './pod-spec';
 const OPERATORS = ['Equal', 'Exists'];
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
-/** @throws when the API server would refuse a node selector or a toleration */
+const PLACEMENT: Record<keyof Placement, true> = { nodeSelector: true, tolerations: true };
+const TOLERATION: Record<keyof Toleration, true> = {
+  key: true,
+  operator: true,
+  value: true,
+  effect: true,
+  tolerationSeconds: true,
+};
+
+/** @throws when it is no placement, when the API server would refuse a node selector or a toleration */
 export function checkPlacement(
   where: IConstruct | string,
   field: string,
   placement: Placement = {},
 ): Placement {
-  checkLabels(where, `${field}.nodeSelector`, placement.nodeSelector ?? {});
-  placement.tolerations?.forEach((toleration, index) =>
+  checkOptions(where, field, placement, PLACEMENT);
+  const selector = `${field}.nodeSelector`;
+  checkLabels(where, selector, checkNamed(where, selector, placement.nodeSelector));
+  checkList(where, `${field}.tolerations`, placement.tolerations).forEach((toleration, index) =>
     checkToleration(where, `${field}.tolerations[${index}]`, toleration),
   );
   return placement;
 }
 
 function checkToleration(where: IConstruct | string, field: string, toleration: Toleration): void {
-  const { key, operator, value, effect, tolerationSeconds } = toleration;
+  const { key, operator, value, effect, tolerationSeconds } = checkOptions(
+    where,
+    field,
+    toleration,
+    TOLERATION,
+  );
   const refuse = (member: keyof Toleration, allowed: string) => {
     throw new InputError(where, `${field}.${member}`, toleration[member], { allowed });
   };

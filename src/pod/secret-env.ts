@@ -1,6 +1,6 @@
 import type { ISecret } from 'cdk8s-plus-28';
 import type { IConstruct } from 'constructs';
-import { checkKind } from './checks';
+import { checkKind, checkList } from './checks';
 
 /** An environment variable whose value is a key of a Secret. */
 export interface SecretVariable {
@@ -25,6 +25,8 @@ export function checkSecret(where: IConstruct | string, field: string, secret: I
 }
 
 /** @throws when one of them is no Secret */
-export function secretNames(scope: IConstruct, field: string, secrets: ISecret[] = []): string[] {
-  return secrets.map((secret, index) => checkSecret(scope, `${field}[${index}]`, secret).name);
+export function secretNames(scope: IConstruct, field: string, secrets?: ISecret[]): string[] {
+  return checkList(scope, field, secrets).map(
+    (secret, index) => checkSecret(scope, `${field}[${index}]`, secret).name,
+  );
 }

@@ -27,7 +27,7 @@ export interface EngineSpec {
   readonly port: number;
   /** Further ports. */
   readonly ports?: EnginePort[];
-  /** By `mountArtifacts`; the first is the model. */
+  /** By `mountArtifacts`; the first is the model. None where the server has no model of its own. */
   readonly artifacts: MountedArtifacts;
   readonly probes: EngineProbes;
   /** GET of it at the API's port answers 200 when the server can take requests. */
@@ -42,7 +42,7 @@ export interface EngineSpec {
   readonly user?: EngineUser;
   /** From the start of the process to its first answer, without the reading of the files. */
   readonly startupSeconds: number;
-  /** What a start reads of the artifacts, in bytes. @default - the sum of all of them, unknown where one is */
+  /** What a start reads of the artifacts, in bytes. @default - all of them, as far as their sizes are known */
   readonly readBytes?: number;
   /**
    * From SIGTERM to the end of the process, beyond the drain timeout: what it takes to unload. The engine is told of

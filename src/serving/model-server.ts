@@ -1,4 +1,4 @@
-import type { Construct } from 'constructs';
+import type { IConstruct } from 'constructs';
 import { checkKind } from '../pod/checks';
 import type { ServerTarget } from './server-target';
 
@@ -12,11 +12,11 @@ export interface IModelServer {
 }
 
 /** @throws when it is no server of this library @internal */
-export function targetOf(scope: Construct, field: string, server: IModelServer): ServerTarget {
+export function targetOf(where: IConstruct | string, field: string, server: IModelServer): ServerTarget {
   const withTarget = server as Partial<{ readonly _target: ServerTarget }>;
-  checkKind(scope, field, withTarget, ({ _target }) => typeof _target?.service === 'object', {
+  checkKind(where, field, withTarget, ({ _target }) => typeof _target?.service === 'object', {
     allowed: 'a server of this library',
-    advice: "Give the construct itself: new SmokeTest(pipeline.verify, 'test', { server: chat }).",
+    advice: 'Give the construct itself: { server: chat }.',
   });
   return withTarget._target!;
 }

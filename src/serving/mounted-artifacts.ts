@@ -2,6 +2,7 @@ import { consumerAnnotations, parentAnnotations, provenanceAnnotations } from '.
 import { Artifact } from '../artifact/artifact';
 import { describeVolume, StoreVolume } from '../artifact/stores/store-volume';
 import { artifactFolder, guard } from '../pod/guard';
+import { weightBytes } from '../engines/model-size';
 import { InputError } from '../pod/input-error';
 import { ANNOTATION } from '../pod/metadata';
 import type { Owner } from '../pod/owner';
@@ -34,7 +35,7 @@ export interface MountedArtifact extends ArtifactRole {
  */
 export class MountedArtifacts {
   constructor(
-    /** The first is the model. */
+    /** The first is the model; none for what serves no model itself. */
     public readonly all: readonly MountedArtifact[],
   ) {}
 
@@ -72,13 +73,25 @@ export class MountedArtifacts {
     return this.volumes.flatMap((volume) => (volume.kind === 'claim' ? [volume.claimName] : []));
   }
 
-  /** The sum of their sizes, or undefined where one of them is not known. */
+  /** The sum of their sizes, estimated where the facts of a model tell no more; undefined where one is not known. */
   public get bytes(): number | undefined {
-    return this.all.reduce<number | undefined>(
-      (sum, { artifact }) =>
-        sum === undefined || artifact.bytes === undefined ? undefined : sum + artifact.bytes,
-      0,
-    );
+    return this.unsized ? undefined : this.knownBytes;
+  }
+
+  /** The sum of the sizes that are known or can be estimated. */
+  public get knownBytes(): number {
+    return this.all.reduce((sum, { artifact }) => sum + (likelyBytes(artifact) ?? 0), 0);
+  }
+
+  /** Of which of them neither the size nor the facts are known, for an error: `the size of draft is not known`. */
+  public get unsized(): string | undefined {
+    const roles = this.all
+      .filter(({ artifact }) => likelyBytes(artifact) === undefined)
+      .map(({ role }) => (role === 'model' ? 'the model' : role));
+    if (roles.length === 0) return undefined;
+    return roles.length === 1
+      ? `the size of ${roles[0]} is not known`
+      : `the sizes of ${roles.slice(0, -1).join(', ')} and ${roles[roles.length - 1]} are not known`;
   }
 
   /**
@@ -95,6 +108,7 @@ export class MountedArtifacts {
    */
   public get annotations(): Record<string, string | undefined> {
     const [model, ...others] = this.all;
+    if (!model) return {};
     return {
       ...consumerAnnotations(model.artifact),
       ...parentAnnotations(this.all.map(({ artifact }) => artifact)),
@@ -107,13 +121,22 @@ export class MountedArtifacts {
 
   /** What an object says that belongs to the server and waits for nothing. */
   public get provenance(): Record<string, string | undefined> {
-    return provenanceAnnotations(this.all[0].artifact);
+    const [model] = this.all;
+    return model ? provenanceAnnotations(model.artifact) : {};
   }
 
   /** Of the mounts of each volume, the first. */
   private get eachVolume(): MountedArtifact[] {
     return this.all.filter((each) => this.all.find((other) => other.volumeName === each.volumeName) === each);
   }
+}
+
+/** What `weightBytes` leaves out: norms, biases, what sees and hears, the tokenizer. */
+const ESTIMATE_MARGIN = 1.1;
+
+function likelyBytes({ bytes, facts }: Artifact): number | undefined {
+  if (bytes !== undefined || facts === undefined) return bytes;
+  return facts.sourceBytes ?? Math.ceil(weightBytes(facts) * ESTIMATE_MARGIN);
 }
 
 /** One artifact of a volume. Its folder is there: the guard has waited for it before the container is made. */
@@ -130,7 +153,7 @@ function alsoServes(role: string, { key, provenance }: Artifact): string {
 /**
  * Mounts artifacts in the pods of a server. Asked once for each server.
  *
- * @param roles the first is the model; an artifact may have several roles
+ * @param roles the first is the model, if there is one; an artifact may have several roles
  * @throws when an artifact is in a claim of another namespace, or when two roles have one name
  * @internal
  */

@@ -1,6 +1,6 @@
 import type { SecretValue } from 'cdk8s-plus-28';
 import type { IConstruct } from 'constructs';
-import { checkKind } from '../pod/checks';
+import { checkKind, checkNamed } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { checkSecret } from '../pod/secret-env';
 import type { EngineSpec, EngineVariable } from './engine-spec';
@@ -20,7 +20,8 @@ export function resolveEnv(
   props: Pick<ServerProps, 'env' | 'secretEnv'>,
   engine: Pick<EngineSpec, 'env' | 'refusedEnv'>,
 ): EngineVariable[] {
-  const { env = {}, secretEnv = {} } = props;
+  const env = checkNamed(scope, 'env', props.env);
+  const secretEnv = checkNamed(scope, 'secretEnv', props.secretEnv);
   const own = new Set(engine.env.map(({ name }) => name));
   const check = (field: string, name: string) => {
     const refuse = (allowed: string, advice?: string) => {

@@ -117,7 +117,7 @@ export interface ServerProps {
 
   /**
    * How fast the model can be read from its store, per second: with its size, how long a start may take. Not with
-   * `startupTimeout`, nor where the size is not known.
+   * `startupTimeout`, nor where neither the size nor the facts of the model are known.
    *
    * @default 50 MiB, slow network storage
    */
@@ -127,8 +127,8 @@ export interface ServerProps {
    * How long a pod may take from the start of its server to the first answer; then it is started again. The wait for
    * a model that is not there yet does not count.
    *
-   * @default - the engine's own time, and twice what reading the model takes at `readRate`; where the size of the
-   * model is not known, the engine's own time and 30 minutes
+   * @default - the engine's own time, and twice what reading the model takes at `readRate`. Where only
+   * its facts are known, its size is estimated; 30 minutes are added for what has neither, as an adapter
    */
   readonly startupTimeout?: Duration;
 

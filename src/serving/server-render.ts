@@ -175,7 +175,12 @@ function addDisruptionBudget(spec: ServerSpec, { serving }: ServerWorkload): voi
     name: owner.name,
     component,
     body: {
-      spec: { maxUnavailable: 1, selector: { matchLabels: serving ?? selectorLabels(owner, component) } },
+      spec: {
+        maxUnavailable: 1,
+        // A pod that is not ready serves nobody: it must not keep a node from being drained.
+        unhealthyPodEvictionPolicy: 'AlwaysAllow',
+        selector: { matchLabels: serving ?? selectorLabels(owner, component) },
+      },
     },
   });
 }

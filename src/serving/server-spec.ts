@@ -5,7 +5,15 @@ import { isSingleNode } from '../artifact/stores/store-volume';
 import { Phase } from '../phases/phase';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
 import { AcceleratorOnPod, acceleratorOnPod } from '../pod/accelerator/on-pod';
-import { checkFlag, checkKind, checkPort, checkPositiveInteger, checkSize } from '../pod/checks';
+import {
+  checkFlag,
+  checkKind,
+  checkList,
+  checkPort,
+  checkPositiveInteger,
+  checkProps,
+  checkSize,
+} from '../pod/checks';
 import { canonicalJson } from '../pod/content-hash';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
@@ -22,6 +30,7 @@ import type { EngineSpec, EngineVariable } from './engine-spec';
 import type { Monitoring } from './monitoring';
 import type { Route } from './route';
 import type { Scaling } from './scaling';
+import { checkPart, checkPeers, checkSmokeTest } from './server-checks';
 import { resolveEnv } from './server-env';
 import type { Rollout, ServerProps } from './server-props';
 import { resolveRollout } from './server-rollout';
@@ -107,14 +116,17 @@ export function serverOwner(scope: Construct, app: string): Owner {
  * @internal
  */
 export function resolveServer(scope: Construct, props: ServerProps, engine: EngineSpec): ServerSpec {
+  checkProps(scope, props);
   const { owner, artifacts } = engine;
   const accelerator = resolveAccelerator(scope, props);
   const devices = accelerator && acceleratorOnPod(owner, accelerator);
-  const scaling = checkPart(scope, 'scaling', props.scaling);
+  const scaling = props.scaling && checkPart(scope, 'scaling', props.scaling);
   const replicas = resolveReplicas(scope, props);
   const maxReplicas = replicas ?? scaling!._maxReplicas;
-  const routes = (props.routes ?? []).map((route, index) => checkPart(scope, `routes[${index}]`, route)!);
-  const monitoring = checkPart(scope, 'monitoring', props.monitoring);
+  const routes = checkList(scope, 'routes', props.routes).map((route, index) =>
+    checkPart(scope, `routes[${index}]`, route),
+  );
+  const monitoring = props.monitoring && checkPart(scope, 'monitoring', props.monitoring);
   checkVolumes(scope, engine);
   const memory = resolveMemory(scope, props, engine);
   const startupSeconds = resolveStartup(scope, props, engine);
@@ -150,7 +162,7 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
     guardImage: checkImage(scope, 'guardImage', props.guardImage ?? PYTHON_IMAGE),
     servicePort: checkServicePort(scope, props, engine),
     clients: distinct([
-      ...checkPeers(scope, props.allowFrom ?? [NetworkPeer.sameNamespace()]),
+      ...checkPeers(scope, 'allowFrom', props.allowFrom ?? [NetworkPeer.sameNamespace()]),
       ...[...routes, ...(scaling ? [scaling] : [])].flatMap(({ _peers }) => _peers),
     ]),
     watchers: distinct(monitoring?._peers ?? []),
@@ -162,7 +174,7 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
     routes,
     scaling,
     monitoring,
-    smokeTest: props.smokeTest,
+    smokeTest: checkSmokeTest(scope, props.smokeTest),
   };
 }
 
@@ -184,27 +196,6 @@ function resolveAccelerator(scope: Construct, { accelerator }: ServerProps): Acc
   })._spec;
 }
 
-/** What is attached to a server is an object with a `_render`, and no plain data. */
-function checkPart<T extends Route | Scaling | Monitoring>(
-  scope: Construct,
-  field: string,
-  part: T | undefined,
-): T | undefined {
-  if (part === undefined) return undefined;
-  return checkKind(scope, field, part, ({ _render }) => typeof _render === 'function', {
-    allowed: 'what a factory of Route, Scaling or Monitoring makes',
-  });
-}
-
-function checkPeers(scope: Construct, peers: NetworkPeer[]): NetworkPeer[] {
-  return peers.map((peer, index) =>
-    checkKind(scope, `allowFrom[${index}]`, peer, ({ _peer }) => typeof _peer === 'object', {
-      allowed: 'a NetworkPeer',
-      advice: 'Make one: NetworkPeer.sameNamespace().',
-    }),
-  );
-}
-
 function distinct(peers: readonly NetworkPeer[]): Peer[] {
   return [...new Map(peers.map(({ _peer }) => [canonicalJson(_peer), _peer])).values()];
 }
@@ -223,7 +214,8 @@ function resolvePlacement(
   return placeOnStores(owner, field, placement, artifacts.volumes);
 }
 
-function resolveMemory(scope: Construct, props: ServerProps, { resources, sharedMemory }: EngineSpec): Size {
+function resolveMemory(scope: Construct, props: ServerProps, engine: EngineSpec): Size {
+  const { resources, sharedMemory } = engine;
   const computed = resources.memory && withSharedMemory(resources.memory, sharedMemory);
   if (props.memory === undefined) {
     if (computed) return computed;
@@ -257,7 +249,7 @@ function checkCpu(scope: Construct, cpu: string): string {
 /** @returns at most how long a start may take, in seconds */
 function resolveStartup(scope: Construct, props: ServerProps, engine: EngineSpec): number {
   const rate = checkSize(scope, 'readRate', props.readRate ?? READ_RATE);
-  const bytes = engine.readBytes ?? engine.artifacts.bytes;
+  const { artifacts, readBytes } = engine;
   if (props.startupTimeout !== undefined) {
     if (props.readRate !== undefined) {
       throw new InputError(scope, 'readRate', bytesQuantity(props.readRate), {
@@ -266,16 +258,18 @@ function resolveStartup(scope: Construct, props: ServerProps, engine: EngineSpec
     }
     return checkSeconds(scope, 'startupTimeout', props.startupTimeout);
   }
-  if (bytes === undefined) {
-    if (props.readRate !== undefined) {
-      throw new InputError(scope, 'readRate', bytesQuantity(props.readRate), {
-        allowed: 'nothing, as the size of the model is not known',
-        advice: 'Give startupTimeout, or give ModelCache the facts of the model.',
-      });
-    }
-    return engine.startupSeconds + UNKNOWN_STARTUP.toSeconds();
+  const bytes = readBytes ?? artifacts.knownBytes;
+  const unsized = readBytes === undefined ? artifacts.unsized : undefined;
+  if (bytes === 0 && props.readRate !== undefined) {
+    throw new InputError(scope, 'readRate', bytesQuantity(props.readRate), {
+      allowed: unsized ? `nothing, as ${unsized}` : 'nothing, as a start reads no model',
+      advice: unsized
+        ? 'Give startupTimeout, or give ModelCache the facts of the model.'
+        : 'How long a start may take is startupTimeout.',
+    });
   }
-  return engine.startupSeconds + Math.ceil((2 * bytes) / bytesOf(rate));
+  const unknown = unsized ? UNKNOWN_STARTUP.toSeconds() : 0;
+  return engine.startupSeconds + Math.ceil((2 * bytes) / bytesOf(rate)) + unknown;
 }
 
 function checkServicePort(scope: Construct, props: ServerProps, engine: EngineSpec): number {

@@ -1,13 +1,25 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
 import { Duration, Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { ModelSource, ModelStore, NetworkPeer, Pipeline } from '../../src';
+import { ModelSource, ModelStore, NetworkPeer, PhasedApp, Pipeline } from '../../src';
+import { InferenceServer } from '../../src/constructs/inference-server';
 import type { InferenceServerProps } from '../../src/constructs/inference-server-props';
 import { Accelerator } from '../../src/pod/accelerator/accelerator';
+import { Scaling } from '../../src/serving/scaling';
 import { ServerProbe } from '../../src/serving/server-probe';
 import type { KubeObject } from '../../src/validation/kube-object';
 import { cache, claim, sharedClaim, source, UNKNOWN } from '../support/models';
 import { argument, container, ofKind, podSpec, the, Untyped } from '../support/objects';
-import { checkedObjects, inferenceServer, pipelineFor, served, sharedModel } from '../support/servers';
+import {
+  checkedObjects,
+  ENGINE,
+  inferenceServer,
+  pipelineFor,
+  served,
+  sharedModel,
+} from '../support/servers';
 
 const deployment = (objects: KubeObject[]) => the(objects, 'Deployment', 'qwen-chat');
 const engine = (objects: KubeObject[]) => container(deployment(objects), 'acme');
@@ -607,4 +619,153 @@ test('nothing that it is told is left out: each property changes the objects', (
     expect([Object.keys(each), seen.has(text)]).toEqual([Object.keys(each), false]);
     seen.add(text);
   }
+});
+
+describe('without a model', () => {
+  const withoutModel = (props: Partial<InferenceServerProps> = {}) => {
+    const pipeline = pipelineFor();
+    new InferenceServer(pipeline.serve, 'chat', {
+      ...ENGINE,
+      readiness: ServerProbe.http('/health'),
+      ...props,
+    });
+    return checkedObjects(pipeline);
+  };
+
+  test('a router waits for nothing and mounts nothing of it', () => {
+    const objects = withoutModel({ args: ['--port=8000'] });
+    const { initContainers, volumes } = podSpec(deployment(objects));
+    expect(initContainers).toBeUndefined();
+    expect(volumes.map(({ name }: { name: string }) => name)).toEqual(['writable-0', 'writable-1']);
+    expect(ofKind(objects, 'ConfigMap')).toEqual([]);
+    expect(variable(objects, 'MODEL_DIR')).toBeUndefined();
+    expect(Object.keys(deployment(objects).metadata.annotations ?? {})).not.toContain(
+      'cdk8s-llm/needs-artifact',
+    );
+    const { periodSeconds, failureThreshold } = engine(objects).startupProbe;
+    expect(periodSeconds * failureThreshold).toBe(600);
+  });
+
+  test('the README tells of it', () => {
+    const app = new PhasedApp({ outdir: fs.mkdtempSync(path.join(os.tmpdir(), 'router-')) });
+    try {
+      const { serve } = app.pipeline('front', { namespace: 'llm' });
+      new InferenceServer(serve, 'router', { ...ENGINE, readiness: ServerProbe.http('/health') });
+      app.synth();
+      expect(fs.readFileSync(path.join(app.outdir, 'README.md'), 'utf8')).toContain('front-router');
+    } finally {
+      fs.rmSync(app.outdir, { recursive: true });
+    }
+  });
+
+  test.each<[string, Partial<InferenceServerProps>, string]>([
+    [
+      'where its files are',
+      { modelMountPath: '/m' },
+      "'modelMountPath' is 'given'; allowed: nothing without",
+    ],
+    ['other artifacts', { artifacts: [] }, "'artifacts' is 'given'; allowed: nothing without a model"],
+    ['how fast it is read', { readRate: Size.gibibytes(1) }, "'readRate' is 'given'; allowed: nothing"],
+    ['its folder', { args: ['$(MODEL_DIR)'] }, "'args' is '$(MODEL_DIR)'; allowed: $(HOME)"],
+  ])('refuses %s', (_, props, message) => expect(() => withoutModel(props)).toThrow(message));
+});
+
+describe('other servers', () => {
+  const SELECTOR = { 'app.kubernetes.io/instance': 'qwen-prefill', 'app.kubernetes.io/component': 'server' };
+
+  test('are reached at their pods and ports, and let in those that ask them', () => {
+    const pipeline = pipelineFor();
+    const model = sharedModel(pipeline);
+    const prefill = inferenceServer(pipeline.serve, { model, port: 80, containerPort: 9000 }, 'prefill');
+    inferenceServer(pipeline.serve, { model, reaches: [{ server: prefill }] });
+    const [dns, egress] = the(checkedObjects(pipeline), 'NetworkPolicy', 'qwen-chat-server').spec.egress;
+    expect(dns.ports[0].port).toBe(53);
+    expect(egress).toEqual({
+      to: [NetworkPeer.server(prefill)._peer],
+      ports: [{ protocol: 'TCP', port: 9000 }],
+    });
+    expect(egress.to[0]).toMatchObject({
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'llm' } },
+      podSelector: { matchLabels: SELECTOR },
+    });
+  });
+
+  test('that run when they are asked are reached by what starts them too', () => {
+    const pipeline = pipelineFor();
+    const model = sharedModel(pipeline);
+    const scaling = Scaling.kedaHttp({ max: 2, concurrency: 8 });
+    const asleep = inferenceServer(pipeline.serve, { model, scaling }, 'asleep');
+    inferenceServer(pipeline.serve, { model, reaches: [{ server: asleep }] });
+    const [, ...egress] = the(checkedObjects(pipeline), 'NetworkPolicy', 'qwen-chat-server').spec.egress;
+    const { port, namespace } = asleep._target.entrance!;
+    expect(egress[1]).toEqual({
+      to: [NetworkPeer.namespace(namespace)._peer],
+      ports: [{ protocol: 'TCP', port }],
+    });
+  });
+
+  refuses([
+    ['the name of one', { reaches: [{ server: 'prefill' as never }] }, /'reaches\[0\].server' is 'a string'/],
+    [
+      'a port beside it',
+      (p) => {
+        const model = sharedModel(p);
+        return { model, reaches: [{ server: inferenceServer(p.serve, { model }, 'other'), ports: [1] }] };
+      },
+      /'reaches\[0\].ports' is 'given'; allowed: nothing, as the server is known/,
+    ],
+    ['nobody', { reaches: [{}] }, /'reaches\[0\].peers' is nothing; allowed: one or more/],
+  ]);
+});
+
+describe('plain JavaScript', () => {
+  refuses(
+    (
+      [
+        ['ports', 'x', "'ports' is 'a string'; allowed: a list"],
+        ['ports', ['x'], "'ports\\[0\\]' is 'a string'; allowed: an object of name"],
+        [
+          'ports',
+          [{ name: 'grpc', port: 9000 }],
+          "'name in ports\\[0\\]' is 'port'; allowed: name, containerPort",
+        ],
+        ['artifacts', 'x', "'artifacts' is 'a string'; allowed: a list"],
+        ['artifacts', [1], "'artifacts\\[0\\]' is 1; allowed: an object"],
+        ['modelMountPath', 5, "'modelMountPath' is 5; allowed: an absolute path"],
+        ['writableFolders', 'x', "'writableFolders' is 'a string'; allowed: an object"],
+        ['writableFolders', { '/x': 5 }, "'writableFolders./x' is 5; allowed: a size"],
+        ['configFiles', 'x', "'configFiles' is 'a string'; allowed: an object"],
+        ['metrics', 'x', "'metrics' is 'a string'; allowed: an object of path"],
+        ['metrics', { queue: 'x' }, "'name in metrics' is 'queue'; allowed: path"],
+        ['metrics', { path: 5 }, "'metrics.path' is 5; allowed: a path"],
+        ['metrics', { running: 5 }, "'metrics.running' is 5; allowed: the name"],
+        ['reaches', 'x', "'reaches' is 'a string'; allowed: a list"],
+        ['reaches', [{ peers: 'x', ports: [1] }], "'reaches\\[0\\].peers' is 'a string'; allowed: a list"],
+        [
+          'reaches',
+          [{ peers: ['x'], ports: [1] }],
+          "'reaches\\[0\\].peers\\[0\\]' is 'a string'; allowed: a Net",
+        ],
+        ['readiness', undefined, "'readiness' is nothing; allowed: a ServerProbe"],
+        ['readiness', '/health', "'readiness' is 'a string'; allowed: a ServerProbe"],
+        ['startup', '/health', "'startup' is 'a string'; allowed: a ServerProbe"],
+        ['healthPath', 5, "'healthPath' is 5; allowed: a path"],
+        ['env', 'x', "'env' is 'a string'; allowed: an object"],
+        ['env', { HOME: 5 }, "'env.HOME' is 5; allowed: a string"],
+        ['secretEnv', { A: 'x' }, "'secretEnv.A' is 'a string'; allowed: a Secret"],
+        ['apiKey', 'sk-geheim', "'apiKey' is 'a string'; allowed: a Secret"],
+        ['apiKey', '', "'apiKey' is 'a string'; allowed: a Secret"],
+        ['apiKey', null, "'apiKey' is null; allowed: a value"],
+        ['modelNames', 'x', "'modelNames' is 'x'; allowed: a list of texts"],
+        ['sharedMemory', 0, "'sharedMemory' is 0; allowed: a size"],
+        ['ephemeralStorage', 0, "'ephemeralStorage' is 0; allowed: a size"],
+        ['drains', 'no', "'drains' is 'no'; allowed: true or false"],
+        ['engineStartup', Duration.millis(1), "'engineStartup in seconds' is 0.001"],
+      ] as [string, unknown, string][]
+    ).map(([field, value, message]) => [
+      `${field}: ${JSON.stringify(value)}`,
+      { [field]: value },
+      new RegExp(`^qwen/serve/chat: ${message}`),
+    ]),
+  );
 });

@@ -1,11 +1,14 @@
 import { Duration, Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { NetworkPeer, Pipeline } from '../../src';
+import { Construct } from 'constructs';
+import { ModelArchitecture, ModelFacts, NetworkPeer, Pipeline } from '../../src';
 import type { InferenceServerProps } from '../../src/constructs/inference-server-props';
 import { Accelerator } from '../../src/pod/accelerator/accelerator';
+import { addNetworkPolicy } from '../../src/pod/network';
 import type { Monitoring } from '../../src/serving/monitoring';
 import type { Route } from '../../src/serving/route';
 import type { Scaling } from '../../src/serving/scaling';
+import { serverOwner } from '../../src/serving/server-spec';
 import { Rollout, ServerProps } from '../../src/serving/server-props';
 import type { ServerTarget } from '../../src/serving/server-target';
 import type { KubeObject } from '../../src/validation/kube-object';
@@ -102,6 +105,7 @@ describe('replicas', () => {
     const { matchLabels } = deployment(objects).spec.selector;
     expect(the(objects, 'PodDisruptionBudget').spec).toEqual({
       maxUnavailable: 1,
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
       selector: { matchLabels },
     });
     expect(podSpec(deployment(objects)).topologySpreadConstraints).toEqual([
@@ -202,6 +206,46 @@ describe('start', () => {
     expect(refusal((p) => ({ ...unknown(p), readRate: Size.mebibytes(1) }))).toThrow(
       /'readRate' is '1Mi'; allowed: nothing, as the size of the model is not known/,
     );
+  });
+
+  test('takes that of reading what the facts of the model make likely', () => {
+    // Facts without the size of the files: 141.1 GB in 16 bit by the formula, and a tenth, at 50 MiB/s.
+    const facts = ModelFacts.of({
+      architecture: ModelArchitecture.LLAMA,
+      dim: 8192,
+      hiddenDim: 28672,
+      layers: 80,
+      heads: 64,
+      kvHeads: 8,
+      vocabSize: 128256,
+      maxSeqLen: 131072,
+    });
+    const known = (pipeline: Pipeline) => ({
+      model: cache(pipeline.download, {
+        source: source(UNKNOWN),
+        facts,
+        store: sharedClaim(),
+      }).artifact,
+    });
+    const { seconds } = startup(known);
+    expect(seconds).toBeGreaterThan(600 + (2 * 141.1e9) / (50 * 1024 ** 2));
+    expect(seconds).toBeLessThan(600 + (2.3 * 141.2e9) / (50 * 1024 ** 2));
+    expect(startup((p) => ({ ...known(p), readRate: Size.gibibytes(50) })).seconds).toBeLessThan(620);
+  });
+
+  test('has half an hour more where the size of another artifact is not known', () => {
+    const withAdapter = (pipeline: Pipeline) => ({
+      model: sharedModel(pipeline),
+      artifacts: [
+        {
+          name: 'adapter-legal',
+          artifact: cache(pipeline.download, { source: source(UNKNOWN), store: sharedClaim() }, 'legal')
+            .artifact,
+        },
+      ],
+    });
+    expect(startup(withAdapter).seconds).toBe(600 + 160 + 1800);
+    expect(startup((p) => ({ ...withAdapter(p), readRate: Size.mebibytes(500) })).seconds).toBe(2420);
   });
 
   test.each<[Partial<ServerProps>, RegExp]>([
@@ -370,6 +414,18 @@ describe('network', () => {
     expect(targets).toHaveLength(1);
   });
 
+  test('all ports are told by none, as the API server keeps it', () => {
+    const scope = plainChart();
+    const owner = serverOwner(new Construct(scope, 'chat'), 'acme');
+    addNetworkPolicy(owner, {
+      component: 'server',
+      ingress: [{ peers: [{ podSelector: {} }], ports: [] }],
+      egress: [],
+      dns: false,
+    });
+    expect(the(objectsOf(scope), 'NetworkPolicy').spec.ingress).toEqual([{ from: [{ podSelector: {} }] }]);
+  });
+
   test('lets in nobody where nobody is named', () => {
     expect(policy(served({ allowFrom: [] })).spec.ingress).toEqual([]);
   });
@@ -389,6 +445,63 @@ describe('network', () => {
     [{ routes: [{} as Route] }, /'routes\[0\]' is 'an object of class Object'/],
     [{ monitoring: 'on' as unknown as Monitoring }, /'monitoring' is 'a string'/],
   ])('refuses %j', (props, message) => expect(refusal(props)).toThrow(message));
+});
+
+describe('plain JavaScript', () => {
+  test.each([
+    'apiKey',
+    'allowFrom',
+    'smokeTest',
+    'placement',
+    'port',
+    'cpu',
+    'readRate',
+    'drainTimeout',
+    'env',
+    'secretEnv',
+    'imagePullSecrets',
+    'guardImage',
+    'routes',
+    'artifacts',
+    'image',
+    'modelMountPath',
+    'liveness',
+    'metrics',
+  ])('null is no %s', (field) => {
+    expect(refusal({ [field]: null })).toThrow(
+      `qwen/serve/chat: '${field}' is null; allowed: a value. Leave it out to have the default.`,
+    );
+  });
+
+  test('null is nothing within a property either', () => {
+    expect(refusal({ env: { A: null as never } })).toThrow("'env.A' is null");
+    expect(refusal({ placement: { nodeSelector: null as never } })).toThrow(
+      "'placement.nodeSelector' is null",
+    );
+  });
+
+  test.each<[object, string]>([
+    [{ placement: 'gpu' }, "'placement' is 'a string'; allowed: an object of nodeSelector, tolerations"],
+    [{ placement: { nodeselector: {} } }, "'name in placement' is 'nodeselector'; allowed: nodeSelector"],
+    [{ placement: { tolerations: 'x' } }, "'placement.tolerations' is 'a string'; allowed: a list"],
+    [{ placement: { tolerations: ['x'] } }, "'placement.tolerations[0]' is 'a string'"],
+    [{ placement: { nodeSelector: 'x' } }, "'placement.nodeSelector' is 'a string'; allowed: an object"],
+    [{ allowFrom: 'x' }, "'allowFrom' is 'a string'; allowed: a list"],
+    [{ routes: 'x' }, "'routes' is 'a string'; allowed: a list"],
+    [{ routes: [undefined] }, "'routes[0]' is nothing; allowed: what a factory"],
+    [{ env: 'A=x' }, "'env' is 'a string'; allowed: an object: { name: value }"],
+    [{ secretEnv: ['A'] }, "'secretEnv' is 'an object of class Array'"],
+    [{ imagePullSecrets: 'registry' }, "'imagePullSecrets' is 'a string'; allowed: a list"],
+    [{ guardImage: 5 }, "'guardImage' is 5; allowed: an image pinned"],
+    [{ image: 5 }, "'image' is 5; allowed: an image pinned"],
+    [{ smokeTest: true }, "'smokeTest' is true; allowed: an object of api, model, prompt"],
+    [{ smokeTest: 'x' }, "'smokeTest' is 'a string'"],
+    [{ smokeTest: { promt: 'x' } }, "'name in smokeTest' is 'promt'; allowed: api, model, prompt"],
+    [{ drainTimeout: Duration.millis(1500) }, "'drainTimeout in seconds' is 1.5"],
+    [{ startupTimeout: Duration.millis(1500) }, "'startupTimeout in seconds' is 1.5"],
+  ])('%j is refused by its name', (props, message) => {
+    expect(refusal(props as Partial<InferenceServerProps>)).toThrow(`qwen/serve/chat: ${message}`);
+  });
 });
 
 describe('environment', () => {
