@@ -1,6 +1,6 @@
 #!/bin/sh
 # Applies pipelines to a cluster with kubectl, phase by phase: a phase is applied when all Jobs of the phase
-# before it are complete. May be stopped at any time and run again: what is done already is not done anew.
+# before it are complete and its servers are rolled out. May be stopped at any time and run again: what is done already is not done anew.
 #
 # What to apply in which order is read from steps.txt beside this script.
 set -euf
@@ -8,10 +8,10 @@ set -euf
 usage() {
   cat <<'USAGE'
 Usage: apply.sh [OPTION]... [PIPELINE]...
-Applies the named pipelines, or all, and waits for the Jobs of each phase.
+Applies the named pipelines, or all, and waits for the Jobs of each phase, and for servers that a later phase asks.
 
   --dry-run          say what would be done, and change nothing
-  --timeout SECONDS  how long to wait for the Jobs of a phase (default 86400, one day)
+  --timeout SECONDS  how long to wait for the Jobs or a server of a phase (default 86400, one day)
   --poll SECONDS     pause between two looks at the Jobs (default 5)
   --context NAME     the kubeconfig context to use
   --help             this text
@@ -154,6 +154,24 @@ wait_for_jobs() {
   done
 }
 
+# wait_for_rollouts PIPELINE PHASE KIND:NAMESPACE/NAME...: what is asked next must not be the pods of before.
+wait_for_rollouts() {
+  step="$1 $2"
+  shift 2
+  for rollout in "$@"; do
+    kind=${rollout%%:*}
+    object=${rollout#*:}
+    if [ "$dry_run" = yes ]; then
+      say "$step: would wait until $kind $object is rolled out"
+      continue
+    fi
+    say "$step: waiting until $kind $object is rolled out"
+    if ! kube -n "${object%%/*}" rollout status "$kind/${object#*/}" --timeout="${timeout}s"; then
+      die 1 "$step: $kind $object is not rolled out. Look at its pods (kubectl -n ${object%%/*} get pods), then run this again"
+    fi
+  done
+}
+
 # delete_old_jobs PIPELINE NAMESPACE: a changed Job has a new name, and kubectl leaves the old one behind.
 # Deletes Jobs with the pipeline's label that no step names, once all of the pipeline is applied and complete.
 delete_old_jobs() {
@@ -203,7 +221,7 @@ done
 
 current=
 current_namespace=
-while read -r pipeline namespace phase jobs <&3; do
+while read -r pipeline namespace phase words <&3; do
   case $pipeline in '' | '#'*) continue ;; esac
   is_chosen "$pipeline" || continue
   if [ "$pipeline" != "$current" ]; then
@@ -213,9 +231,19 @@ while read -r pipeline namespace phase jobs <&3; do
     ensure_namespace "$namespace"
   fi
   apply_phase "$pipeline" "$phase"
-  # Names of Jobs hold no white space: one argument each.
+  jobs=
+  rollouts=
+  for word in $words; do
+    case $word in
+      *:*) rollouts="$rollouts $word" ;;
+      *) jobs="$jobs $word" ;;
+    esac
+  done
+  # Names hold no white space: one argument each.
   # shellcheck disable=SC2086
   wait_for_jobs "$pipeline" "$phase" $jobs
+  # shellcheck disable=SC2086
+  wait_for_rollouts "$pipeline" "$phase" $rollouts
 done 3<"$steps"
 [ -z "$current" ] || delete_old_jobs "$current" "$current_namespace"
 say "done"

@@ -4,7 +4,8 @@ import type { OutputFile, PhaseView, PipelineView } from '../views';
 import type { GitOpsTool } from './gitops';
 
 const HEADER =
-  "# The steps of apply.sh, in order: pipeline, namespace, phase, and the phase's Jobs as namespace/name.\n";
+  "# The steps of apply.sh, in order: pipeline, namespace, phase, the phase's Jobs as namespace/name, and what has to\n" +
+  '# be rolled out before the next phase as kind:namespace/name.\n';
 
 /**
  * The script, which is the same for every app, and its steps as lines of words: neither has to be edited, and
@@ -16,7 +17,9 @@ export class Kubectl implements GitOpsTool {
   public readonly title = 'kubectl';
 
   public render(pipelines: readonly PipelineView[]): OutputFile[] {
-    const steps = pipelines.flatMap((pipeline) => pipeline.phases.map((phase) => step(pipeline, phase)));
+    const steps = pipelines.flatMap((pipeline) =>
+      pipeline.phases.map((phase, index) => step(pipeline, phase, index === pipeline.phases.length - 1)),
+    );
     return [
       { path: 'gitops/kubectl/apply.sh', content: script(), executable: true },
       { path: 'gitops/kubectl/steps.txt', content: HEADER + steps.join('') },
@@ -24,11 +27,19 @@ export class Kubectl implements GitOpsTool {
   }
 }
 
-function step(pipeline: PipelineView, phase: PhaseView): string {
-  const jobs = phase.objects
-    .filter((object) => object.kind === 'Job')
-    .map((job) => `${job.metadata.namespace ?? pipeline.namespace}/${job.metadata.name}`);
-  return [pipeline.name, pipeline.namespace, phase.folder, ...jobs].join(' ') + '\n';
+/** What kubectl can wait for besides Jobs. */
+const ROLLED_OUT = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
+
+/** @param isLast nothing comes after it that must not meet the pods of before: a smoke test, for instance */
+function step(pipeline: PipelineView, phase: PhaseView, isLast: boolean): string {
+  const jobs: string[] = [];
+  const rollouts: string[] = [];
+  for (const { kind, metadata } of phase.objects) {
+    const name = `${metadata.namespace ?? pipeline.namespace}/${metadata.name}`;
+    if (kind === 'Job') jobs.push(name);
+    if (ROLLED_OUT.has(kind) && !isLast) rollouts.push(`${kind.toLowerCase()}:${name}`);
+  }
+  return [pipeline.name, pipeline.namespace, phase.folder, ...jobs, ...rollouts].join(' ') + '\n';
 }
 
 function script(): string {

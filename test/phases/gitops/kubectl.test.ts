@@ -52,6 +52,7 @@ case "$1 $2" in
     [ -f "$FAKE/no-list" ] && { echo 'Forbidden' >&2; exit 1; }
     cat "$FAKE/labelled-jobs" 2>/dev/null
     exit 0 ;;
+  'rollout status') [ -f "$FAKE/not-rolled-out" ] && { echo 'error: timed out waiting' >&2; exit 1; }; echo "rolled out" ;;
   'delete job') echo "job.batch \\"$3\\" deleted" ;;
   *) case $1 in
     logs) echo '[pod/a] 77 gated repository'; [ -f "$FAKE/no-logs" ] && exit 1; exit 0 ;;
@@ -141,7 +142,7 @@ test('the script runs by itself and the steps name phases and Jobs in order', ()
     ['gitops/kubectl/steps.txt', false],
   ]);
   expect(files[0].content).toMatch(/^#!\/bin\/sh\n/);
-  expect(files[1].content.split('\n').slice(1)).toEqual([
+  expect(files[1].content.split('\n').slice(2)).toEqual([
     `qwen3-1.7b llm 10-download llm/${DOWNLOAD}`,
     `qwen3-1.7b llm 30-convert llm/${CONVERT}`,
     'qwen3-1.7b llm 40-serve',
@@ -170,6 +171,30 @@ test('applies phase after phase and waits for the Jobs of each', () => {
   expect(calls.slice(convertApplied).join()).not.toContain(DOWNLOAD);
   expect(out).toContain(`qwen3-1.7b 10-download: Job llm/${DOWNLOAD} is complete\n`);
   expect(out).toMatch(/\ndone\n$/);
+});
+
+test('what a smoke test asks is rolled out before: pods of the version before would answer, too', () => {
+  const verified = samplePipeline('qwen', 'llm', [Phase.DOWNLOAD, Phase.SERVE, Phase.VERIFY]);
+  write([verified]);
+  const steps = fs.readFileSync(path.join(output, 'gitops/kubectl/steps.txt'), 'utf8');
+  expect(steps).toContain('\nqwen llm 40-serve deployment:llm/qwen-serve\n');
+
+  const dry = apply('--dry-run');
+  expect(dry.out).toContain('qwen 40-serve: would wait until deployment llm/qwen-serve is rolled out\n');
+  expect(dry.calls.join()).not.toContain('[rollout]');
+
+  mark('not-rolled-out');
+  const refused = apply();
+  expect(refused.code).toBe(1);
+  expect(refused.err).toContain('qwen 40-serve: deployment llm/qwen-serve is not rolled out.');
+  expect(changes().at(-1)).toBe('[apply][-f][qwen/40-serve/]');
+
+  fs.rmSync(path.join(fake, 'not-rolled-out'));
+  const { code, calls } = apply('--timeout', '600');
+  expect(code).toBe(0);
+  const rollout = '[-n][llm][rollout][status][deployment/qwen-serve][--timeout=600s]';
+  expect(calls.lastIndexOf(rollout)).toBeLessThan(calls.findLastIndex((call) => call.includes('50-verify')));
+  expect(calls).toContain(rollout);
 });
 
 test('an existing namespace is not created; one that may not be looked up does not stop it', () => {
