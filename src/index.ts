@@ -44,6 +44,8 @@ export { GgufConversion } from './constructs/gguf-conversion';
 export { GgufConversionProps, ImportanceMatrix } from './constructs/gguf-conversion-props';
 export * from './constructs/inference-server';
 export * from './constructs/inference-server-props';
+export { LlamaServer } from './constructs/llama-server';
+export * from './constructs/llama-server-props';
 export * from './constructs/model-cache';
 export * from './constructs/model-eviction';
 export * from './constructs/shared-devices';
@@ -60,6 +62,7 @@ export {
 export { DraftModelProps, NgramProps, SpeculativeDecoding } from './constructs/vllm-server-speculation';
 export { FloatType } from './engines/dllama/float-type';
 export * from './engines/dllama/published-models';
+export { CacheType } from './engines/llama/cache-type';
 export { GgufType } from './engines/llama/gguf-type';
 export * from './engines/model-facts';
 export { Mirror, MirrorProps } from './mirror/mirror';
