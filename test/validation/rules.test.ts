@@ -405,6 +405,12 @@ const CASES: Case[] = [
     object: 'foreign',
     says: /looks like a secret, hf_aaa\.\.\./,
   },
+  ...[['--api-key', 'abc'], ['--api_key=abc'], ['--token', 'abc'], ['--db-password=x']].map((args) => ({
+    rule: 'no-secret-text',
+    edit: ({ foreign }: Good) => (container(foreign).args = args),
+    object: 'foreign' as const,
+    says: /args\[0\] gives --[a-z-]+ a value; by its name it is a secret/,
+  })),
   {
     rule: 'no-secret-text',
     edit: (good) => {
@@ -1241,4 +1247,42 @@ test('all workers as one item are refused', () => {
   expect(check(good).map((v) => v.message)).toContainEqual(
     expect.stringContaining('only the first would be used'),
   );
+});
+
+describe('a ConfigMap is named after its content', () => {
+  const said = (edit: (spec: KubeObject, name: string) => void): string[] => {
+    const good = goodObjects();
+    const map: KubeObject = structuredClone(good.programs);
+    map.metadata.name = 'settings';
+    map.data = { 'settings.yaml': 'a: 1\n' };
+    edit(podSpec(good.download), 'settings');
+    const objects = checked(good);
+    objects.push({ where: 'settings', object: map });
+    return checkObjects(objects, { kubernetesVersion: '1.31' })
+      .filter(({ rule, where }) => rule === 'content-name' && where === 'settings')
+      .map(({ message }) => message);
+  };
+  const add = (owner: Record<string, unknown>, list: string, member: object) =>
+    ((owner[list] ??= []) as object[]).push(member);
+
+  test.each<[string, (spec: KubeObject, name: string) => void]>([
+    ['mounts', (spec, name) => add(spec, 'volumes', { name: 'x', configMap: { name } })],
+    [
+      'mounts with others',
+      (spec, name) => add(spec, 'volumes', { name: 'x', projected: { sources: [{ configMap: { name } }] } }),
+    ],
+    [
+      'has a variable from',
+      (spec, name) =>
+        add(spec.containers[0], 'env', { name: 'X', valueFrom: { configMapKeyRef: { name, key: 'a' } } }),
+    ],
+    [
+      'has all variables from',
+      (spec, name) => add(spec.containers[0], 'envFrom', { configMapRef: { name } }),
+    ],
+  ])('that a pod %s', (_, edit) => {
+    expect(said(edit)).toEqual([expect.stringMatching(/^is "settings"; it must end in "-[0-9a-f]{8}"/)]);
+  });
+
+  test('but not one that no pod of the set reads', () => expect(said(() => undefined)).toEqual([]));
 });

@@ -8,6 +8,10 @@ import { TextCache } from '../text-cache';
 const SECRET_NAME =
   /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|ACCESS_KEY_ID|SECRET_KEY|PRIVATE_KEY|CREDENTIALS?)$/i;
 
+/** Flags that are followed by a secret; not those that name a file, or a token of a vocabulary. */
+const SECRET_FLAG =
+  /^--?((hf-|api-|auth-|access-|bearer-|github-)?token|([\w-]+-)?(secret|password|passwd|(api|access|secret|private)-?key))$/i;
+
 /** How secrets look that are easily pasted. */
 const SECRET_TEXT = new RegExp(
   [
@@ -57,10 +61,12 @@ const noSecretText: Rule = {
   },
   pod: (pod, report) => {
     for (const { container, field } of pod.containers) {
-      container.command?.forEach((text, index) =>
-        checkText(pod.entry, `${field}.command[${index}]`, text, report),
-      );
-      container.args?.forEach((text, index) => checkText(pod.entry, `${field}.args[${index}]`, text, report));
+      for (const list of ['command', 'args'] as const) {
+        container[list]?.forEach((text, index, words) => {
+          checkText(pod.entry, `${field}.${list}[${index}]`, text, report);
+          checkFlag(pod.entry, `${field}.${list}[${index}]`, text, words[index + 1], report);
+        });
+      }
       container.env?.forEach(({ name, value }, index) => {
         if (!value) return;
         if (SECRET_NAME.test(name) && !value.startsWith('$(')) {
@@ -83,6 +89,26 @@ const secretsIn = new TextCache((text) => SECRET_TEXT.exec(text)?.[0].slice(0, 6
 function checkText(entry: Entry, field: string, text: string, report: Report): void {
   const found = secretsIn.get(text);
   if (found !== '') report(entry, field, `holds what looks like a secret, ${found}... ${ADVICE}`);
+}
+
+/** A flag of a secret with a value that is there to read, and no `$(VARIABLE)`. */
+function checkFlag(
+  entry: Entry,
+  field: string,
+  text: string,
+  next: string | undefined,
+  report: Report,
+): void {
+  const [flag, joined] = text.replaceAll('_', '-').split(/=(.*)/s);
+  if (!SECRET_FLAG.test(flag)) return;
+  const value = joined ?? (next?.startsWith('-') ? undefined : next);
+  if (value && !value.includes('$(')) {
+    report(
+      entry,
+      field,
+      `gives ${flag} a value; by its name it is a secret. ${ADVICE}, and pass it as $(NAME)`,
+    );
+  }
 }
 
 export const SECRET_RULES: readonly Rule[] = [noSecretData, noSecretText];
