@@ -29,8 +29,8 @@ describe('dist/', () => {
     expect(differences(committed, tree(folder))).toEqual([]);
   });
 
-  test('has both examples and what points each tool at them', () => {
-    expect(pipelines).toEqual(['qwen3-1.7b', 'qwen3-1.7b-s3']);
+  test('has all examples and what points each tool at them', () => {
+    expect(pipelines).toEqual(['qwen3-1.7b', 'qwen3-1.7b-gguf', 'qwen3-1.7b-s3', 'qwen3-8b']);
     for (const tool of ['argocd', 'flux']) {
       for (const pipeline of pipelines) expect(committed).toHaveProperty([`gitops/${tool}/${pipeline}.yaml`]);
     }

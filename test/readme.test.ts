@@ -1,8 +1,13 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { Construct } from 'constructs';
 import { examples } from '../main';
+import * as library from '../src';
+import { PhasedApp } from '../src';
 import { blocks, deadLinks, program, projectWith, synthesize, typeErrors } from './support/documents';
 import { differences, filesIn, REPOSITORY, tree } from './support/folders';
+import type { Untyped } from './support/objects';
+import { parseYaml } from './phases/synth/parse-yaml';
 
 const README = fs.readFileSync(path.join(REPOSITORY, 'README.md'), 'utf8');
 const { scripts, engines } = JSON.parse(fs.readFileSync(path.join(REPOSITORY, 'package.json'), 'utf8')) as {
@@ -10,13 +15,25 @@ const { scripts, engines } = JSON.parse(fs.readFileSync(path.join(REPOSITORY, 'p
   engines: { node: string };
 };
 
-const [example, handOver] = blocks(README, 'ts');
+const [example, onCpus, onGpus, handOver] = blocks(README, 'ts');
+
+/** The blocks about servers go on where the example ends. */
+const servers = [
+  example.replace('app.synth();', ''),
+  "import { Secret } from 'cdk8s-plus-28';",
+  "import { Accelerator, GgufConversion, GgufType, KedaTrigger, LlamaServer, Monitoring } from 'cdk8s-llm';",
+  "import { NetworkPeer, Route, Scaling, VllmServer } from 'cdk8s-llm';",
+  ...[onCpus, onGpus, 'app.synth();'],
+]
+  .map(program)
+  .join('\n');
 
 test('the programs compile', () => {
   const imports = "import { FluxSourceRef, GitOps, PhasedApp } from 'cdk8s-llm';\n";
   expect(
     typeErrors({
       'example.ts': program(example),
+      'servers.ts': servers,
       'hand-over.ts': program(`${imports}${handOver}\napp.synth();`),
     }),
   ).toBe('');
@@ -51,6 +68,45 @@ describe('the example', () => {
     for (const phase of ['download', 'convert', 'serve']) {
       expect(README).toMatch(new RegExp(`\\d0-${phase}/${phase}\\.k8s\\.yaml +\\S`));
     }
+  });
+});
+
+describe('the servers', () => {
+  test('come with all that the page tells of', () => {
+    const outdir = synthesize(projectWith({ 'program.ts': servers }), 'program.ts');
+    const kindsOf = (file: string) =>
+      (parseYaml(fs.readFileSync(path.join(outdir, file), 'utf8')) as Untyped[]).map(({ kind }) => kind);
+    expect(filesIn(path.join(outdir, 'qwen3-1.7b'))).toHaveLength(3);
+    expect(kindsOf('qwen3-8b/40-serve/serve.k8s.yaml')).toEqual(
+      expect.arrayContaining(['HTTPRoute', 'ScaledObject', 'PodMonitor', 'PrometheusRule']),
+    );
+    expect(kindsOf('qwen3-8b/50-verify/verify.k8s.yaml')).toContain('Job');
+  }, 120_000);
+});
+
+test('it names every construct', () => {
+  const constructs = Object.entries(library).flatMap(([name, value]) =>
+    typeof value === 'function' && value.prototype instanceof Construct ? [name] : [],
+  );
+  expect(constructs).toContain('ModelCache');
+  // What holds the others has a section of its own.
+  expect(constructs.filter((name) => !README.includes(`\`${name}\``))).toEqual(['PhasedApp', 'Pipeline']);
+});
+
+describe('what the cluster must have', () => {
+  test('is the oldest version of Kubernetes that is accepted', () => {
+    const [, oldest] = /Kubernetes 1\.(\d+) or newer/.exec(README)!;
+    expect(() => new PhasedApp({ kubernetesVersion: `1.${oldest}` })).not.toThrow();
+    expect(() => new PhasedApp({ kubernetesVersion: `1.${Number(oldest) - 1}` })).toThrow(
+      'kubernetesVersion',
+    );
+  });
+
+  test('is what the page about servers says', () => {
+    const serving = fs.readFileSync(path.join(REPOSITORY, 'docs/serving.md'), 'utf8');
+    const told = README.match(/(Gateway API|KEDA|HTTP add-on) \d+\.\d+/g)!;
+    expect(told).toHaveLength(3);
+    for (const version of told) expect(serving).toContain(`${version} or newer`);
   });
 });
 
