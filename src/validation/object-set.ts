@@ -180,6 +180,21 @@ export function claimsOf(pod: Pod): string[] {
   return (pod.spec.volumes ?? []).flatMap((volume) => volume.persistentVolumeClaim?.claimName ?? []);
 }
 
+/** The names of the ConfigMaps that a pod mounts, or has in its environment. @internal */
+export function configMapsOf({ spec, containers }: Pod): string[] {
+  const sources = [
+    ...(spec.volumes ?? []).flatMap(({ configMap, projected }) => [
+      configMap,
+      ...(projected?.sources ?? []).map((source) => source.configMap),
+    ]),
+    ...containers.flatMap(({ container }) => [
+      ...(container.envFrom ?? []).map(({ configMapRef }) => configMapRef),
+      ...(container.env ?? []).map(({ valueFrom }) => valueFrom?.configMapKeyRef),
+    ]),
+  ];
+  return sources.flatMap((source) => source?.name ?? []);
+}
+
 /**
  * Whether something asks the pods. Those of ours that declare no port are members of a group, whose leader answers
  * for them; what others wrote may listen at ports that it does not declare.

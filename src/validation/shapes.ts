@@ -89,6 +89,7 @@ export interface Volume {
   name: string;
   persistentVolumeClaim?: { claimName: string; readOnly?: boolean };
   configMap?: { name?: string };
+  projected?: { sources?: { configMap?: { name?: string } }[] };
   secret?: { secretName?: string };
   image?: { reference?: string };
   [source: string]: unknown;

@@ -94,15 +94,14 @@ export class PipelineWatch extends Construct {
     addObject(owner, 'Dashboard', {
       apiVersion: 'v1',
       kind: 'ConfigMap',
+      // Without a hash: Grafana's sidecar, which removes the file of a ConfigMap that goes, would remove that of a new
+      // name with the old one (kiwigrid/k8s-sidecar#30).
       name: `${owner.name}-dashboard`,
       labels,
       annotations: {
         grafana_folder: folder,
         [ANNOTATION.fluxSubstitute]: 'disabled',
         [ANNOTATION.syncOptions]: 'PruneLast=true',
-        [ANNOTATION.skipChecks]:
-          "content-name: no pod of ours reads it, and Grafana's sidecar, which removes the file of a ConfigMap that goes, " +
-          'would remove that of a new name with the old one (kiwigrid/k8s-sidecar#30)',
       },
       body: {
         data: {

@@ -1,6 +1,6 @@
 import { contentHash, shortHash } from '../../pod/content-hash';
 import { ANNOTATION } from '../../pod/metadata';
-import { Entry, podField } from '../object-set';
+import { configMapsOf, Entry, podField } from '../object-set';
 import { Rule } from '../rule';
 import { quote } from '../suggest';
 import { TextCache } from '../text-cache';
@@ -25,18 +25,23 @@ const contentName: Rule = {
   why:
     'Content that changes under a name reaches running pods, and not those that start with ' +
     'it, at times that nobody chose.',
-  kinds: ['ConfigMap'],
-  object: (entry, report) => {
-    const data = entry.object.data as Data | undefined;
-    if (!entry.ours || !data) return;
-    const hash = HASHED.exec(entry.name)?.[1];
-    if (hash !== undefined && hasHash(data, hash)) return;
-    const right = `-${contentHash(data)}`;
-    report(
-      entry,
-      'metadata.name',
-      `is ${quote(entry.name)}; it must end in ${quote(right)}, the hash of its data. Name it so`,
+  set: (set, report) => {
+    const read = new Set(
+      set.pods.flatMap((pod) => configMapsOf(pod).map((name) => `${pod.entry.namespace}/${name}`)),
     );
+    for (const entry of set.ofKind('ConfigMap')) {
+      const data = entry.object.data as Data | undefined;
+      // What no pod of the set reads, as a dashboard, is told of a change by other means.
+      if (!entry.ours || !data || !read.has(`${entry.namespace}/${entry.name}`)) continue;
+      const hash = HASHED.exec(entry.name)?.[1];
+      if (hash !== undefined && hasHash(data, hash)) continue;
+      const right = `-${contentHash(data)}`;
+      report(
+        entry,
+        'metadata.name',
+        `is ${quote(entry.name)}; it must end in ${quote(right)}, the hash of its data. Name it so`,
+      );
+    }
   },
 };
 
