@@ -43,6 +43,9 @@ const PRE_STOP_SECONDS = 5;
 /** What the kubelet and the runtime take, before the process is killed. */
 const STOP_MARGIN_SECONDS = 5;
 
+/** How long requests may take to end, as ServerProps says. @internal */
+export const DRAIN_TIMEOUT = Duration.minutes(2);
+
 /** Slow network storage. */
 const READ_RATE = Size.mebibytes(50);
 
@@ -130,7 +133,7 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
   checkVolumes(scope, engine);
   const memory = resolveMemory(scope, props, engine);
   const startupSeconds = resolveStartup(scope, props, engine);
-  const drainSeconds = checkSeconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2));
+  const drainSeconds = checkSeconds(scope, 'drainTimeout', props.drainTimeout ?? DRAIN_TIMEOUT);
   const preStopSeconds = engine.drains ? PRE_STOP_SECONDS : PRE_STOP_SECONDS + drainSeconds;
   const graceSeconds =
     preStopSeconds + (engine.drains ? drainSeconds : 0) + engine.shutdownSeconds + STOP_MARGIN_SECONDS;
@@ -211,7 +214,9 @@ function resolvePlacement(
   const ofDevices = { of: 'accelerator', placement: { nodeSelector, tolerations } };
   const placement = unitePlacements(scope, 'placement', own, devices ? [ofDevices] : []);
   const field = devices && props.placement === undefined ? 'accelerator.placement' : 'placement';
-  return placeOnStores(owner, field, placement, artifacts.volumes);
+  const required = devices?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  const nodes = required === undefined ? undefined : { field: 'accelerator', required };
+  return placeOnStores(owner, field, placement, artifacts.volumes, nodes);
 }
 
 function resolveMemory(scope: Construct, props: ServerProps, engine: EngineSpec): Size {

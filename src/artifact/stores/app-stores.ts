@@ -40,6 +40,15 @@ export interface VolumeUser {
   readonly by: IConstruct;
   readonly field: string;
   readonly placement: Placement;
+  /** What a node must be besides, which no Placement can say: of so much memory, of these names. */
+  readonly nodes?: RequiredNodes;
+}
+
+/** `requiredDuringSchedulingIgnoredDuringExecution` of a node affinity, and whose it is. @internal */
+export interface RequiredNodes {
+  /** As an error names it: `accelerator`. */
+  readonly field: string;
+  readonly required: unknown;
 }
 
 /**

@@ -1,9 +1,10 @@
+import { canonicalJson } from '../../pod/content-hash';
 import { InputError } from '../../pod/input-error';
 import type { Owner } from '../../pod/owner';
 import { isSamePlacement, unitePlacements } from '../../pod/placement';
 import { placementsOf } from '../../pod/pod-spec';
 import type { Placement } from '../../pod/pod-spec';
-import { AppStores, VolumeUser } from './app-stores';
+import { AppStores, RequiredNodes, VolumeUser } from './app-stores';
 import { ClaimVolume, describeVolume, isSingleNode, StoreVolume } from './store-volume';
 
 /**
@@ -11,6 +12,7 @@ import { ClaimVolume, describeVolume, isSingleNode, StoreVolume } from './store-
  * mounts stores asks this once, before it is rendered.
  *
  * @param field the pods' own placement, as the user gives it
+ * @param nodes what the pods demand of nodes besides
  * @throws when the placements contradict each other; when the pods mount two volumes that may be on two nodes;
  * when they and other pods of a volume could not be on the node that the volume is on
  * @internal
@@ -20,6 +22,7 @@ export function placeOnStores(
   field: string,
   own: Placement,
   volumes: readonly StoreVolume[],
+  nodes?: RequiredNodes,
 ): Placement {
   const placement = unitePlacements(owner.scope, field, own, placementsOf(volumes));
   const claims = volumes.filter((volume): volume is ClaimVolume => isSingleNode(volume));
@@ -37,7 +40,7 @@ export function placeOnStores(
       },
     );
   }
-  if (claim) checkReach(owner, { by: owner.scope, field, placement }, claim);
+  if (claim) checkReach(owner, { by: owner.scope, field, placement, nodes }, claim);
   return placement;
 }
 
@@ -49,6 +52,7 @@ export function placeOnStores(
 function checkReach(owner: Owner, user: VolumeUser, claim: ClaimVolume): void {
   const others = AppStores.of(owner.scope).addVolumeUser(`${claim.namespace} ${claim.claimName}`, user);
   for (const other of others) {
+    if (claim.bindsLate) checkSameNodes(owner, user, other, claim);
     if (claim.bindsLate ? isSamePlacement(user.placement, other.placement) : canMeet(user, other)) continue;
     throw new InputError(owner.scope, user.field, user.placement, {
       allowed: `the placement of ${other.by.node.path}, which is ${describePlacement(other.placement)}`,
@@ -59,6 +63,20 @@ function checkReach(owner: Owner, user: VolumeUser, claim: ClaimVolume): void {
         'it; or let the store be one that all nodes can mount (accessModes: ReadWriteMany).',
     });
   }
+}
+
+/** Labels and tolerations the store can pass on to all; what a node affinity demands only the pods themselves can. */
+function checkSameNodes(owner: Owner, user: VolumeUser, other: VolumeUser, claim: ClaimVolume): void {
+  if (canonicalJson(user.nodes?.required ?? {}) === canonicalJson(other.nodes?.required ?? {})) return;
+  const picky = user.nodes ? user : other;
+  throw new InputError(owner.scope, user.nodes?.field ?? user.field, user.nodes?.required ?? user.placement, {
+    allowed: `the nodes of ${other.by.node.path}, as both mount ${describeVolume(claim)}, which one node at a time can mount`,
+    advice:
+      `The first of them to be scheduled decides where the claim is, and ${picky.by.node.path} takes certain nodes alone. ` +
+      'Choose the nodes by a label that the claim can have too (an accelerator by its product, ' +
+      'ModelStore.claim({ placement: accelerator.placement })); or let the store be one that all nodes can mount ' +
+      '(accessModes: ReadWriteMany).',
+  });
 }
 
 function canMeet(one: VolumeUser, other: VolumeUser): boolean {

@@ -1,7 +1,8 @@
-import { Size } from 'cdk8s';
+import { Chart, Size } from 'cdk8s';
 import { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
 import {
   Accelerator,
+  Artifact,
   ClaimStoreProps,
   InferenceServer,
   ModelStore,
@@ -134,13 +135,17 @@ describe('a new claim of one node', () => {
 
 describe('a new claim of one node, and a server with an accelerator', () => {
   const accelerator = Accelerator.nvidia({ product: 'NVIDIA-L4' });
-  const serve = (store: ModelStore) => {
+  const serve = (store: ModelStore, devices = accelerator) => {
     const chart = plainChart();
     const model = cache(chart, { store, facts: tinyFacts() }).artifact;
+    serveIt(chart, model, devices);
+    return objectsOf(chart);
+  };
+  const serveIt = (chart: Chart, model: Artifact, devices: Accelerator) =>
     new InferenceServer(chart, 'chat', {
       ...{
         model,
-        accelerator,
+        accelerator: devices,
         image: 'registry.example.com/engine:v1',
         command: ['engine'],
         engine: 'some',
@@ -148,8 +153,34 @@ describe('a new claim of one node, and a server with an accelerator', () => {
       },
       ...{ readiness: ServerProbe.http('/health'), memory: Size.gibibytes(8) },
     });
-    return objectsOf(chart);
-  };
+
+  const byMemory = Accelerator.nvidia({ memory: Size.gibibytes(80) });
+  const byName = Accelerator.nvidia({ requireNodes: ['gpu-1'] });
+
+  test.each<[string, Accelerator, string]>([
+    ['memory', byMemory, 'nvidia.com/gpu.memory'],
+    ['names', byName, 'gpu-1'],
+  ])(
+    'is refused where the accelerator takes nodes by their %s, which the download does not know',
+    (_, devices, by) => {
+      expect(() => serve(claim({ placement: devices.placement }), devices)).toThrow(
+        new RegExp(
+          `^models/chat: 'accelerator' is .*${by}.*; allowed: the nodes of models/weights, as both mount claim .*` +
+            'an accelerator by its product.*ReadWriteMany',
+        ),
+      );
+    },
+  );
+
+  test('is taken with such an accelerator where the claim is there, or all nodes can mount it', () => {
+    expect(serve(sharedClaim({ placement: byName.placement }), byName)).not.toEqual([]);
+    expect(serve(ModelStore.existingClaim('models'), byName)).not.toEqual([]);
+  });
+
+  test('is taken where nodes are only preferred', () => {
+    const preferring = Accelerator.nvidia({ product: 'NVIDIA-L4', preferNodes: ['gpu-1'] });
+    expect(serve(claim({ placement: preferring.placement }), preferring)).not.toEqual([]);
+  });
 
   test('is refused with how the claim comes to where the accelerator is', () => {
     expect(() => serve(claim())).toThrow(
