@@ -140,18 +140,18 @@ export function toJson_HttpRouteSpec(obj: HttpRouteSpec | undefined): Record<str
  */
 export interface HttpRouteSpecParentRefs {
   /**
-   * API group of the parent; gateway.networking.k8s.io when left out.
+   * API group of the parent, gateway.networking.k8s.io.
    *
    * @schema HttpRouteSpecParentRefs#group
    */
-  readonly group?: string;
+  readonly group: string;
 
   /**
-   * Kind of the parent; Gateway when left out.
+   * Kind of the parent, Gateway.
    *
    * @schema HttpRouteSpecParentRefs#kind
    */
-  readonly kind?: string;
+  readonly kind: string;
 
   /**
    * Its namespace, where it is not the route's own.
@@ -206,7 +206,7 @@ export function toJson_HttpRouteSpecParentRefs(obj: HttpRouteSpecParentRefs | un
  */
 export interface HttpRouteSpecRules {
   /**
-   * Requests that fit one of these; all when left out.
+   * Requests that fit one of these.
    *
    * @schema HttpRouteSpecRules#matches
    */
@@ -260,7 +260,7 @@ export interface HttpRouteSpecRulesMatches {
    *
    * @schema HttpRouteSpecRulesMatches#path
    */
-  readonly path?: HttpRouteSpecRulesMatchesPath;
+  readonly path: HttpRouteSpecRulesMatchesPath;
 
   /**
    * Headers that the request must all have.
@@ -348,18 +348,18 @@ export function toJson_HttpRouteSpecRulesFilters(obj: HttpRouteSpecRulesFilters 
  */
 export interface HttpRouteSpecRulesBackendRefs {
   /**
-   * API group of the backend; the core's when left out.
+   * API group of the backend; empty for the core's.
    *
    * @schema HttpRouteSpecRulesBackendRefs#group
    */
-  readonly group?: string;
+  readonly group: string;
 
   /**
-   * Kind of the backend; Service when left out.
+   * Kind of the backend; Service for instance.
    *
    * @schema HttpRouteSpecRulesBackendRefs#kind
    */
-  readonly kind?: string;
+  readonly kind: string;
 
   /**
    * Its namespace, where a ReferenceGrant there allows another than the route's own.
@@ -383,11 +383,11 @@ export interface HttpRouteSpecRulesBackendRefs {
   readonly port?: number;
 
   /**
-   * Its share, as compared with the others'; 1 when left out.
+   * Its share, as compared with the others'.
    *
    * @schema HttpRouteSpecRulesBackendRefs#weight
    */
-  readonly weight?: number;
+  readonly weight: number;
 }
 
 /**
@@ -486,11 +486,11 @@ export function toJson_HttpRouteSpecRulesMatchesPath(obj: HttpRouteSpecRulesMatc
  */
 export interface HttpRouteSpecRulesMatchesHeaders {
   /**
-   * How the value is compared; Exact when left out.
+   * How the value is compared.
    *
    * @schema HttpRouteSpecRulesMatchesHeaders#type
    */
-  readonly type?: HttpRouteSpecRulesMatchesHeadersType;
+  readonly type: HttpRouteSpecRulesMatchesHeadersType;
 
   /**
    * Name of the header.
@@ -676,7 +676,7 @@ export enum HttpRouteSpecRulesMatchesPathType {
 }
 
 /**
- * How the value is compared; Exact when left out.
+ * How the value is compared.
  *
  * @schema HttpRouteSpecRulesMatchesHeadersType
  */

@@ -472,7 +472,7 @@ export interface PodMonitorSpecPodMetricsEndpointsRelabelings {
    *
    * @schema PodMonitorSpecPodMetricsEndpointsRelabelings#action
    */
-  readonly action?: PodMonitorSpecPodMetricsEndpointsRelabelingsAction;
+  readonly action: PodMonitorSpecPodMetricsEndpointsRelabelingsAction;
 
   /**
    * The labels whose values, joined by the separator, are matched.
@@ -546,7 +546,7 @@ export interface PodMonitorSpecPodMetricsEndpointsMetricRelabelings {
    *
    * @schema PodMonitorSpecPodMetricsEndpointsMetricRelabelings#action
    */
-  readonly action?: PodMonitorSpecPodMetricsEndpointsMetricRelabelingsAction;
+  readonly action: PodMonitorSpecPodMetricsEndpointsMetricRelabelingsAction;
 
   /**
    * The labels whose values, joined by the separator, are matched.
@@ -1442,7 +1442,7 @@ export interface ServiceMonitorSpecEndpointsRelabelings {
    *
    * @schema ServiceMonitorSpecEndpointsRelabelings#action
    */
-  readonly action?: ServiceMonitorSpecEndpointsRelabelingsAction;
+  readonly action: ServiceMonitorSpecEndpointsRelabelingsAction;
 
   /**
    * The labels whose values, joined by the separator, are matched.
@@ -1516,7 +1516,7 @@ export interface ServiceMonitorSpecEndpointsMetricRelabelings {
    *
    * @schema ServiceMonitorSpecEndpointsMetricRelabelings#action
    */
-  readonly action?: ServiceMonitorSpecEndpointsMetricRelabelingsAction;
+  readonly action: ServiceMonitorSpecEndpointsMetricRelabelingsAction;
 
   /**
    * The labels whose values, joined by the separator, are matched.

@@ -129,6 +129,10 @@ const HARMLESS = new Set([
   'enum',
   'pattern',
   'maxProperties',
+  'minItems',
+  'maxItems',
+  'minimum',
+  'maximum',
 ]);
 
 /** A kind that we know under another apiVersion only is a mistake; any other may be a custom resource. */
@@ -213,6 +217,22 @@ function explain(error: SchemaError, entry: Entry, minor: number): { field: stri
     case 'minProperties':
     case 'maxProperties':
       return { field: field ?? '', message: `is ${given}; it must say exactly one thing of what it can` };
+    case 'minItems':
+    case 'maxItems': {
+      const bound = error.keyword === 'minItems' ? 'at least' : 'at most';
+      return {
+        field: field ?? '',
+        message: `has ${(value as unknown[]).length} elements; it may have ${bound} ${String(error.params.limit)}`,
+      };
+    }
+    case 'minimum':
+    case 'maximum': {
+      const bound = error.keyword === 'minimum' ? 'at least' : 'at most';
+      return {
+        field: field ?? '',
+        message: `is ${given}; it must be ${bound} ${String(error.params.limit)}`,
+      };
+    }
     default:
       return {
         field: field ?? '',

@@ -23,6 +23,51 @@ function container(object: KubeObject) {
   return object.spec.template.spec.containers[0];
 }
 
+/** What is wrong with one of the objects that lead and scale traffic, once it is edited. */
+function trafficViolations(kind: string, edit: (spec: KubeObject['spec']) => void): string[] {
+  return schemaViolations(
+    edited((good) => {
+      const object = trafficObjects().find((each) => each.kind === kind)!;
+      edit(object.spec);
+      (good as unknown as Record<string, KubeObject>).added1 = object;
+    }),
+  );
+}
+
+test.each<[string, (spec: KubeObject['spec']) => void, string]>([
+  [
+    'HTTPRoute',
+    (spec) => (spec.hostnames = Array.from({ length: 17 }, (_, n) => `h${n}.example.com`)),
+    'spec.hostnames has 17 elements; it may have at most 16',
+  ],
+  [
+    'HTTPRoute',
+    (spec) => (spec.rules[0].matches = Array(65).fill(spec.rules[0].matches[0])),
+    'spec.rules[0].matches has 65 elements; it may have at most 64',
+  ],
+  ['HTTPRoute', (spec) => (spec.parentRefs = []), 'spec.parentRefs has 0 elements; it may have at least 1'],
+  ['HTTPRoute', (spec) => (spec.rules[0].backendRefs[0].port = 0), 'port is 0; it must be at least 1'],
+  [
+    'HTTPRoute',
+    (spec) => (spec.rules[0].backendRefs[0].weight = 2e6),
+    'weight is 2000000; it must be at most 1000000',
+  ],
+  ['ScaledObject', (spec) => (spec.maxReplicaCount = 0), 'maxReplicaCount is 0; it must be at least 1'],
+  // The API server writes them, and Argo CD would find the object changed for ever.
+  [
+    'HTTPRoute',
+    (spec) => delete spec.rules[0].backendRefs[0].weight,
+    'spec.rules[0].backendRefs[0].weight is missing; it is required',
+  ],
+  [
+    'HTTPRoute',
+    (spec) => delete spec.parentRefs[0].kind,
+    'spec.parentRefs[0].kind is missing; it is required',
+  ],
+])('a limit or a default of a %s is that of its definition', (kind, edit, expected) => {
+  expect(trafficViolations(kind, edit).join('\n')).toContain(expected);
+});
+
 test.each<[string, (good: Good) => void, string]>([
   [
     'a misspelt field',

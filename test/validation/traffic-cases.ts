@@ -30,11 +30,20 @@ function ours(apiVersion: string, kind: string, name: string, spec: Record<strin
   };
 }
 
+/** With what the API server would add. */
+function wholeRef(ref: Record<string, unknown>): Record<string, unknown> {
+  return { group: '', kind: 'Service', weight: 1, ...ref };
+}
+
 function httpRoute(name: string, backendRefs: Record<string, unknown>[]): KubeObject {
   return ours('gateway.networking.k8s.io/v1', 'HTTPRoute', name, {
-    parentRefs: [{ name: 'public', namespace: 'gateways' }],
+    parentRefs: [
+      { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'public', namespace: 'gateways' },
+    ],
     hostnames: ['llm.example.com'],
-    rules: [{ matches: [{ path: { type: 'PathPrefix', value: '/qwen' } }], backendRefs }],
+    rules: [
+      { matches: [{ path: { type: 'PathPrefix', value: '/qwen' } }], backendRefs: backendRefs.map(wholeRef) },
+    ],
   });
 }
 
@@ -47,7 +56,10 @@ function ingress(name: string, service: Record<string, unknown>, path = '/qwen')
   });
 }
 
-function scaledObject(scaleTargetRef: Record<string, string>, triggers: object[] = []): KubeObject {
+function scaledObject(
+  scaleTargetRef: Record<string, string>,
+  triggers: object[] = [{ type: 'prometheus', metadata: {} }],
+): KubeObject {
   return ours('keda.sh/v1alpha1', 'ScaledObject', 'chat', {
     scaleTargetRef,
     maxReplicaCount: 1,

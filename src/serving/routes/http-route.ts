@@ -218,12 +218,18 @@ function checkFilter(where: string, field: string, filter: GatewayFilter): Gatew
 
 /** The server's own Service, or what activates the server and stands before it. */
 function serviceBackend({ service, entrance }: ServerTarget): HttpBackend {
-  if (!entrance) return { ref: { name: service.name, port: service.port } };
+  const kind = { group: '', kind: 'Service' };
+  if (!entrance) return { ref: { ...kind, name: service.name, port: service.port } };
   const { namespace, port, host } = entrance;
-  return { ref: { name: entrance.service, namespace, port }, hostname: host };
+  return { ref: { ...kind, name: entrance.service, namespace, port }, hostname: host };
 }
 
-/** @internal */
+/**
+ * Elements of its lists have each field for which the definition of HTTPRoutes has a default: the API server writes
+ * it, and Argo CD, which compares such lists as a whole, would call the route changed for ever.
+ *
+ * @internal
+ */
 export function addHttpRoute(
   spec: HttpRouteSpec,
   target: ServerTarget,
@@ -238,11 +244,14 @@ export function addHttpRoute(
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',
     name: routeName(target, index, spec.name),
+    component: target.component,
     annotations: spec.annotations,
     body: {
       spec: {
         parentRefs: [
           {
+            group: 'gateway.networking.k8s.io',
+            kind: 'Gateway',
             name: gateway.name,
             ...(gateway.namespace ? { namespace: gateway.namespace } : {}),
             ...(gateway.sectionName ? { sectionName: gateway.sectionName } : {}),
@@ -253,7 +262,7 @@ export function addHttpRoute(
           {
             matches: models.map((headers) => match(spec.path, headers)),
             ...filters(spec, backend.hostname),
-            backendRefs: [backend.ref],
+            backendRefs: [{ ...backend.ref, weight: 1 }],
             ...timeouts(spec.timeoutSeconds),
           },
         ],
@@ -301,7 +310,7 @@ function match(path: string, headers: Record<string, string>): Record<string, un
   const entries = Object.entries(headers);
   return {
     path: { type: 'PathPrefix', value: path || '/' },
-    ...(entries.length ? { headers: entries.map(([name, value]) => ({ name, value })) } : {}),
+    ...(entries.length ? { headers: entries.map(([name, value]) => ({ type: 'Exact', name, value })) } : {}),
   };
 }
 

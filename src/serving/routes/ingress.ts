@@ -206,6 +206,7 @@ function render(spec: IngressSpec, target: ServerTarget, index: number): void {
       apiVersion: 'traefik.io/v1alpha1',
       kind: 'Middleware',
       name,
+      component: target.component,
       body: { spec: { stripPrefix: { prefixes: [spec.path] } } },
     });
   }
@@ -214,6 +215,7 @@ function render(spec: IngressSpec, target: ServerTarget, index: number): void {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'Ingress',
     name,
+    component: target.component,
     annotations: {
       ...(spec.tls?.clusterIssuer ? { 'cert-manager.io/cluster-issuer': spec.tls.clusterIssuer } : {}),
       ...controllerAnnotations(spec, `${owner.namespace}-${name}`),

@@ -36,7 +36,14 @@ test('requests wait at the interceptor, which tells servers apart by a host of t
   const { spec } = the(objects, 'HTTPScaledObject');
   const [rule] = the(objects, 'HTTPRoute').spec.rules;
   expect(rule.backendRefs).toEqual([
-    { name: 'keda-add-ons-http-interceptor-proxy', namespace: 'keda', port: 8080 },
+    {
+      group: '',
+      kind: 'Service',
+      name: 'keda-add-ons-http-interceptor-proxy',
+      namespace: 'keda',
+      port: 8080,
+      weight: 1,
+    },
   ]);
   expect(rule.filters).toContainEqual({
     type: 'URLRewrite',

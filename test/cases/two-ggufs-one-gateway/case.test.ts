@@ -21,7 +21,7 @@ describe.each(SERVERS)('$model', ({ name, model, replicas }) => {
     const [rule] = the(objects, 'HTTPRoute', name).spec.rules;
     expect(rule.matches).toEqual([{ path: { type: 'PathPrefix', value: `/${model}` } }]);
     expect(rule.filters[0].urlRewrite.path).toEqual({ type: 'ReplacePrefixMatch', replacePrefixMatch: '/' });
-    expect(rule.backendRefs).toEqual([{ name, port: 8080 }]);
+    expect(rule.backendRefs).toEqual([{ group: '', kind: 'Service', name, port: 8080, weight: 1 }]);
   });
 
   test('says that it is loading before it says that it is broken', () => {
@@ -46,7 +46,9 @@ test('both are behind one host of one gateway', () => {
   expect(routes).toHaveLength(2);
   for (const { hostnames, parentRefs } of routes) {
     expect(hostnames).toEqual(['models.example.com']);
-    expect(parentRefs).toEqual([{ name: 'inference', namespace: 'gateways' }]);
+    expect(parentRefs).toEqual([
+      { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'inference', namespace: 'gateways' },
+    ]);
   }
 });
 

@@ -20,8 +20,17 @@ function routeOf(props: Partial<HttpRouteProps> = {}) {
 test('a route of a path leads to the Service without it, with time for an answer', () => {
   const object = routeOf({ hostnames: ['llm.example.com'], path: '/qwen' });
   expect(object.metadata.name).toBe('qwen-chat');
+  expect(object.metadata.labels).toMatchObject({ 'app.kubernetes.io/component': 'server' });
   expect(object.spec).toEqual({
-    parentRefs: [{ name: 'public', namespace: 'gateways', sectionName: 'https' }],
+    parentRefs: [
+      {
+        group: 'gateway.networking.k8s.io',
+        kind: 'Gateway',
+        name: 'public',
+        namespace: 'gateways',
+        sectionName: 'https',
+      },
+    ],
     hostnames: ['llm.example.com'],
     rules: [
       {
@@ -32,7 +41,7 @@ test('a route of a path leads to the Service without it, with time for an answer
             urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } },
           },
         ],
-        backendRefs: [{ name: 'qwen-chat', port: 8080 }],
+        backendRefs: [{ group: '', kind: 'Service', name: 'qwen-chat', port: 8080, weight: 1 }],
         timeouts: { request: '1h', backendRequest: '1h' },
       },
     ],
@@ -41,11 +50,11 @@ test('a route of a path leads to the Service without it, with time for an answer
 
 test('a route of everything changes nothing', () => {
   const { spec } = routeOf({ gateway: { name: 'public' }, timeout: Duration.minutes(90) });
-  expect(spec.parentRefs).toEqual([{ name: 'public' }]);
+  expect(spec.parentRefs).toEqual([{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'public' }]);
   expect(spec).not.toHaveProperty('hostnames');
   expect(spec.rules[0]).toEqual({
     matches: [{ path: { type: 'PathPrefix', value: '/' } }],
-    backendRefs: [{ name: 'qwen-chat', port: 8080 }],
+    backendRefs: [{ group: '', kind: 'Service', name: 'qwen-chat', port: 8080, weight: 1 }],
     timeouts: { request: '1h30m', backendRequest: '1h30m' },
   });
 });
@@ -61,12 +70,12 @@ test('requests are told apart by headers, and by the model that their body names
   const { rules } = routeOf({ headers: { 'X-Tenant': 'a' }, modelHeader: 'X-Gateway-Model-Name' }).spec;
   expect(rules[0].matches.map((match: { headers: unknown }) => match.headers)).toEqual([
     [
-      { name: 'X-Tenant', value: 'a' },
-      { name: 'X-Gateway-Model-Name', value: 'qwen3' },
+      { type: 'Exact', name: 'X-Tenant', value: 'a' },
+      { type: 'Exact', name: 'X-Gateway-Model-Name', value: 'qwen3' },
     ],
     [
-      { name: 'X-Tenant', value: 'a' },
-      { name: 'X-Gateway-Model-Name', value: 'qwen3-fast' },
+      { type: 'Exact', name: 'X-Tenant', value: 'a' },
+      { type: 'Exact', name: 'X-Gateway-Model-Name', value: 'qwen3-fast' },
     ],
   ]);
   expect(() => served({ routes: [route({ modelHeader: 'X-Gateway-Model-Name' })] })).toThrow(

@@ -32,7 +32,7 @@ test('the gateway is led to a pool of the pods themselves, at their own port', (
   });
   const { rules } = the(objects, 'HTTPRoute').spec;
   expect(rules[0].backendRefs).toEqual([
-    { group: 'inference.networking.k8s.io', kind: 'InferencePool', name: 'qwen-chat' },
+    { group: 'inference.networking.k8s.io', kind: 'InferencePool', name: 'qwen-chat', weight: 1 },
   ]);
   expect(rules[0].filters[0].urlRewrite.path.replacePrefixMatch).toBe('/');
 });

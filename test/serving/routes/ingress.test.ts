@@ -18,6 +18,7 @@ function refused(props: Partial<IngressRouteProps>): () => unknown {
 test('an Ingress of a host and a path leads to the Service, and streams', () => {
   const ingress = ingressOf({ host: 'llm.example.com', path: '/qwen/' });
   expect(ingress.metadata.name).toBe('qwen-chat');
+  expect(ingress.metadata.labels).toMatchObject({ 'app.kubernetes.io/component': 'server' });
   expect(ingress.metadata.annotations).toEqual({
     'argocd.argoproj.io/sync-wave': '40',
     'nginx.ingress.kubernetes.io/proxy-buffering': 'off',

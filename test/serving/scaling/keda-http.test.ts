@@ -50,7 +50,14 @@ test('a route leads to the interceptor, by the host that it knows the server by'
   });
   const [rule] = the(objects, 'HTTPRoute').spec.rules;
   expect(rule.backendRefs).toEqual([
-    { name: 'keda-add-ons-http-interceptor-proxy', namespace: 'keda', port: 8080 },
+    {
+      group: '',
+      kind: 'Service',
+      name: 'keda-add-ons-http-interceptor-proxy',
+      namespace: 'keda',
+      port: 8080,
+      weight: 1,
+    },
   ]);
   expect(rule.filters).toEqual([
     {
@@ -75,7 +82,7 @@ test('the interceptor is let in, wherever it is', () => {
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'llm' } },
   });
   expect(the(objects, 'HTTPRoute').spec.rules[0].backendRefs).toEqual([
-    { name: 'interceptor', namespace: 'llm', port: 9090 },
+    { group: '', kind: 'Service', name: 'interceptor', namespace: 'llm', port: 9090, weight: 1 },
   ]);
 });
 
