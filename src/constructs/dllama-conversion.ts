@@ -11,7 +11,7 @@ import { modelFileBytes } from '../engines/dllama/memory';
 import { unsupportedByDllama } from '../engines/dllama/support';
 import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
-import { checkPositiveInteger } from '../pod/checks';
+import { checkPositiveInteger, checkProps } from '../pod/checks';
 import { artifactFolder, python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
@@ -166,6 +166,7 @@ const PACKAGES_FOLDER = '/packages';
 function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps): DllamaConversionSpec {
   const owner = ownerOf(scope, 'dllama-conversion', Phase.CONVERT, [Phase.CONVERT, Phase.TUNE]);
   const model = checkArtifact(scope, props.model);
+  checkProps(scope, props);
   if (model.format !== ArtifactFormat.HUGGING_FACE) {
     throw new InputError(scope, 'model', `an artifact of format '${model.format}'`, {
       allowed: `an artifact of format '${ArtifactFormat.HUGGING_FACE}'`,

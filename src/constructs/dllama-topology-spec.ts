@@ -17,7 +17,7 @@ import { unsupportedByDllama } from '../engines/dllama/support';
 import { checkNodes, workersOfPower } from '../engines/dllama/topology-rules';
 import { checkImageVersion } from '../engines/dllama/version';
 import { Phase } from '../phases/phase';
-import { checkPort, checkPositiveInteger } from '../pod/checks';
+import { checkPort, checkPositiveInteger, checkProps } from '../pod/checks';
 import { artifactFolder } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
@@ -27,6 +27,7 @@ import { checkPlacement } from '../pod/placement';
 import { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
 import { secretNames } from '../pod/secret-env';
+import { checkPeers, checkSmokeTest } from '../serving/server-checks';
 import { checkMonitoring, Monitoring } from '../serving/monitoring';
 import type { SmokeTestOptions } from '../serving/smoke-test-options';
 import { DllamaTopologyProps } from './dllama-topology-props';
@@ -102,6 +103,7 @@ export interface FrontSpec {
 export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyProps): DllamaTopologySpec {
   const owner = ownerOf(scope, 'dllama', Phase.SERVE, [Phase.SERVE]);
   const model = checkArtifact(scope, props.model);
+  checkProps(scope, props);
   const files = resolveFiles(scope, props);
   const workers = resolveWorkers(scope, props, files.weights);
   const threads = checkPositiveInteger(scope, 'threads', props.threads ?? 4);
@@ -173,9 +175,9 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
       [volume],
     ),
     port: checkPort(scope, 'port', props.port ?? 8080),
-    allowFrom: props.allowFrom ?? [NetworkPeer.sameNamespace()],
+    allowFrom: checkPeers(scope, 'allowFrom', props.allowFrom ?? [NetworkPeer.sameNamespace()]),
     monitoring: checkMonitoring(scope, props.monitoring),
-    smokeTest: props.smokeTest,
+    smokeTest: checkSmokeTest(scope, props.smokeTest),
     front: resolveFront(scope, props, files.model, maxSeqLen),
     drainSeconds: seconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2)),
     startupSeconds: props.startupTimeout

@@ -20,7 +20,7 @@ import {
   llamaVersionOf,
 } from '../engines/llama/version';
 import { Phase } from '../phases/phase';
-import { checkPositiveInteger, checkSize } from '../pod/checks';
+import { checkPositiveInteger, checkProps, checkSize } from '../pod/checks';
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
@@ -90,6 +90,7 @@ export interface GgufVolumes {
 export function resolveGgufConversion(scope: Construct, props: GgufConversionProps): GgufConversionSpec {
   const owner = ownerOf(scope, 'gguf-conversion', Phase.CONVERT, [Phase.CONVERT, Phase.TUNE]);
   const model = checkHuggingFace(scope, 'model', props.model);
+  checkProps(scope, props);
   const adapterOf = props.adapterOf && checkHuggingFace(scope, 'adapterOf', props.adapterOf);
   const weights = resolveWeights(scope, props);
   const intermediate = resolveIntermediate(scope, props, weights);

@@ -15,7 +15,7 @@ import { mirroredBucket } from '../mirror/mirrored-bucket';
 import { mirroredSource } from '../mirror/mirrored-source';
 import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
-import { checkPositiveInteger, checkSize } from '../pod/checks';
+import { checkPositiveInteger, checkProps, checkSize } from '../pod/checks';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { optionsByName, ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
@@ -80,6 +80,7 @@ export function resolveModelCache(scope: Construct, props: ModelCacheProps): Mod
   const owner = ownerOf(scope, 'model-cache', Phase.DOWNLOAD, [Phase.DOWNLOAD, Phase.TUNE, Phase.CONVERT]);
   const source = mirroredSource(checkSource(scope, props.source)._spec, mirrorOf(scope));
   const store = checkStore(scope, props.store)._for(scope, source);
+  checkProps(scope, props);
   const artifact = artifactOf(owner, props, source, store);
   if (store._spec.kind === 'image') checkMounted(scope, props, source);
   const told = resolveTold(scope, props, source, store, artifact);

@@ -9,6 +9,7 @@ import type { StoreVolume } from '../artifact/stores/store-volume';
 import { mirroredBucket } from '../mirror/mirrored-bucket';
 import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
+import { checkProps } from '../pod/checks';
 import { python } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
@@ -109,6 +110,7 @@ function resolveModelEviction(scope: Construct, props: ModelEvictionProps): Mode
   const owner = ownerOf(scope, 'model-eviction', Phase.DOWNLOAD, [Phase.DOWNLOAD, Phase.TUNE, Phase.CONVERT]);
   const artifacts = checkArtifacts(scope, props.artifacts);
   const store = checkStore(scope, props.store);
+  checkProps(scope, props);
   const place = placeOf(owner, store);
   const options = resolveJobOptions(scope, props, { backoffLimit: 6 });
   const image = checkImage(scope, 'image', props.image ?? PYTHON_IMAGE);

@@ -1,4 +1,5 @@
 import { Construct } from 'constructs';
+import { checkProps } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { NetworkPeer } from '../pod/network-peer';
 import { IModelServer, targetOf } from '../serving/model-server';
@@ -58,6 +59,7 @@ export class SmokeTest extends Construct {
   /** @throws when there is neither a server nor an endpoint or both, when a value cannot be used or has no effect */
   constructor(scope: Construct, id: string, props: SmokeTestProps) {
     super(scope, id);
+    checkProps(this, props ?? {});
     const { server, endpoint, to, ...options } = props ?? {};
     renderSmokeTest(resolveSmokeTest(this, options, subjectOf(this, { server, endpoint, to })));
   }

@@ -1,6 +1,6 @@
 import type { IConfigMap, ISecret } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
-import { checkAddress, checkKind, checkPort, checkPositiveInteger } from './checks';
+import { checkAddress, checkKind, checkList, checkPort, checkPositiveInteger } from './checks';
 import { InputError } from './input-error';
 import { portOf } from './network';
 import { checkPlacement } from './placement';
@@ -125,7 +125,9 @@ export function resolveJobOptions(
   options: JobOptions,
   defaults: { readonly backoffLimit: number },
 ): ResolvedJobOptions {
-  const { httpsProxy, httpProxy, noProxy = [], egressPorts = [] } = options;
+  const { httpsProxy, httpProxy } = options;
+  const noProxy = checkList(scope, 'noProxy', options.noProxy);
+  const egressPorts = checkList(scope, 'egressPorts', options.egressPorts);
   if (httpsProxy !== undefined) checkAddress(scope, 'httpsProxy', httpsProxy);
   if (httpProxy !== undefined) checkAddress(scope, 'httpProxy', httpProxy);
   checkNoProxy(scope, noProxy, httpsProxy ?? httpProxy);

@@ -1,4 +1,13 @@
-import { PhasedApp, DllamaConversion, DllamaTopology, ModelCache, ModelSource } from '../../src';
+import {
+  PhasedApp,
+  DllamaConversion,
+  DllamaTopology,
+  ModelCache,
+  ModelSource,
+  SmokeTest,
+  VllmServer,
+} from '../../src';
+import { LlamaServer } from '../../src/constructs/llama-server';
 import { plainChart } from '../support/objects';
 import { cache, claim, COMMIT, conversion, DLLAMA_IMAGE, s3, source, topology } from '../support/models';
 
@@ -68,6 +77,46 @@ test.each(['memory', 'chunkMax', 'scratch'])('a ModelCache is not told a number 
   );
 });
 
+describe('null is nothing that can be said', () => {
+  const refused = (field: string) =>
+    `'${field}' is null; allowed: a value. Leave it out to have the default.`;
+  const make: Record<string, (props: never) => unknown> = {
+    ModelCache: (props) => cache(plainChart(), props),
+    DllamaConversion: (props) => conversion(plainChart(), props),
+    DllamaTopology: (props) => topology(plainChart(), props),
+    SmokeTest: (props) => new SmokeTest(plainChart(), 'test', props),
+    LlamaServer: (props) => new LlamaServer(plainChart(), 'chat', props),
+    VllmServer: (props) => new VllmServer(plainChart(), 'chat', props),
+  };
+
+  test.each([
+    ['ModelCache', 'placement'],
+    ['ModelCache', 'chunkMax'],
+    ['DllamaConversion', 'image'],
+    ['DllamaTopology', 'allowFrom'],
+    ['DllamaTopology', 'smokeTest'],
+    ['SmokeTest', 'to'],
+    ['LlamaServer', 'apiKey'],
+    ['VllmServer', 'apiKey'],
+  ])('to a %s as its %s', (construct, field) => {
+    expect(() => make[construct]({ [field]: null } as never)).toThrow(refused(field));
+  });
+});
+
+test.each<[string, unknown, string]>([
+  ['allowFrom', 'everyone', "'allowFrom' is 'a string'; allowed: a list"],
+  ['allowFrom', ['everyone'], "'allowFrom[0]' is 'a string'; allowed: a NetworkPeer"],
+  ['smokeTest', { promt: 'x' }, "'name in smokeTest' is 'promt'"],
+])('a DllamaTopology refuses %s: %j', (field, value, message) => {
+  expect(() => topology(plainChart(), { [field]: value })).toThrow(`models/chat: ${message}`);
+});
+
+test.each(['noProxy', 'egressPorts', 'imagePullSecrets'])('a Job has lists as %s', (field) => {
+  expect(() => cache(plainChart(), { [field]: 'x' })).toThrow(
+    `models/weights: '${field}' is 'a string'; allowed: a list.`,
+  );
+});
+
 describe('a Secret', () => {
   const secrets: [string, unknown, string][] = [
     ['a name', 'my-hf', "'a string'"],
@@ -91,7 +140,7 @@ describe('a Secret', () => {
 
   test.each(secrets)('that pulls images is not %s', (_, secret, given) => {
     const imagePullSecrets = [{ name: 'registry' }, secret] as never;
-    const message = `'imagePullSecrets[1]' is ${given}; ${allowed}`;
+    const message = `'imagePullSecrets[1]' is ${given}; ${secret === null ? 'allowed: a value' : allowed}`;
     expect(() => cache(plainChart(), { imagePullSecrets })).toThrow(`models/weights: ${message}`);
     expect(() => conversion(plainChart(), { imagePullSecrets })).toThrow(`models/q40: ${message}`);
     expect(() => topology(plainChart(), { imagePullSecrets })).toThrow(`models/chat: ${message}`);
