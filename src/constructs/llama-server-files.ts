@@ -3,10 +3,11 @@ import { Artifact, checkArtifact } from '../artifact/artifact';
 import { ArtifactFormat } from '../artifact/format';
 import { isPattern, LLAMA_SCRIPTS_FOLDER, LlamaFileArgument, llamaScripts } from '../engines/llama/launcher';
 import { compareLlamaVersions } from '../engines/llama/version';
+import { checkList, checkOptions } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { EngineFile, EngineSpec } from '../serving/engine-spec';
 import type { ArtifactRole, MountedArtifacts } from '../serving/mounted-artifacts';
-import type { LlamaAdapter, LlamaFile, LlamaServerProps } from './llama-server-props';
+import type { LlamaAdapter, LlamaDraft, LlamaFile, LlamaServerProps } from './llama-server-props';
 import type { ChatTemplate } from './vllm-server-chat-template';
 
 const KEY_FOLDER = '/etc/llama-server/key';
@@ -21,6 +22,24 @@ export const TEMPLATE_FILE = `${TEMPLATE_FOLDER}/${TEMPLATE}`;
 /** From here on several adapters and scales are one argument (`--lora-scaled FNAME:SCALE,...`). */
 const JOINED_ADAPTERS = 'b7348';
 
+const FILE: Record<keyof LlamaFile, true> = { model: true, file: true, fileSize: true };
+const ADAPTER: Record<keyof LlamaAdapter, true> = { ...FILE, scale: true };
+const DRAFT: Record<keyof LlamaDraft, true> = { ...FILE, maxTokens: true, minTokens: true };
+
+/**
+ * That files are objects of what files have. Called before one of them is read.
+ *
+ * @throws when one is not
+ * @internal
+ */
+export function checkFileOptions(scope: Construct, { adapters, projector, draft }: LlamaServerProps): void {
+  checkList(scope, 'adapters', adapters).forEach((adapter, index) =>
+    checkOptions(scope, `adapters[${index}]`, adapter, ADAPTER),
+  );
+  if (projector !== undefined) checkOptions(scope, 'projector', projector, FILE);
+  if (draft !== undefined) checkOptions(scope, 'draft', draft, DRAFT);
+}
+
 /**
  * Repositories of Hugging Face may have GGUF files beside others: then the file is named.
  *
@@ -29,7 +48,7 @@ const JOINED_ADAPTERS = 'b7348';
  */
 export function checkGguf(scope: Construct, field: string, given: Artifact, file?: string): Artifact {
   const artifact = checkArtifact(scope, given);
-  const named = artifact.format === ArtifactFormat.HUGGING_FACE && file?.endsWith('.gguf');
+  const named = artifact.format === ArtifactFormat.HUGGING_FACE && String(file).endsWith('.gguf');
   if (artifact.format === ArtifactFormat.GGUF || named) return artifact;
   throw new InputError(scope, field, `an artifact of format '${artifact.format}'`, {
     allowed: `an artifact of format '${ArtifactFormat.GGUF}', or a file of it that ends in '.gguf'`,
@@ -71,19 +90,27 @@ export function filesOf(
   version: string,
 ): LlamaFileArgument[] {
   const { model, adapters = [], projector, draft } = props;
+  const fileOf = (given: LlamaFile) => given.file ?? (given.model ?? model).modelFile ?? '*.gguf';
+  const modelFile = fileOf(props);
   const file = (flag: string, field: string, given: LlamaFile, suffix = ''): LlamaFileArgument => {
     const artifact = given.model ?? model;
+    if (given !== props && artifact === model && (given.file === undefined || given.file === modelFile)) {
+      throw new InputError(scope, field, given.file, {
+        allowed: `a file beside the model's own, '${modelFile}', or one of another artifact`,
+        advice: `Name it: file: '<path in the artifact>.gguf', or give the artifact that has it as its 'model'.`,
+      });
+    }
     return {
       flag,
       folder: artifacts.folderOf(artifact),
-      file: checkFile(scope, field, given.file ?? artifact.modelFile ?? '*.gguf'),
+      file: checkFile(scope, field, fileOf(given)),
       suffix,
     };
   };
   checkAdapters(scope, adapters, version);
   const scaled = adapters.some(({ scale }) => scale !== undefined);
   return [
-    file('--model', 'file', { model, file: props.file }),
+    file('--model', 'file', props),
     ...adapters.map((adapter, index) =>
       file(
         scaled ? '--lora-scaled' : '--lora',
@@ -127,10 +154,22 @@ function checkFile(scope: Construct, field: string, file: string): string {
   });
 }
 
-/** What is mounted beside the models: scripts, a chat template, keys. @internal */
-export function engineFiles(props: LlamaServerProps, apiKey: EngineSpec['apiKey']): EngineFile[] {
+/**
+ * What is mounted beside the models: those scripts that run, a chat template, keys.
+ *
+ * @param commands of the container and of its hooks
+ * @internal
+ */
+export function engineFiles(
+  props: LlamaServerProps,
+  apiKey: EngineSpec['apiKey'],
+  commands: readonly string[],
+): EngineFile[] {
+  const scripts = llamaScripts(commands);
   return [
-    { name: 'scripts', folder: LLAMA_SCRIPTS_FOLDER, texts: llamaScripts() },
+    ...(Object.keys(scripts).length
+      ? [{ name: 'scripts', folder: LLAMA_SCRIPTS_FOLDER, texts: scripts }]
+      : []),
     ...templateFiles(props.chatTemplate),
     ...(apiKey
       ? [

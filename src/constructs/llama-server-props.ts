@@ -40,6 +40,7 @@ export interface LlamaFile {
 
   /**
    * Its path in the artifact, or a pattern that matches one file alone: `*mmproj*.gguf`. Resolved when the pod starts.
+   * Needed where it is in the artifact of the model.
    *
    * @default - the artifact's model file, or its only GGUF file
    */
@@ -267,28 +268,31 @@ export interface LlamaServerProps extends ServerProps {
   readonly webUi?: boolean;
 
   /**
-   * The API keys that it accepts, one a line, from a Secret. It is mounted as a file.
+   * The API key that it accepts, from a Secret: one line. It is mounted as a file, from which the server would take
+   * several, one a line; but Prometheus sends the value as it is, and with a line feed in it, at its end too, no scrape of
+   * `monitoring` succeeds. Make it by `kubectl create secret generic NAME --from-literal`, or `printf '%s'`.
    *
    * @default - whoever can reach it may ask it
    */
   readonly apiKey?: SecretValue;
 
   /**
-   * The image.
+   * The image. One of llama.cpp's own has to be for the accelerator, or for CPUs without one.
    *
    * @default - llama.cpp's own of v0.4.1, for the accelerator
    */
   readonly image?: string;
 
   /**
-   * The version of llama.cpp in the image: `b6500` or `v0.4.1`.
+   * The version of llama.cpp in the image: `b6500` or `v0.4.1`. Not another than the tag says.
    *
    * @default - what the image's tag says
    */
   readonly version?: string;
 
   /**
-   * Further arguments, each by itself: `['--rope-scaling', 'yarn']`. Checked against the flags of the version.
+   * Further arguments, each by itself: `['--rope-scaling', 'yarn']`. Checked against the flags of the version. What they
+   * write must be in /tmp, which has 1 GiB and ends with the pod.
    *
    * @default - none
    */

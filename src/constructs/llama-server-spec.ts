@@ -4,27 +4,40 @@ import type { Artifact } from '../artifact/artifact';
 import { CacheType } from '../engines/llama/cache-type';
 import { LLAMA_PORT, LLAMA_PROPERTIES, LlamaOptions, llamaArguments } from '../engines/llama/command';
 import { LLAMA_FLAG_TABLE } from '../engines/llama/flags';
-import { defaultLlamaImage, LLAMA_FOLDER, LlamaDevice } from '../engines/llama/images';
+import { defaultLlamaImage, devicesOfLlamaImage, LLAMA_FOLDER, LlamaDevice } from '../engines/llama/images';
 import { llamaCommand, llamaDrain } from '../engines/llama/launcher';
 import { LLAMA_METRICS } from '../engines/llama/metrics';
+import { compareLlamaVersions } from '../engines/llama/version';
+import { LLAMA_WRITABLE, unwritablePath } from '../engines/llama/written-paths';
 import {
-  compareLlamaVersions,
-  isLlamaVersion,
-  LLAMA_VERSION_FORM,
-  llamaVersionOf,
-} from '../engines/llama/version';
-import { checkFlag, checkKind, checkPositiveInteger, checkSize } from '../pod/checks';
+  checkFlag,
+  checkKind,
+  checkOptions,
+  checkPositiveInteger,
+  checkProps,
+  checkSize,
+} from '../pod/checks';
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { bytesOf } from '../pod/quantity';
+import { checkSeconds } from '../serving/checks';
 import type { EngineSpec } from '../serving/engine-spec';
 import { checkExtraArgs, checkPropertyArgs } from '../serving/extra-args';
 import { mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';
 import { checkSecretValue } from '../serving/server-env';
 import { serverOwner } from '../serving/server-spec';
-import { checkGguf, engineFiles, filesOf, KEY_FILE, rolesOf, TEMPLATE_FILE } from './llama-server-files';
+import {
+  checkFileOptions,
+  checkGguf,
+  engineFiles,
+  filesOf,
+  KEY_FILE,
+  rolesOf,
+  TEMPLATE_FILE,
+} from './llama-server-files';
 import { resolveMemory, resolveWeightBytes } from './llama-server-memory';
-import { FlashAttention, LlamaServerProps, Pooling } from './llama-server-props';
+import { FlashAttention, LlamaRouter, LlamaServerProps, Pooling } from './llama-server-props';
+import { resolveLlamaVersion } from './llama-version';
 
 const SERVER = `${LLAMA_FOLDER}/llama-server`;
 
@@ -42,18 +55,25 @@ const STARTUP_SECONDS = 120;
 /** What unloading takes after SIGTERM. */
 const SHUTDOWN_SECONDS = 10;
 
+/** What `LlamaServer` hands to the core of all servers, and the version that its flags are of. @internal */
+export interface LlamaServerSpec {
+  readonly engine: EngineSpec;
+  readonly version: string;
+}
+
 /**
- * What `LlamaServer` hands to the core of all servers.
- *
  * @throws when a value cannot be used, when the version does not know what is asked for
  * @internal
  */
-export function resolveLlamaServer(scope: Construct, props: LlamaServerProps): EngineSpec {
+export function resolveLlamaServer(scope: Construct, props: LlamaServerProps): LlamaServerSpec {
+  checkProps(scope, props);
   const owner = serverOwner(scope, APP);
   const model = checkGguf(scope, 'model', props.model, props.file);
+  checkFileOptions(scope, props);
   const device = deviceOf(props);
   const image = resolveImage(scope, props, device);
   const version = resolveVersion(scope, props, image);
+  const extra = resolveExtraArgs(scope, props, version);
   const artifacts = mountArtifacts(owner, rolesOf(scope, props, model));
   const cpu = props.cpu ?? '4';
   const options = resolveOptions(scope, props, { model, version, device, cpu, artifacts });
@@ -62,41 +82,43 @@ export function resolveLlamaServer(scope: Construct, props: LlamaServerProps): E
     checkPropertyArgs(scope, LLAMA_FLAG_TABLE, version, property, given, becomes);
   }
   const files = props.router ? [] : filesOf(scope, props, artifacts, version);
-  const extra = checkExtraArgs(scope, LLAMA_FLAG_TABLE, version, props.extraArgs, LLAMA_PROPERTIES);
   refuseEnv(scope, props);
-  const apiKey = props.apiKey && checkSecretValue(scope, 'apiKey', props.apiKey);
+  const apiKey = props.apiKey === undefined ? undefined : checkSecretValue(scope, 'apiKey', props.apiKey);
   const weightBytes = resolveWeightBytes(scope, props);
-  return {
+  const command = llamaCommand(SERVER, files, [...args.flatMap((argument) => argument.args), ...extra]);
+  // A router's metrics are those of its models, so nothing tells when it is idle.
+  const preStop = props.router
+    ? undefined
+    : (seconds: number) => llamaDrain(LLAMA_PORT, seconds, apiKey ? KEY_FILE : undefined);
+  const engine: EngineSpec = {
     owner,
     engine: APP,
     image: checkImage(scope, 'image', image),
-    ...llamaCommand(SERVER, files, [...args.flatMap((argument) => argument.args), ...extra]),
+    ...command,
     env: [
-      { name: 'HOME', value: '/tmp' },
+      { name: 'HOME', value: LLAMA_WRITABLE },
       { name: 'USER', value: 'llama' },
-      { name: 'LLAMA_CACHE', value: '/tmp/llama.cpp' },
-      { name: 'XDG_CACHE_HOME', value: '/tmp/.cache' },
+      { name: 'LLAMA_CACHE', value: `${LLAMA_WRITABLE}/llama.cpp` },
+      { name: 'XDG_CACHE_HOME', value: `${LLAMA_WRITABLE}/.cache` },
     ],
     port: LLAMA_PORT,
     artifacts,
     ...PROBES,
-    writable: [{ name: 'tmp', path: '/tmp', size: Size.gibibytes(1) }],
-    files: engineFiles(props, apiKey),
+    writable: [{ name: 'tmp', path: LLAMA_WRITABLE, size: Size.gibibytes(1) }],
+    files: engineFiles(props, apiKey, [...command.command, ...(preStop?.(0) ?? [])]),
     resources: { cpu, ...resolveMemory(scope, props, options, weightBytes) },
     startupSeconds: STARTUP_SECONDS,
     readBytes: props.router ? 0 : weightBytes,
     shutdownSeconds: SHUTDOWN_SECONDS,
     drains: false,
-    // A router's metrics are those of its models, so nothing tells when it is idle.
-    preStop: props.router
-      ? undefined
-      : (seconds) => llamaDrain(LLAMA_PORT, seconds, apiKey ? KEY_FILE : undefined),
+    preStop,
     metrics: props.router ? undefined : LLAMA_METRICS,
     modelNames: options.alias === undefined ? [] : [options.alias],
     api: props.embeddings ? 'embedding' : props.reranking ? 'rerank' : 'chat',
     apiKey,
-    secretPurposes: apiKey ? [`${apiKey.secret}/${apiKey.key}=the API keys that llama-server accepts`] : [],
+    secretPurposes: apiKey ? [`${apiKey.secret}/${apiKey.key}=the API key of ${owner.name}`] : [],
   };
+  return { engine, version };
 }
 
 /**
@@ -123,28 +145,43 @@ function deviceOf({ accelerator }: LlamaServerProps): LlamaDevice {
 
 function resolveImage(scope: Construct, { image }: LlamaServerProps, device: LlamaDevice): string {
   const chosen = image ?? defaultLlamaImage(device);
-  if (chosen !== undefined) return chosen;
-  throw new InputError(scope, 'image', undefined, {
-    allowed: `an image, as llama.cpp publishes none for devices of kind '${device}'`,
-    advice: 'Any image with the program /app/llama-server does; llama.cpp has some for Vulkan and Musa.',
+  if (chosen === undefined) {
+    throw new InputError(scope, 'image', undefined, {
+      allowed: `an image, as llama.cpp publishes none for devices of kind '${device}'`,
+      advice: 'Any image with the program /app/llama-server does; llama.cpp has some for Vulkan and Musa.',
+    });
+  }
+  checkImage(scope, 'image', chosen);
+  const devices = devicesOfLlamaImage(chosen);
+  if (device === 'other' || (devices?.includes(device) ?? true)) return chosen;
+  throw new InputError(scope, 'image', chosen, {
+    allowed: `an image for devices of kind '${device}'; its tag says that it is for '${devices?.join("', '")}'`,
+    advice: 'Leave it out to have the one of llama.cpp for the accelerator, or for CPUs without one.',
   });
 }
 
 function resolveVersion(scope: Construct, props: LlamaServerProps, image: string): string {
-  const version = props.version ?? llamaVersionOf(image);
-  if (version === undefined || !isLlamaVersion(version)) {
-    throw new InputError(scope, 'version', version, {
-      allowed: LLAMA_VERSION_FORM,
-      advice: `The tag of image '${image}' does not say which version it has, and flags depend on it.`,
-    });
-  }
-  if (compareLlamaVersions(version, LLAMA_FLAG_TABLE.oldest) < 0) {
-    throw new InputError(scope, 'version', version, {
-      allowed: `${LLAMA_FLAG_TABLE.oldest} or newer`,
-      advice: 'The flags of older versions are not known here: pin a newer image.',
-    });
-  }
-  return version;
+  const version = resolveLlamaVersion(scope, {
+    image,
+    given: props.version,
+    reason: 'flags depend on it',
+  });
+  if (compareLlamaVersions(version, LLAMA_FLAG_TABLE.oldest) >= 0) return version;
+  throw new InputError(scope, 'version', version, {
+    allowed: `${LLAMA_FLAG_TABLE.oldest} or newer`,
+    advice: 'The flags of older versions are not known here: pin a newer image.',
+  });
+}
+
+function resolveExtraArgs(scope: Construct, props: LlamaServerProps, version: string): string[] {
+  const args = checkExtraArgs(scope, LLAMA_FLAG_TABLE, version, props.extraArgs, LLAMA_PROPERTIES);
+  const unwritable =
+    props.writableRoot || props.accelerator?._spec?.writesRoot ? undefined : unwritablePath(args);
+  if (unwritable === undefined) return args;
+  throw new InputError(scope, 'extraArgs', unwritable.given, {
+    allowed: unwritable.allowed,
+    advice: 'The pod can write nowhere else.',
+  });
 }
 
 interface Context {
@@ -163,7 +200,12 @@ function resolveOptions(
   const { router } = props;
   const positive = (field: string, given: number | undefined, otherwise: number) =>
     checkPositiveInteger(scope, field, given ?? otherwise);
-  if (router) refuseWithRouter(scope, props);
+  const optional = (field: string, given: number | undefined, least: number) =>
+    given === undefined ? undefined : checkPositiveInteger(scope, field, given, least);
+  if (router !== undefined) {
+    checkOptions(scope, 'router', router, ROUTER);
+    refuseWithRouter(scope, props);
+  }
   const embeddings = checkFlag(scope, 'embeddings', props.embeddings) ?? false;
   const reranking = checkFlag(scope, 'reranking', props.reranking) ?? false;
   if (embeddings && reranking) {
@@ -203,19 +245,23 @@ function resolveOptions(
     jinja: checkFlag(scope, 'jinja', props.jinja) ?? true,
     webUi: checkFlag(scope, 'webUi', props.webUi) ?? false,
     chatTemplateFile: resolveTemplate(scope, props),
-    apiKeyFile: props.apiKey && KEY_FILE,
+    apiKeyFile: props.apiKey === undefined ? undefined : KEY_FILE,
     draft: props.draft && {
-      maxTokens: props.draft.maxTokens && positive('draft.maxTokens', props.draft.maxTokens, 1),
-      minTokens: props.draft.minTokens && positive('draft.minTokens', props.draft.minTokens, 1),
+      maxTokens: optional('draft.maxTokens', props.draft.maxTokens, 1),
+      minTokens: optional('draft.minTokens', props.draft.minTokens, 0),
     },
     router: router && {
       folder: artifacts.folderOf(model),
       maxModels: positive('router.maxModels', router.maxModels, 1),
       idleSeconds:
-        router.idleTimeout && positive('router.idleTimeout in seconds', router.idleTimeout.toSeconds(), 1),
+        router.idleTimeout === undefined
+          ? undefined
+          : checkSeconds(scope, 'router.idleTimeout', router.idleTimeout),
     },
   };
 }
+
+const ROUTER: Record<keyof LlamaRouter, true> = { maxModels: true, idleTimeout: true };
 
 function refuseWithRouter(scope: Construct, props: LlamaServerProps): void {
   for (const field of ['file', 'fileSize', 'alias', 'adapters', 'projector', 'draft'] as const) {
@@ -308,8 +354,8 @@ function isQuantized(type: CacheType): boolean {
 }
 
 function resolvePromptCache(scope: Construct, { promptCache }: LlamaServerProps, generates: boolean): number {
-  const size = promptCache ? checkSize(scope, 'promptCache', promptCache) : PROMPT_CACHE;
-  return promptCache || generates ? Math.ceil(bytesOf(size) / 1024 ** 2) : 0;
+  const size = promptCache === undefined ? PROMPT_CACHE : checkSize(scope, 'promptCache', promptCache);
+  return promptCache !== undefined || generates ? Math.ceil(bytesOf(size) / 1024 ** 2) : 0;
 }
 
 function resolveAlias(scope: Construct, { alias }: LlamaServerProps, model: Artifact): string {

@@ -1,4 +1,5 @@
 import { Construct } from 'constructs';
+import type { IModelServer } from '../serving/model-server';
 import { renderServer } from '../serving/server-render';
 import { resolveServer } from '../serving/server-spec';
 import type { ServerTarget } from '../serving/server-target';
@@ -13,12 +14,18 @@ import { resolveLlamaServer } from './llama-server-spec';
  *
  * new LlamaServer(pipeline.serve, 'chat', { model: weights.artifact, file: '*Q4_K_M*.gguf', parallel: 4 });
  */
-export class LlamaServer extends Construct {
+export class LlamaServer extends Construct implements IModelServer {
   /** The name of the Service. */
   public readonly serviceName: string;
 
-  /** The base address of the API within the cluster: `http://qwen3-chat.llm.svc:8080`. */
+  /** The base address of the OpenAI API within the cluster: `http://qwen3-chat.llm.svc:8080/v1`. */
   public readonly endpoint: string;
+
+  /** What requests call the model; none for a router, where the names of its models are those of their files. */
+  public readonly modelNames: string[];
+
+  /** The version of llama.cpp that the flags are of. */
+  public readonly version: string;
 
   /**
    * What is attached to the server knows it by.
@@ -33,9 +40,13 @@ export class LlamaServer extends Construct {
    */
   constructor(scope: Construct, id: string, props: LlamaServerProps) {
     super(scope, id);
-    const spec = resolveServer(this, props, resolveLlamaServer(this, props ?? {}));
-    this._target = renderServer(spec);
-    this.serviceName = spec.owner.name;
-    this.endpoint = `http://${spec.owner.name}.${spec.owner.namespace}.svc:${spec.servicePort}`;
+    const llama = resolveLlamaServer(this, props ?? {});
+    const spec = resolveServer(this, props, llama.engine);
+    const target = renderServer(spec);
+    this._target = target;
+    this.serviceName = target.service.name;
+    this.endpoint = `http://${target.service.name}.${target.owner.namespace}.svc:${target.service.port}/v1`;
+    this.modelNames = target.modelNames;
+    this.version = llama.version;
   }
 }

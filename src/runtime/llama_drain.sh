@@ -14,20 +14,22 @@ sleep 5
 command -v curl >/dev/null || exec sleep "$seconds"
 
 # The key goes by standard input: arguments of a process can be read by others.
-metrics() {
+metrics() { # SECONDS
   if [ -n "$key" ]; then
     read -r secret <"$key" || [ -n "${secret:-}" ] || return 1
     printf 'header = "Authorization: Bearer %s"\n' "$secret"
-  fi | curl --silent --fail --max-time 5 --config - "http://127.0.0.1:$port/metrics"
+  fi | curl --silent --fail --max-time "$1" --config - "http://127.0.0.1:$port/metrics"
 }
 
-waited=0
-while [ "$waited" -lt "$seconds" ]; do
-  if text=$(metrics); then
+# A busy server answers late: rounds are no seconds.
+end=$(($(date +%s) + seconds))
+left=$seconds
+while [ "$left" -gt 0 ]; do
+  if text=$(metrics $((left < 5 ? left : 5))); then
     case $(printf '%s\n' "$text" | grep -E '^llamacpp:requests_(processing|deferred) ' | cut -d ' ' -f 2 | tr '\n' ' ') in
       '0 0 ') exit 0 ;;
     esac
   fi
   sleep 1
-  waited=$((waited + 1))
+  left=$((end - $(date +%s)))
 done

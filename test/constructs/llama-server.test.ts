@@ -10,6 +10,8 @@ import { LLAMA_FLAG_TABLE } from '../../src/engines/llama/flags';
 import { Accelerator } from '../../src/pod/accelerator/accelerator';
 import { cache, COMMIT, sharedClaim, tinyFacts } from '../support/models';
 import { container, flagValues, podSpec, texts, the } from '../support/objects';
+import type { IModelServer } from '../../src/serving/model-server';
+import type { KubeObject } from '../../src/validation/kube-object';
 import { checkedObjects, pipelineFor } from '../support/servers';
 
 /** A repository of GGUF files whose facts are known. */
@@ -59,9 +61,33 @@ test('serves the only GGUF file of an artifact by an API of its name', () => {
   expect(main.args.slice(0, 6)).toEqual(['--model', folder, '*.gguf', '', '--', '/app/llama-server']);
   expect([value('--host'), value('--port'), value('--alias')]).toEqual(['0.0.0.0', '8080', 'qwen3-gguf']);
   expect(main.args).toContain('--metrics');
-  expect(server.endpoint).toBe('http://qwen-chat.llm.svc:8080');
+  expect(server.endpoint).toBe('http://qwen-chat.llm.svc:8080/v1');
+  expect(server.modelNames).toEqual(['qwen3-gguf']);
+  expect(server.version).toBe('v0.4.1');
   expect(the(objects, 'Service').metadata.name).toBe(server.serviceName);
   expect(server._target.modelNames).toEqual(['qwen3-gguf']);
+});
+
+test('is an address with its port and the names of any server', () => {
+  const { server }: { server: IModelServer } = served({ port: 80, alias: 'chat', ...IMAGE('b6500') });
+  expect(server.endpoint).toBe('http://qwen-chat.llm.svc:80/v1');
+  expect(made({ alias: 'chat' }).server.modelNames).toEqual(['chat']);
+  expect(made(IMAGE('b6500')).server.version).toBe('b6500');
+});
+
+/** The names of the shell programs that are mounted. */
+function scripts(objects: KubeObject[]): string[] {
+  return objects
+    .filter(({ kind, metadata }) => kind === 'ConfigMap' && /-scripts-/.test(metadata.name ?? ''))
+    .flatMap((map) => Object.keys((map as unknown as { data: object }).data));
+}
+
+test('has those programs mounted that it runs', () => {
+  expect(scripts(served().objects).sort()).toEqual(['llama.sh', 'llama_drain.sh']);
+  expect(scripts(served({ file: 'a.gguf' }).objects)).toEqual(['llama_drain.sh']);
+  const { objects, deployment } = served({ router: {} });
+  expect(scripts(objects)).toEqual([]);
+  expect(JSON.stringify(deployment)).not.toContain('/opt/llama-server');
 });
 
 test('needs no launcher for a file that is named', () => {
@@ -180,6 +206,12 @@ describe('versions', () => {
     expect(served({ image, version: 'b6500' }).main.image).toBe(image);
   });
 
+  test('may be said of an image whose tag says the same, or a version of its own', () => {
+    expect(served({ ...IMAGE('v0.4.1'), version: 'b10964' }).server.version).toBe('b10964');
+    const image = 'registry.example.com/chat:v1.2.0';
+    expect(served({ image, version: 'b6500' }).server.version).toBe('b6500');
+  });
+
   test.each<[string, Partial<LlamaServerProps>, string]>([
     ['b5000', {}, "'version' is 'b5000'; allowed: b5415 or newer"],
     ['b6324', { flashAttention: FlashAttention.AUTO }, "'flashAttention' is 'auto'; allowed: on or off"],
@@ -195,6 +227,8 @@ describe('versions', () => {
       "'extraArgs' is '--fit'; allowed: the flags of llama-server b6500",
     ],
     ['b9842', { extraArgs: ['--draft-max', '3'] }, 'Use --spec-draft-n-max.'],
+    ['b6500', { version: 'b9842' }, "'version' is 'b9842'; allowed: b6500, as the tag of image"],
+    ['v0.4.1', { version: 'v0.5.0' }, "'version' is 'v0.5.0'; allowed: v0.4.1, as the tag of image"],
   ])('%s refuses %j', (version, props, message) =>
     expect(() => made({ ...IMAGE(version), ...props })).toThrow(message),
   );
@@ -203,8 +237,8 @@ describe('versions', () => {
 describe('devices', () => {
   test.each([
     ['server-cuda-v0.4.1', Accelerator.nvidia({ count: 1 })],
-    ['server-rocm-v0.4.1', Accelerator.amd({ count: 1 })],
-    ['server-intel-v0.4.1', Accelerator.intel({ count: 1 })],
+    ['server-rocm-v0.4.1', Accelerator.amd({ count: 1, deviceGroups: [] })],
+    ['server-intel-v0.4.1', Accelerator.intel({ count: 1, deviceGroups: [] })],
   ])('have image %s, with all layers on them', (tag, accelerator) => {
     const { main, value } = served({ accelerator });
     expect(main.image).toBe(`ghcr.io/ggml-org/llama.cpp:${tag}`);
@@ -221,6 +255,37 @@ describe('devices', () => {
     expect(() => made({ accelerator: Accelerator.gaudi({ count: 1 }) })).toThrow(
       "'image' is nothing; allowed: an image, as llama.cpp publishes none for devices of kind 'gaudi'",
     );
+  });
+
+  test.each<[string, Accelerator | undefined, string]>([
+    ['server-cuda-b6500', undefined, "kind 'cpu'; its tag says that it is for 'nvidia'"],
+    [
+      'server-cuda13-b9842',
+      Accelerator.amd({ count: 1, deviceGroups: [44] }),
+      "kind 'amd'; its tag says that it is for 'nvidia'",
+    ],
+    [
+      'full-rocm-v0.4.1',
+      Accelerator.nvidia({ count: 1 }),
+      "kind 'nvidia'; its tag says that it is for 'amd'",
+    ],
+    ['server-intel-b6500', undefined, "kind 'cpu'; its tag says that it is for 'intel'"],
+    ['server-b6500', Accelerator.nvidia({ count: 1 }), "kind 'nvidia'; its tag says that it is for 'cpu'"],
+    ['server-openvino-b9842', Accelerator.nvidia({ count: 1 }), "is for 'cpu', 'intel'"],
+  ])('are not those of image %s', (tag, accelerator, message) => {
+    const image = `mirror.example.com/ggml-org/llama.cpp:${tag}`;
+    expect(() => made({ image, accelerator })).toThrow(
+      `'image' is '${image}'; allowed: an image for devices of`,
+    );
+    expect(() => made({ image, accelerator })).toThrow(message);
+  });
+
+  test.each([
+    'ghcr.io/ggml-org/llama.cpp:server-vulkan-b6500',
+    'ghcr.io/ggml-org/llama.cpp:server-cuda12-b9842',
+    'registry.example.com/llama.cpp:server-b6500',
+  ])('of NVIDIA may be those of %s', (image) => {
+    expect(served({ image, accelerator: Accelerator.nvidia({ count: 1 }) }).main.image).toBe(image);
   });
 
   test('are what layers on devices need', () => {
@@ -354,6 +419,25 @@ describe('files', () => {
     ['m-00002-of-00003.gguf', "Name 'm-00001-of-00003.gguf'"],
   ])("cannot be '%s'", (file, message) => expect(() => made({ file })).toThrow(message));
 
+  test.each<[string, Partial<LlamaServerProps>]>([
+    ['draft', { draft: {} }],
+    ['draft', { draft: { maxTokens: 4 }, file: 'a.gguf' }],
+    ['draft', { draft: { file: 'a.gguf' }, file: 'a.gguf' }],
+    ['projector', { projector: {} }],
+    ['adapters[1]', { adapters: [{ file: 'l.gguf' }, {}] }],
+  ])('%s is not the file of the model itself: %j', (field, props) => {
+    expect(() => made(props)).toThrow(
+      new RegExp(`'${field.replace(/[[\]]/g, '\\$&')}\\.file' is .*; allowed: a file beside the model's own`),
+    );
+    const own = (pipeline: Pipeline) => {
+      const model = gguf(pipeline);
+      return { model, draft: { model } };
+    };
+    expect(() => made(own)).toThrow(
+      "'draft.file' is nothing; allowed: a file beside the model's own, '*.gguf'",
+    );
+  });
+
   test('are never pasted into a shell', () => {
     const file = '*$(reboot)`id`\' " ;&|.gguf';
     expect(() => made({ file })).toThrow('a path in the artifact');
@@ -402,7 +486,7 @@ test('reads its keys from a file that is a Secret', () => {
     secret: { secretName: 'llama-keys', items: [{ key: 'keys.txt', path: 'api-keys' }], defaultMode: 0o440 },
   });
   expect(server._target.apiKey).toEqual({ secret: 'llama-keys', key: 'keys.txt' });
-  expect(texts(objects).join('\n')).toContain('llama-keys/keys.txt=the API keys that llama-server accepts');
+  expect(texts(objects).join('\n')).toContain('llama-keys/keys.txt=the API key of qwen-chat');
 });
 
 test('has a chat template in a ConfigMap', () => {
@@ -450,10 +534,118 @@ test.each<[Partial<LlamaServerProps>, string]>([
   [{ adapters: [{ file: 'a', scale: NaN }] }, "'adapters[0].scale'"],
   [{ threads: 0 }, "'threads' is 0"],
   [{ chatTemplate: 'text' as never }, 'a ChatTemplate'],
+  [{ draft: { file: 'd', maxTokens: 0 } }, "'draft.maxTokens' is 0"],
+  [{ draft: { file: 'd', minTokens: -1 } }, "'draft.minTokens' is -1"],
+  [
+    { extraArgs: ['--log-file', '/x'] },
+    "'extraArgs' is '--log-file /x'; allowed: --log-file and a file in /tmp",
+  ],
+  [{ extraArgs: ['--log-file', '/tmp/logs/x'] }, 'a file in /tmp'],
+  [{ extraArgs: ['--log_file', '/tmp/../x'] }, 'a file in /tmp'],
+  [{ extraArgs: ['--slot-save-path', '/tmp/slots'] }, "--slot-save-path and '/tmp'"],
+  [{ extraArgs: ['--log-prompts-dir', '/tmpfoo'] }, 'a folder in /tmp'],
+  [{ extraArgs: ['-lcd', 'cache'] }, 'a file in /tmp'],
 ])('refuses %j', (props, message) => expect(() => made(props)).toThrow(message));
 
 test('a quantized cache needs heads of a length that blocks divide', () => {
   expect(() =>
     made((pipeline) => ({ model: gguf(pipeline, {}, { headDim: 80 }), cacheTypeK: CacheType.Q8_0 })),
   ).toThrow('a head of the model has 80 numbers');
+});
+
+test('writes what extraArgs tell it where it can', () => {
+  const extraArgs = [
+    '--log-file',
+    '/tmp/log',
+    '--slot-save-path',
+    '/tmp/',
+    '--log-prompts-dir',
+    '/tmp/prompts/a',
+  ];
+  expect(served({ extraArgs }).main.args.slice(-6)).toEqual(extraArgs);
+  const writable = { extraArgs: ['--slot-save-path', '/slots'], writableRoot: true };
+  expect(() => made(writable)).not.toThrow();
+});
+
+test('looks at guesses of any length where 0 says so', () => {
+  const { value } = served({ ...IMAGE('v0.5.0'), draft: { file: 'd.gguf', minTokens: 0 } });
+  expect(value('--spec-draft-n-min')).toBe('0');
+});
+
+describe('in plain JavaScript', () => {
+  // What is no API key must not serve without one.
+  test.each([null, '', 0, false, 'key', {}, { key: 'k' }])('its API key is not %j', (apiKey) => {
+    expect(() => made({ apiKey: apiKey as never })).toThrow(/^qwen\/serve\/chat: 'apiKey(\.secret)?' is /);
+  });
+
+  test.each([
+    'adapters',
+    'alias',
+    'chatTemplate',
+    'draft',
+    'env',
+    'extraArgs',
+    'file',
+    'fileSize',
+    'image',
+    'jinja',
+    'projector',
+    'promptCache',
+    'router',
+    'threads',
+    'version',
+  ])('%s is not null', (field) => {
+    expect(() => made({ [field]: null })).toThrow(
+      `qwen/serve/chat: '${field}' is null; allowed: a value. Leave it out`,
+    );
+  });
+
+  test.each<[string, object, string]>([
+    ['adapters', { adapters: 'x' }, "'adapters' is 'a string'; allowed: a list"],
+    ['adapters', { adapters: [null] }, "'adapters[0]' is null"],
+    [
+      'adapters',
+      { adapters: ['x'] },
+      "'adapters[0]' is 'a string'; allowed: an object of model, file, fileSize, scale",
+    ],
+    ['adapters', { adapters: [{ path: 'x' }] }, "'name in adapters[0]' is 'path'"],
+    ['draft', { draft: true }, "'draft' is true; allowed: an object of"],
+    ['draft', { draft: { model: 'x' } }, "'model' is 'a string'; allowed: an artifact"],
+    ['projector', { projector: '' }, "'projector' is 'a string'; allowed: an object of"],
+    ['projector', { projector: [] }, "'projector' is 'an object of class Array'"],
+    ['router', { router: false }, "'router' is false; allowed: an object of"],
+    ['router', { router: { models: 2 } }, "'name in router' is 'models'; allowed: maxModels, idleTimeout"],
+    ['idle time', { router: { idleTimeout: 5 } }, "'router.idleTimeout' is 5; allowed: a Duration"],
+    [
+      'idle time',
+      { router: { idleTimeout: Duration.millis(1500) } },
+      "'router.idleTimeout in seconds' is 1.5",
+    ],
+    ['file', { file: 1 }, "'file' is 1; allowed: a path in the artifact"],
+    ['size', { fileSize: 1 }, "'fileSize' is 1; allowed: a size"],
+    ['prompt cache', { promptCache: 0 }, "'promptCache' is 0; allowed: a size"],
+    ['image', { image: 5 }, "'image' is 5; allowed: an image pinned"],
+    [
+      'version',
+      { version: ['b6500'], image: 'example.com/llama:1' },
+      `'version' is ["b6500"]; allowed: a build`,
+    ],
+    ['arguments', { extraArgs: 'x', contextSize: 99999 }, 'a list of strings'],
+    ['arguments', { extraArgs: [1], contextSize: 99999 }, 'a list of strings'],
+  ])('%s is not %j', (_, props, message) => expect(() => made(props)).toThrow(message));
+
+  test('a file of a repository is no number', () => {
+    const props = (pipeline: Pipeline) => ({
+      model: cache(pipeline.download, { store: sharedClaim() }).artifact,
+      file: 1 as never,
+    });
+    expect(() => made(props)).toThrow("'model' is 'an artifact of format");
+  });
+
+  test('there are properties', () => {
+    const make = (props: unknown) => () => new LlamaServer(pipelineFor().serve, 'chat', props as never);
+    for (const props of [undefined, null, {}])
+      expect(make(props)).toThrow("'model' is nothing; allowed: an artifact");
+    expect(make('x')).toThrow("'props' is 'a string'; allowed: an object of properties");
+  });
 });

@@ -1,3 +1,5 @@
+import { isLlamaVersion } from './version';
+
 /** Whose devices decide the image; `cpu` for none. @internal */
 export type LlamaDevice = 'cpu' | 'nvidia' | 'amd' | 'intel' | 'gaudi' | 'tpu' | 'other';
 
@@ -15,6 +17,28 @@ const CPU_SERVER_DIGEST = 'sha256:283ed1799f2711361dadd863305ffe31c9fca3321a0997
  * and `openvino` since b9842). All are built for amd64; those for CPUs, CUDA and Vulkan for arm64 too.
  */
 const BACKENDS: Partial<Record<LlamaDevice, string>> = { nvidia: 'cuda', amd: 'rocm', intel: 'intel' };
+
+/** The devices that a backend computes on, where it is not for all that have a driver of it, as `vulkan` is. */
+const DEVICES: Readonly<Record<string, readonly LlamaDevice[]>> = {
+  cpu: ['cpu'],
+  cuda: ['nvidia'],
+  rocm: ['amd'],
+  intel: ['intel'],
+  openvino: ['cpu', 'intel'],
+};
+
+/**
+ * For which devices llama.cpp's own image is, wherever it is mirrored; undefined for an image that does not tell.
+ *
+ * @internal
+ */
+export function devicesOfLlamaImage(image: string): readonly LlamaDevice[] | undefined {
+  const tag = /(?:^|\/)ggml-org\/llama\.cpp:(?:server|full)(?:-([^@]+))?(?:@|$)/.exec(image);
+  if (tag === null) return undefined;
+  const rest = tag[1];
+  const backend = rest === undefined || isLlamaVersion(rest) ? 'cpu' : (/^[a-z]+/.exec(rest)?.[0] ?? '');
+  return Object.hasOwn(DEVICES, backend) ? DEVICES[backend] : undefined;
+}
 
 /** The server's image for a kind of devices; undefined where llama.cpp publishes none. @internal */
 export function defaultLlamaImage(device: LlamaDevice): string | undefined {

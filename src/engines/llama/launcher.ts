@@ -20,10 +20,18 @@ export interface LlamaFileArgument {
   readonly suffix: string;
 }
 
-/** The texts of the shell programs, by their names. @internal */
-export function llamaScripts(): Record<string, string> {
+/**
+ * The texts of the shell programs that are run, by their names: a change of one that is not would start servers again
+ * for nothing.
+ *
+ * @param commands by which containers and hooks start, word by word
+ * @internal
+ */
+export function llamaScripts(commands: readonly string[]): Record<string, string> {
   return Object.fromEntries(
-    [LAUNCHER, DRAIN].map((file) => [file, fs.readFileSync(path.join(RUNTIME_FOLDER, file), 'utf8')]),
+    [LAUNCHER, DRAIN]
+      .filter((file) => commands.includes(`${LLAMA_SCRIPTS_FOLDER}/${file}`))
+      .map((file) => [file, fs.readFileSync(path.join(RUNTIME_FOLDER, file), 'utf8')]),
   );
 }
 

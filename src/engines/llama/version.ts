@@ -30,7 +30,7 @@ export function llamaVersionOf(image: string): string | undefined {
 
 /** @internal */
 export function isLlamaVersion(version: string): boolean {
-  return /^(b[1-9]\d{0,6}|v\d+\.\d+\.\d+)$/.test(version);
+  return typeof version === 'string' && /^(b[1-9]\d{0,6}|v\d+\.\d+\.\d+)$/.test(version);
 }
 
 /** Less than, equal to or more than 0: builds and releases stand in one row. @internal */

@@ -32,15 +32,37 @@ async function busy(
   return { port: (server.address() as AddressInfo).port, asked: () => asked };
 }
 
+/** A folder of programs on whose clock nothing but `sleep` takes time, and what they have slept. */
+function clock(programs: Record<string, string> = {}): {
+  folder: string;
+  sleeps: () => string[];
+  now: () => number;
+} {
+  const folder = temporaryFolder();
+  const [time, log] = [path.join(folder, 'time'), path.join(folder, 'log')];
+  fs.writeFileSync(time, '1000');
+  fs.writeFileSync(log, '');
+  const pass = (seconds: string) => `echo $(($(cat '${time}') + ${seconds})) >'${time}'`;
+  const all = {
+    date: `cat '${time}'`,
+    sleep: `echo "$1" >>'${log}'; ${pass('$1')}`,
+    ...programs,
+  };
+  for (const [name, text] of Object.entries(all)) {
+    fs.writeFileSync(path.join(folder, name), `#!/bin/sh\n${text.replace('PASS 5', pass('5'))}\n`, {
+      mode: 0o755,
+    });
+  }
+  const read = (file: string) => fs.readFileSync(file, 'utf8').trim();
+  return { folder, sleeps: () => read(log).split('\n'), now: () => Number(read(time)) - 1000 };
+}
+
 /** Runs the hook with a `sleep` that takes no time, and tells how often it slept. */
 async function drained(...args: string[]): Promise<{ code: number | null; sleeps: string[] }> {
-  const folder = temporaryFolder();
-  const log = path.join(folder, 'log');
-  fs.writeFileSync(log, '');
-  fs.writeFileSync(path.join(folder, 'sleep'), `#!/bin/sh\necho "$1" >>'${log}'\n`, { mode: 0o755 });
+  const { folder, sleeps } = clock();
   const child = spawn('/bin/sh', [PROGRAM, ...args], { env: { PATH: `${folder}:${process.env.PATH}` } });
   const code = await new Promise<number | null>((done) => child.on('close', done));
-  return { code, sleeps: fs.readFileSync(log, 'utf8').trim().split('\n') };
+  return { code, sleeps: sleeps() };
 }
 
 test('waits for requests that are under way and for those that wait', async () => {
@@ -61,6 +83,16 @@ test('waits no longer than it is told', async () => {
   const { code, sleeps } = await drained(String(port), '7');
   expect(code).toBe(0);
   expect(sleeps).toHaveLength(8);
+});
+
+test('counts the time that a busy server takes to answer, and waits for no answer beyond its own', async () => {
+  const asked = path.join(temporaryFolder(), 'asked');
+  const { folder, now } = clock({ curl: `echo "$4" >>'${asked}'; PASS 5; exit 28` });
+  const child = spawn('/bin/sh', [PROGRAM, '8080', '20'], { env: { PATH: `${folder}:${process.env.PATH}` } });
+  expect(await new Promise((done) => child.on('close', done))).toBe(0);
+  // Five seconds for endpoints, and four rounds of five seconds and one.
+  expect(now()).toBe(5 + 4 * 6);
+  expect(fs.readFileSync(asked, 'utf8').trim().split('\n')).toEqual(['5', '5', '5', '2']);
 });
 
 test('sends the first key of the file', async () => {
