@@ -10,11 +10,11 @@ const BROUGHT_BY: Record<string, string> = {
   'inference.networking.x-k8s.io': 'Gateway API Inference Extension, and a gateway that knows it',
   'keda.sh': 'KEDA 2.15 or newer',
   'http.keda.sh': "KEDA's HTTP add-on 0.11 or newer",
-  'leaderworkerset.x-k8s.io': 'LeaderWorkerSet 0.5 or newer',
+  'leaderworkerset.x-k8s.io': 'LeaderWorkerSet 0.6 or newer',
   'monitoring.coreos.com':
     'the Prometheus operator; for alerts and dashboards kube-state-metrics, the metrics of the kubelets and, for ' +
     'GPUs, the DCGM exporter',
-  'traefik.io': 'Traefik 3',
+  'traefik.io': 'Traefik 2.10 or newer',
 };
 
 interface Need {
@@ -57,8 +57,16 @@ export class ClusterNeeds {
     switch (entry.kind) {
       case 'HTTPRoute':
         return this.addRoute(pipeline, entry);
+      case 'InferencePool': {
+        const { endpointPickerRef, extensionRef } = entry.spec as PoolSpec;
+        const { name } = endpointPickerRef ?? extensionRef ?? {};
+        if (name) this.need(`the endpoint picker, Service ${code(name)} in ${code(entry.namespace)}`, entry);
+        return;
+      }
       case 'Ingress': {
         const { ingressClassName: name } = entry.spec as { ingressClassName?: string };
+        const issuer = entry.annotations['cert-manager.io/cluster-issuer'];
+        if (issuer) this.need(`cert-manager, and its ClusterIssuer ${code(issuer)}`, entry);
         return this.need(name ? `IngressClass ${code(name)}` : 'a default IngressClass', entry);
       }
       case 'HorizontalPodAutoscaler':
@@ -92,6 +100,10 @@ export class ClusterNeeds {
         `Gateway ${code(`${namespace}/${name}`)}, which takes routes of namespace ${code(home)}`,
         entry,
       );
+    }
+    for (const { extensionRef } of rules.flatMap(({ filters = [] }) => filters)) {
+      if (!extensionRef || pipeline.set.find(extensionRef.kind, home, extensionRef.name)) continue;
+      this.need(`${extensionRef.kind} ${code(`${home}/${extensionRef.name}`)}`, entry);
     }
     for (const { namespace, name } of rules.flatMap(({ backendRefs = [] }) => backendRefs)) {
       if (namespace === undefined || namespace === home) continue;
@@ -129,7 +141,15 @@ interface ClaimSpec {
 
 interface RouteSpec {
   readonly parentRefs?: { readonly name: string; readonly namespace?: string }[];
-  readonly rules?: { readonly backendRefs?: { readonly name: string; readonly namespace?: string }[] }[];
+  readonly rules?: {
+    readonly backendRefs?: { readonly name: string; readonly namespace?: string }[];
+    readonly filters?: { readonly extensionRef?: { readonly kind: string; readonly name: string } }[];
+  }[];
+}
+
+interface PoolSpec {
+  readonly endpointPickerRef?: { readonly name?: string };
+  readonly extensionRef?: { readonly name?: string };
 }
 
 interface PodNeeds {

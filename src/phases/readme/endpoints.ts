@@ -79,10 +79,15 @@ function ingressWays(entry: Entry, service: Entry): string[] {
     (http?.paths ?? [])
       .filter(({ backend }) => leadsTo(entry, service, backend?.service?.name))
       .map(({ path = '/' }) => {
-        const address = `${secure.has(host) ? 'https' : 'http'}://${host}${path}`;
+        const address = `${secure.has(host) ? 'https' : 'http'}://${host}${typedPath(path)}`;
         return `${code(address)} by class ${code(ingressClassName ?? 'of the cluster')}`;
       }),
   );
+}
+
+/** A path as a client types it: without the end of the expression by which ingress-nginx takes a prefix away. */
+function typedPath(path: string): string {
+  return path.replace(/\(\/\|\$\).*$/, '') || '/';
 }
 
 function routeWays(entry: Entry, service: Entry): string[] {

@@ -41,6 +41,10 @@ interface VolumeSource {
   readonly csi?: { driver?: string; nodePublishSecretRef?: SecretRef };
 }
 
+interface MonitoredEndpoint {
+  readonly authorization?: { credentials?: SecretRef };
+}
+
 /** The fields of a PersistentVolume's CSI source that name a Secret. */
 const CSI_SECRETS = [
   'controllerPublishSecretRef',
@@ -58,6 +62,9 @@ export class Secrets {
     for (const pod of pipeline.set.pods) this.addPod(pipeline, pod);
     for (const volume of pipeline.set.ofKind('PersistentVolume')) this.addVolume(pipeline, volume);
     for (const ingress of pipeline.set.ofKind('Ingress')) this.addCertificates(pipeline, ingress);
+    for (const kind of ['PodMonitor', 'ServiceMonitor']) {
+      for (const monitor of pipeline.set.ofKind(kind)) this.addMonitor(pipeline, monitor);
+    }
     for (const entry of pipeline.set.entries) this.addPurposes(pipeline, entry);
   }
 
@@ -111,6 +118,18 @@ export class Secrets {
     for (const field of CSI_SECRETS) {
       const ref = csi?.[field] as SecretRef | undefined;
       if (ref) this.use(pipeline, volume, ref, [], driverPurpose(csi?.driver));
+    }
+  }
+
+  /** Prometheus sends the key that the metrics ask for. */
+  private addMonitor(pipeline: PipelineModel, monitor: Entry): void {
+    const { podMetricsEndpoints, endpoints } = monitor.spec as Record<
+      string,
+      MonitoredEndpoint[] | undefined
+    >;
+    for (const { authorization } of podMetricsEndpoints ?? endpoints ?? []) {
+      const { name, key } = authorization?.credentials ?? {};
+      this.use(pipeline, monitor, { name }, [key]);
     }
   }
 

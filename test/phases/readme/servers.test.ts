@@ -1,7 +1,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { NetworkPeer, PhasedApp } from '../../../src';
+import { LlamaServer, Monitoring, NetworkPeer, PhasedApp } from '../../../src';
 import { Accelerator } from '../../../src/pod/accelerator/accelerator';
 import { Route } from '../../../src/serving/route';
 import { Scaling } from '../../../src/serving/scaling';
@@ -44,7 +45,7 @@ test('what a server takes, needs, opens and departs from is read from its object
     {
       'address in the cluster': '`http://qwen-chat.llm.svc:8080`',
       'answered by': 'Deployment `qwen-chat`',
-      'from outside': '`llm.example.com/qwen` by Gateway `infra/public`',
+      'from outside': '`llm.example.com/qwen/v1` by Gateway `infra/public`',
     },
   ]);
   expect(table('### Artifacts of qwen')).toMatchObject([{ 'awaited by': 'Deployment `qwen-chat`' }]);
@@ -86,4 +87,56 @@ test('what the cluster must have is listed, and the most that an autoscaler may 
   expect(table('### Endpoints of qwen')[0]['address in the cluster']).toMatch(
     /^host .*`qwen\.llm` at the interceptor .*, which starts it; while it runs:<br>`http:/,
   );
+});
+
+test('who sends the API key is named beside who asks for it', () => {
+  const outdir = temporaryFolder();
+  const app = new PhasedApp({ outdir });
+  const pipeline = app.pipeline('qwen', { namespace: 'llm' });
+  new LlamaServer(pipeline.serve, 'chat', {
+    model: sharedModel(pipeline),
+    file: 'model.gguf',
+    memory: Size.gibibytes(4),
+    apiKey: { secret: Secret.fromSecretName(pipeline.serve, 's', 'chat-key'), key: 'key' },
+    monitoring: Monitoring.prometheus({ from: [NetworkPeer.namespace('monitoring')] }),
+  });
+  app.synth();
+  const readme = fs.readFileSync(path.join(outdir, 'README.md'), 'utf8');
+  expect(rows(section(readme, '## Secrets that must exist'))).toMatchObject([
+    { Secret: '`chat-key`', keys: '`key`', 'used by': expect.stringContaining('PodMonitor `qwen-chat`') },
+  ]);
+});
+
+test('what routes name has to be there, and their addresses are those that a client types', () => {
+  const outdir = temporaryFolder();
+  const app = new PhasedApp({ outdir });
+  const pipeline = app.pipeline('qwen', { namespace: 'llm' });
+  const from = [NetworkPeer.namespace('infra')];
+  inferenceServer(pipeline.serve, {
+    model: sharedModel(pipeline),
+    routes: [
+      Route.ingress({
+        ...{ className: 'nginx', host: 'a.example.com', path: '/qwen', from },
+        tls: { secretName: 'tls', clusterIssuer: 'le' },
+      }),
+      Route.httpRoute({
+        ...{ gateway: { name: 'public' }, hostnames: ['b.example.com'], from },
+        filters: [{ group: 'traefik.io', kind: 'Middleware', name: 'auth' }],
+      }),
+      Route.inferencePool({ gateway: { name: 'pools' }, from, picker: { service: 'epp' } }),
+    ],
+  });
+  app.synth();
+  const readme = fs.readFileSync(path.join(outdir, 'README.md'), 'utf8');
+  const needs = rows(section(readme, '## What the cluster must have')).map(({ what }) => what);
+  expect(needs).toEqual(
+    expect.arrayContaining([
+      'IngressClass `nginx`',
+      'Middleware `llm/auth`',
+      'cert-manager, and its ClusterIssuer `le`',
+      'the endpoint picker, Service `epp` in `llm`',
+    ]),
+  );
+  const [{ 'from outside': ways }] = rows(section(readme, '### Endpoints of qwen'));
+  expect(ways).toMatch(/^`https:\/\/a\.example\.com\/qwen[\w/]*` by class `nginx`/);
 });
