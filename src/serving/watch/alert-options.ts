@@ -74,7 +74,7 @@ export interface AlertOptions {
   /**
    * How much of a claim must be free, in percent.
    *
-   * @default 5
+   * @default 2: a claim of the least size that a download is given has 4 when the model is there
    */
   readonly claimFreePercent?: number;
 }
@@ -114,7 +114,7 @@ export function resolveAlerts(where: string, options: AlertOptions = {}): AlertS
     firstTokenSeconds: seconds('timeToFirstToken', Duration.seconds(30)),
     errorPercent: percent('errorPercent', 5),
     restarts: whole('restarts', 3),
-    claimFreePercent: percent('claimFreePercent', 5),
+    claimFreePercent: percent('claimFreePercent', 2),
   };
 }
 

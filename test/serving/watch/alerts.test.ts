@@ -229,7 +229,7 @@ const promtool = findPromtool();
       {
         ...two,
         'kubelet_volume_stats_available_bytes{namespace="llm",persistentvolumeclaim="qwen-weights-chat"}':
-          '4x200',
+          '1x200',
         'kubelet_volume_stats_capacity_bytes{namespace="llm",persistentvolumeclaim="qwen-weights-chat"}':
           '100x200',
       },
