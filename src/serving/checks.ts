@@ -12,6 +12,9 @@ const HOST = new RegExp(`^(\\*\\.)?${LABEL}(\\.${LABEL})*$`);
 /** Letters that mean themselves in a path, and in the regular expression that an Ingress makes of it. */
 const PATH = /^(\/[\w.~-]+)+$/;
 
+/** An HTTPRoute takes 1024, of two such paths. */
+const LONGEST_PATH = 512;
+
 /** @throws when it is no name of a host @internal */
 export function checkHost(where: string, field: string, host: string): string {
   if (typeof host === 'string' && host.length <= 253 && HOST.test(host)) return host;
@@ -21,12 +24,18 @@ export function checkHost(where: string, field: string, host: string): string {
 }
 
 /** @returns the path without a slash at its end; '' for the root @throws when it is no path @internal */
-export function checkPath(where: string, path: string | undefined): string {
+export function checkPath(where: string, path: string | undefined, field = 'path'): string {
   if (path === undefined || path === '/') return '';
   const trimmed = typeof path === 'string' ? path.replace(/\/$/, '') : path;
-  if (typeof trimmed === 'string' && PATH.test(trimmed) && !/\/\.\.?(\/|$)/.test(trimmed)) return trimmed;
-  throw new InputError(where, 'path', path, {
-    allowed: "'/', or a path of letters, digits, '_', '.', '~' and '-': '/qwen'",
+  if (
+    typeof trimmed === 'string' &&
+    trimmed.length <= LONGEST_PATH &&
+    PATH.test(trimmed) &&
+    !/\/\.\.?(\/|$)/.test(trimmed)
+  )
+    return trimmed;
+  throw new InputError(where, field, path, {
+    allowed: "'/', or a path of at most 512 letters, digits, '_', '.', '~', '-' and '/': '/qwen'",
   });
 }
 

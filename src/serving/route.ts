@@ -11,7 +11,8 @@ import type { ServerTarget } from './server-target';
  *
  * TLS ends at the Ingress or at the Gateway. Who may send requests is decided there too: by a policy of the gateway's
  * that names the HTTPRoute as its target (`name`), by a filter of the gateway's (`filters`), or by annotations that the
- * Ingress controller knows (`annotations`). The engine's own API key is the server's, and no route is told it.
+ * Ingress controller knows (`annotations`). The engine's own API key is the server's, and no route is told it; where
+ * there is one, routes open `/v1` alone, as engines do not ask for it everywhere (`paths`).
  */
 export class Route {
   /**

@@ -7,6 +7,7 @@ import { durationText } from '../duration-text';
 import type { ServerTarget } from '../server-target';
 import { takeAddress } from './addresses';
 import { checkFrom, checkHost, checkObjectName, checkPath, checkSeconds, checkStrings } from '../checks';
+import { checkPaths, OpenPath, openPaths } from './open-paths';
 import { routeName, RoutePart } from './route-part';
 
 /** A Gateway that is there already. */
@@ -71,6 +72,15 @@ export interface HttpRouteProps {
    * @default true, where there is a path
    */
   readonly stripPrefix?: boolean;
+
+  /**
+   * What of the server is open, by its own paths: `/v1` is found at `<path>/v1`. `['/']` opens all of it, with its
+   * metrics, its health and whatever else the engine answers. Engines ask for their API key below some paths alone:
+   * vLLM answers `/invocations`, which is as good as `/v1`, without.
+   *
+   * @default ['/v1'] where the server has an API key, ['/'] where it has none
+   */
+  readonly paths?: string[];
 
   /**
    * Headers that requests must have.
@@ -142,6 +152,7 @@ export interface HttpRouteSpec {
   /** Without a slash at its end. */
   readonly path: string;
   readonly stripPrefix: boolean;
+  readonly paths?: string[];
   readonly headers: Record<string, string>;
   readonly modelHeader?: string;
   /** Undefined where none is written. */
@@ -174,6 +185,7 @@ export function resolveHttpRoute(where: string, props: HttpRouteProps): HttpRout
     hostnames: (props.hostnames ?? []).map((host, index) => checkHost(where, `hostnames[${index}]`, host)),
     path,
     stripPrefix,
+    paths: checkPaths(where, props.paths),
     headers: checkHeaders(where, props.headers),
     modelHeader:
       props.modelHeader === undefined ? undefined : checkHeader(where, 'modelHeader', props.modelHeader),
@@ -238,7 +250,9 @@ export function addHttpRoute(
 ): void {
   const { owner } = target;
   const models = modelMatches(spec, target, index);
-  takeAddresses(spec, target, index, models);
+  const open = openPaths(spec, target);
+  checkMatches(spec, target, index, open.length * models.length);
+  takeAddresses(spec, target, index, open, models);
   const { gateway, hostnames } = spec;
   addObject(owner, `HTTPRoute-${index}`, {
     apiVersion: 'gateway.networking.k8s.io/v1',
@@ -258,14 +272,13 @@ export function addHttpRoute(
           },
         ],
         ...(hostnames.length ? { hostnames } : {}),
-        rules: [
-          {
-            matches: models.map((headers) => match(spec.path, headers)),
-            ...filters(spec, backend.hostname),
-            backendRefs: [{ ...backend.ref, weight: 1 }],
-            ...timeouts(spec.timeoutSeconds),
-          },
-        ],
+        // A rule for each path, as what takes its place belongs to the rule.
+        rules: open.map((path) => ({
+          matches: models.map((headers) => match(path, headers)),
+          ...filters(spec, path, backend.hostname),
+          backendRefs: [{ ...backend.ref, weight: 1 }],
+          ...timeouts(spec.timeoutSeconds),
+        })),
       },
     },
   });
@@ -287,35 +300,63 @@ function modelMatches(
   return modelNames.map((model) => ({ ...headers, [modelHeader]: model }));
 }
 
+/** As many the definition of HTTPRoutes takes: of one rule, and of all. */
+const MOST_MATCHES = { rule: 64, route: 128 };
+
+function checkMatches(
+  spec: HttpRouteSpec,
+  { owner, modelNames }: ServerTarget,
+  index: number,
+  all: number,
+): void {
+  if (spec.modelHeader === undefined) return;
+  if (modelNames.length <= MOST_MATCHES.rule && all <= MOST_MATCHES.route) return;
+  throw new InputError(owner.scope, `routes[${index}].modelHeader`, spec.modelHeader, {
+    allowed:
+      `at most ${MOST_MATCHES.rule} models, and ${MOST_MATCHES.route} pairs of a model and a path; ` +
+      `there are ${modelNames.length} models and ${all} pairs`,
+    advice: 'Tell requests for this server apart by its path, or by one header.',
+  });
+}
+
 function takeAddresses(
-  { gateway, hostnames, path }: HttpRouteSpec,
+  { gateway, hostnames }: HttpRouteSpec,
   target: ServerTarget,
   index: number,
+  open: OpenPath[],
   models: Record<string, string>[],
 ): void {
   const { name, namespace = target.owner.namespace, sectionName } = gateway;
   for (const host of hostnames.length ? hostnames : [undefined]) {
-    for (const headers of models) {
-      takeAddress(target, `routes[${index}]`, {
-        gateway: `Gateway ${namespace}/${name}${sectionName ? ` listener ${sectionName}` : ''}`,
-        host,
-        path,
-        headers,
-      });
+    for (const { outside } of open) {
+      for (const headers of models) {
+        takeAddress(target, `routes[${index}]`, {
+          gateway: `Gateway ${namespace}/${name}${sectionName ? ` listener ${sectionName}` : ''}`,
+          host,
+          path: outside,
+          headers,
+        });
+      }
     }
   }
 }
 
-function match(path: string, headers: Record<string, string>): Record<string, unknown> {
+function match({ outside }: OpenPath, headers: Record<string, string>): Record<string, unknown> {
   const entries = Object.entries(headers);
   return {
-    path: { type: 'PathPrefix', value: path || '/' },
+    path: { type: 'PathPrefix', value: outside || '/' },
     ...(entries.length ? { headers: entries.map(([name, value]) => ({ type: 'Exact', name, value })) } : {}),
   };
 }
 
-function filters(spec: HttpRouteSpec, hostname: string | undefined): Record<string, unknown> {
-  const path = spec.stripPrefix ? { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } } : {};
+function filters(
+  spec: HttpRouteSpec,
+  { inside }: OpenPath,
+  hostname: string | undefined,
+): Record<string, unknown> {
+  const path = spec.stripPrefix
+    ? { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: inside || '/' } }
+    : {};
   const rewrite = { ...(hostname ? { hostname } : {}), ...path };
   const all = [
     // Who a client is comes before what becomes of the request.

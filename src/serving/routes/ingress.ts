@@ -7,6 +7,7 @@ import { mebibytesFor, bytesOf } from '../../pod/quantity';
 import type { ServerTarget } from '../server-target';
 import { takeAddress } from './addresses';
 import { checkFrom, checkHost, checkObjectName, checkPath, checkSeconds, checkStrings } from '../checks';
+import { checkPaths, OpenPath, openPaths } from './open-paths';
 import { routeName, RoutePart } from './route-part';
 
 /** What reads Ingresses of a class: each has annotations of its own for what an Ingress itself cannot say. */
@@ -72,6 +73,15 @@ export interface IngressRouteProps {
   readonly stripPrefix?: boolean;
 
   /**
+   * What of the server is open, by its own paths: `/v1` is found at `<path>/v1`. `['/']` opens all of it, with its
+   * metrics, its health and whatever else the engine answers. Engines ask for their API key below some paths alone:
+   * vLLM answers `/invocations`, which is as good as `/v1`, without.
+   *
+   * @default ['/v1'] where the server has an API key, ['/'] where it has none
+   */
+  readonly paths?: string[];
+
+  /**
    * TLS, which needs a host.
    *
    * @default - none
@@ -125,6 +135,7 @@ interface IngressSpec {
   /** Without a slash at its end. */
   readonly path: string;
   readonly stripPrefix: boolean;
+  readonly paths?: string[];
   readonly tls?: IngressTls;
   readonly timeoutSeconds: number;
   readonly maxBody: Size;
@@ -161,6 +172,7 @@ function resolve(props: IngressRouteProps): IngressSpec {
     host: props.host === undefined ? undefined : checkHost(WHERE, 'host', props.host),
     path,
     stripPrefix,
+    paths: checkPaths(WHERE, props.paths),
     tls: resolveTls(props),
     timeoutSeconds: checkSeconds(WHERE, 'timeout', props.timeout ?? Duration.hours(1)),
     maxBody: checkSize(WHERE, 'maxBody', props.maxBody ?? Size.mebibytes(64)),
@@ -195,11 +207,14 @@ function render(spec: IngressSpec, target: ServerTarget, index: number): void {
       advice: 'An Ingress leads to Services of its own namespace alone. Use Route.httpRoute.',
     });
   }
-  takeAddress(target, `routes[${index}]`, {
-    gateway: `class ${spec.className}`,
-    host: spec.host,
-    path: spec.path,
-  });
+  const open = openPaths(spec, target);
+  for (const { outside } of open) {
+    takeAddress(target, `routes[${index}]`, {
+      gateway: `class ${spec.className}`,
+      host: spec.host,
+      path: outside,
+    });
+  }
   const name = routeName(target, index, spec.name);
   if (spec.controller === IngressController.TRAEFIK && spec.stripPrefix) {
     addObject(owner, `Middleware-${index}`, {
@@ -226,19 +241,26 @@ function render(spec: IngressSpec, target: ServerTarget, index: number): void {
         ingressClassName: spec.className,
         ...(spec.tls ? { tls: [{ hosts: [spec.host], secretName: spec.tls.secretName }] } : {}),
         rules: [
-          { ...(spec.host ? { host: spec.host } : {}), http: { paths: [{ ...ingressPath(spec), backend }] } },
+          {
+            ...(spec.host ? { host: spec.host } : {}),
+            http: { paths: open.map((path) => ({ ...ingressPath(spec, path), backend })) },
+          },
         ],
       },
     },
   });
 }
 
-function ingressPath({ path, stripPrefix, controller }: IngressSpec): Record<string, string> {
+function ingressPath(
+  { path, stripPrefix, controller }: IngressSpec,
+  { outside, inside }: OpenPath,
+): Record<string, string> {
   if (stripPrefix && controller === IngressController.INGRESS_NGINX) {
     // The second group is what the server sees. A dot of the path fits any letter, which no other path has there.
-    return { path: `${path}(/|$)(.*)`, pathType: 'ImplementationSpecific' };
+    const rest = inside === '' ? '(/|$)(.*)' : `(/)(${inside.slice(1)}(/.*|$))`;
+    return { path: path + rest, pathType: 'ImplementationSpecific' };
   }
-  return { path: path || '/', pathType: 'Prefix' };
+  return { path: outside || '/', pathType: 'Prefix' };
 }
 
 function controllerAnnotations(spec: IngressSpec, middleware: string): Record<string, string> {

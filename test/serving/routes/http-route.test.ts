@@ -1,8 +1,11 @@
 import { Duration } from 'cdk8s';
+import { Secret, SecretValue } from 'cdk8s-plus-28';
+import type { Pipeline } from '../../../src';
 import { NetworkPeer } from '../../../src/pod/network-peer';
 import { Route } from '../../../src/serving/route';
 import { durationText } from '../../../src/serving/duration-text';
 import { HttpRouteProps } from '../../../src/serving/routes/http-route';
+import type { KubeObject } from '../../../src/validation/kube-object';
 import { the } from '../../support/objects';
 import { checkedObjects, inferenceServer, pipelineFor, served, sharedModel } from '../../support/servers';
 
@@ -57,6 +60,53 @@ test('a route of everything changes nothing', () => {
     backendRefs: [{ group: '', kind: 'Service', name: 'qwen-chat', port: 8080, weight: 1 }],
     timeouts: { request: '1h30m', backendRequest: '1h30m' },
   });
+});
+
+function apiKey(pipeline: Pipeline): SecretValue {
+  const secret = Secret.fromSecretName(pipeline.serve, 'key', 'api-key');
+  return { secret, key: 'key' };
+}
+
+/** What each rule takes, and what the server sees in its place. */
+function opened(props: Partial<HttpRouteProps>, withKey = true): [string, string | undefined][] {
+  const objects = served((pipeline) => ({
+    routes: [route(props)],
+    ...(withKey ? { apiKey: apiKey(pipeline) } : {}),
+  }));
+  return the(objects, 'HTTPRoute').spec.rules.map(({ matches, filters }: KubeObject['spec']) => [
+    matches[0].path.value,
+    filters?.[0].urlRewrite.path.replacePrefixMatch,
+  ]);
+}
+
+test('of a server with an API key the API alone is open, below the path', () => {
+  expect(opened({ path: '/qwen' })).toEqual([['/qwen/v1', '/v1']]);
+  expect(opened({})).toEqual([['/v1', undefined]]);
+  expect(opened({ path: '/qwen' }, false)).toEqual([['/qwen', '/']]);
+});
+
+test('what else is open is said', () => {
+  expect(opened({ path: '/qwen', paths: ['/v1', '/tokenize/', '/v1'] })).toEqual([
+    ['/qwen/v1', '/v1'],
+    ['/qwen/tokenize', '/tokenize'],
+  ]);
+  expect(opened({ path: '/qwen', paths: ['/'] })).toEqual([['/qwen', '/']]);
+});
+
+test('a path that the server sees is its own, or has the API below it', () => {
+  expect(opened({ path: '/v1', stripPrefix: false })).toEqual([['/v1', undefined]]);
+  expect(opened({ path: '/v1/chat', stripPrefix: false })).toEqual([['/v1/chat', undefined]]);
+  expect(opened({ path: '/v10', stripPrefix: false })).toEqual([['/v10/v1', undefined]]);
+  expect(opened({ path: '/qwen', stripPrefix: false })).toEqual([['/qwen/v1', undefined]]);
+});
+
+test('a route takes as many models as its definition does', () => {
+  const names = (count: number) => Array.from({ length: count }, (_, n) => `m${n}`);
+  const withModels = (count: number, paths?: string[]) => () =>
+    served({ routes: [route({ modelHeader: 'X-Model', paths })], modelNames: names(count) });
+  expect(withModels(64, ['/v1', '/v2'])).not.toThrow();
+  expect(withModels(65)).toThrow(/'routes\[0\]\.modelHeader' is 'X-Model'.*there are 65 models/);
+  expect(withModels(43, ['/v1', '/v2', '/v3'])).toThrow(/there are 43 models and 129 pairs/);
 });
 
 test('a gateway that has no timeouts of routes is not told one', () => {
@@ -158,6 +208,11 @@ test.each<[Partial<HttpRouteProps>, RegExp]>([
   [{ headers: { tenant: 1 as unknown as string } }, /headers\["tenant"\]' is 1/],
   [{ filters: [{ group: '', kind: 'Middleware', name: 'jwt' }] }, /'filters\[0\]\.group' is ''/],
   [{ stripPrefix: true }, /'stripPrefix' is true/],
+  [{ paths: [] }, /'paths' is \[\]; allowed: 1 to 16 paths/],
+  [{ paths: ['v1'] }, /'paths\[0\]' is 'v1'/],
+  [{ paths: [undefined as unknown as string] }, /'paths\[0\]' is ''/],
+  [{ paths: '/v1' as unknown as string[] }, /'paths' is 'a string'; allowed: a list/],
+  [{ path: `/${'a'.repeat(512)}` }, /'path' is .* at most 512/],
   [{ name: 'Chat' }, /'name' is 'Chat'/],
 ])('%j is refused', (props, message) => {
   expect(() => route(props)).toThrow(message);

@@ -1,4 +1,5 @@
 import { Duration, Size } from 'cdk8s';
+import { Secret } from 'cdk8s-plus-28';
 import { NetworkPeer } from '../../../src/pod/network-peer';
 import { Route } from '../../../src/serving/route';
 import { IngressController, IngressRouteProps } from '../../../src/serving/routes/ingress';
@@ -53,6 +54,35 @@ test('the rewritten path of ingress-nginx is what the engine answers at', () => 
   expect(rewritten('/qwen/v1/models')).toBe('/v1/models');
   expect(rewritten('/qwen')).toBe('/');
   expect(rewritten('/qwen2/v1')).toBe('/qwen2/v1');
+});
+
+test('of a server with an API key the API alone is open', () => {
+  const paths = (props: Partial<IngressRouteProps>) =>
+    the(
+      served((pipeline) => ({
+        apiKey: { secret: Secret.fromSecretName(pipeline.serve, 'key', 'api-key'), key: 'key' },
+        routes: [Route.ingress({ className: 'nginx', from: FROM, ...props })],
+      })),
+      'Ingress',
+    ).spec.rules[0].http.paths.map(({ path }: { path: string }) => path);
+  const [path, ...others] = paths({ path: '/qwen' });
+  expect(others).toEqual([]);
+  // As ingress-nginx writes it: a location that begins here, of which the annotation takes the second group.
+  const rewritten = (asked: string) => {
+    const groups = new RegExp(`^${path}`).exec(asked);
+    return groups ? `/${groups[2]}` : 'refused';
+  };
+  expect(rewritten('/qwen/v1/chat/completions')).toBe('/v1/chat/completions');
+  expect(rewritten('/qwen/v1')).toBe('/v1');
+  for (const other of ['/qwen/v10', '/qwen/invocations', '/qwen', '/qwen/metrics', '/qwen/x/v1/models'])
+    expect(rewritten(other)).toBe('refused');
+  expect(paths({ className: 'traefik', path: '/qwen' })).toEqual(['/qwen/v1']);
+  expect(paths({ className: 'haproxy' })).toEqual(['/v1']);
+  expect(paths({ paths: ['/'] })).toEqual(['/']);
+  expect(paths({ path: '/qwen', paths: ['/v1', '/rerank'] })).toEqual([
+    '/qwen(/)(v1(/.*|$))',
+    '/qwen(/)(rerank(/.*|$))',
+  ]);
 });
 
 test('what can be said otherwise is said otherwise', () => {
