@@ -1,4 +1,5 @@
 import type { Duration } from 'cdk8s';
+import { checkProps } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { checkSeconds } from './checks';
 import type { EngineProbe } from './engine-spec';
@@ -95,6 +96,7 @@ export class ServerProbe {
     if (!Array.isArray(command) || command.length === 0 || command.some((word) => typeof word !== 'string')) {
       throw new InputError(where, 'command', command, { allowed: 'a list of one text or more' });
     }
+    checkProps(where, options);
     if (options.port !== undefined) {
       throw new InputError(where, 'port', options.port, { allowed: 'nothing, as a command is run' });
     }
@@ -108,6 +110,7 @@ export class ServerProbe {
 }
 
 function checked(where: string, options: ServerProbeOptions): Omit<ProbeSpec, 'ask'> {
+  checkProps(where, options);
   const { port = 'http', period, timeout, failures } = options;
   if (failures !== undefined && (!Number.isInteger(failures) || failures < 1)) {
     throw new InputError(where, 'failures', failures, { allowed: 'a whole number of at least 1' });

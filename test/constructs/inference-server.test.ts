@@ -769,3 +769,19 @@ describe('plain JavaScript', () => {
     ]),
   );
 });
+
+test.each<[string, (options: never) => ServerProbe]>([
+  ['http', (options) => ServerProbe.http('/health', options)],
+  ['tcp', (options) => ServerProbe.tcp(options)],
+  ['grpc', (options) => ServerProbe.grpc('', options)],
+  ['exec', (options) => ServerProbe.exec(['true'], options)],
+])('a probe by %s has no null among its options, and is none', (by, make) => {
+  expect(() => make(null as never)).toThrow(`ServerProbe.${by}: 'props' is null; allowed: an object`);
+  expect(() => make({ period: null } as never)).toThrow(`ServerProbe.${by}: 'period' is null`);
+});
+
+test('a NetworkPeer of a server is that of a server of ours', () => {
+  expect(() => NetworkPeer.server('prefill' as never)).toThrow(
+    "NetworkPeer.server: 'server' is 'a string'; allowed: a server of this library. Give the construct itself",
+  );
+});
