@@ -18,8 +18,8 @@ export interface SharedDevicesProps {
  *
  * @example
  * const gpu = new SharedDevices(pipeline.serve, 'gpu', { accelerator: Accelerator.dra({ deviceClass: 'gpu.nvidia.com' }) });
- * new VllmServer(pipeline.serve, 'chat', { model: chat, accelerator: gpu.accelerator });
- * new VllmServer(pipeline.serve, 'embed', { model: embed, accelerator: gpu.accelerator });
+ * new VllmServer(pipeline.serve, 'chat', { model: chat, accelerator: gpu.accelerator, gpuMemoryUtilization: 0.45 });
+ * new VllmServer(pipeline.serve, 'embed', { model: embed, accelerator: gpu.accelerator, gpuMemoryUtilization: 0.45 });
  */
 export class SharedDevices extends Construct {
   /** The devices, for servers of the same namespace. */

@@ -2,7 +2,13 @@ import type { Size } from 'cdk8s';
 import type { Toleration } from '../pod-spec';
 import type { TpuType } from './tpu-types';
 
-/** Network devices for memory access between nodes, asked for beside an accelerator. */
+/**
+ * Network devices for memory access between nodes, asked for beside an accelerator.
+ *
+ * They need locked memory, which servers, that are not root and have no capabilities, get of the container runtime
+ * alone: containerd or CRI-O has to be started with `LimitMEMLOCK=infinity`. Else NCCL and NIXL say "Cannot allocate
+ * memory" (`ibv_reg_mr`).
+ */
 export interface RdmaDevices {
   /** The extended resource, as the cluster's device plugin names it: `rdma/ib`, `rdma/rdma_shared_device_a`. */
   readonly resource: string;
@@ -77,10 +83,10 @@ export interface AcceleratorOptions {
 
   /**
    * Numbers of the groups that own the device files on the nodes: those of `render` and `video` for AMD and Intel,
-   * `getent group render video`. Not needed where containerd has `device_ownership_from_security_context`, nor for
-   * NVIDIA, whose files are everybody's.
+   * `getent group render video`, without which servers, that are not root, find no device. Where containerd has
+   * `device_ownership_from_security_context` none is needed: `[]`. Nor for NVIDIA, whose files are everybody's.
    *
-   * @default - none
+   * @default - none; for AMD and Intel it has to be given
    */
   readonly deviceGroups?: number[];
 }
@@ -181,7 +187,14 @@ export interface GaudiProps extends AcceleratorOptions {
   readonly memory?: Size;
 }
 
-/** TPUs of Google Kubernetes Engine. */
+/**
+ * TPUs of Google Kubernetes Engine.
+ *
+ * Servers run as a user that is not root. That such a user may open the devices (`/dev/vfio/*`, `/dev/accel*`) was not
+ * tried, and the manifests that Google and vLLM publish run as root. Where a pod says that it finds no TPU, look at the
+ * owner of these files in it: `deviceGroups` has the pod join their group, and containerd's
+ * `device_ownership_from_security_context` gives them to the pod's user.
+ */
 export interface TpuProps extends AcceleratorOptions {
   /** The type, the node label `cloud.google.com/gke-tpu-accelerator`. */
   readonly type: TpuType;

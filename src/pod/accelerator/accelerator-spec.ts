@@ -10,6 +10,8 @@ export interface AcceleratorSpec {
   readonly hosts: number;
   /** Memory of one device in bytes, the least that it can be; undefined where nothing says it. */
   readonly memoryBytes?: number;
+  /** Whether the devices are parts of GPUs, of which a process can use one alone: MIG. @default false */
+  readonly parts?: boolean;
   /** The product, as its vendor's node label or DRA driver names it. */
   readonly product?: string;
   /** How the devices are asked for: as an extended resource, or by DRA. */

@@ -1,4 +1,4 @@
-import { checkFlag, checkSize } from '../checks';
+import { checkFlag, checkKind, checkList, checkProps, checkSize } from '../checks';
 import { InputError } from '../input-error';
 import { bytesOf } from '../quantity';
 import {
@@ -12,7 +12,7 @@ import {
 import { DeviceSelector } from './device-selector';
 import { DRA_DRIVERS, DraDriver } from './dra-drivers';
 import type { DeviceRequestProps, DraProps, ExistingClaimProps } from './dra-props';
-import { checkVendor } from './extended-resources';
+import { checkVendor, isOwnedByGroups } from './extended-resources';
 import { migProfile } from './mig-profile';
 import { checkCount, objectName, resolveOptions } from './node-choice';
 import { findProduct, leastOfClass, memoryOf } from './products';
@@ -24,7 +24,8 @@ const MOST_ALTERNATIVES = 8;
 
 /** @internal */
 export function draSpec(props: DraProps): AcceleratorSpec {
-  const given = [props, ...(props.alternatives ?? [])];
+  checkProps(WHERE, props);
+  const given = [props, ...checkList(WHERE, 'alternatives', props.alternatives)];
   if (given.length > MOST_ALTERNATIVES) {
     throw new InputError(WHERE, 'alternatives', `${given.length - 1} of them`, {
       allowed: `at most ${MOST_ALTERNATIVES - 1}`,
@@ -50,6 +51,7 @@ export function draSpec(props: DraProps): AcceleratorSpec {
       requests: [{ name: 'devices', alternatives }],
     }),
     count: same(alternatives.map(({ count }) => count)),
+    parts: given.some(({ deviceClass, mig }) => mig !== undefined || deviceClass === 'mig.nvidia.com'),
     memoryBytes: least(resolved.map(({ memoryBytes }) => memoryBytes)),
     product: same(given.map(({ product }) => product)),
   };
@@ -62,6 +64,7 @@ export function existingClaimSpec(
   name: string,
   props: ExistingClaimProps,
 ): AcceleratorSpec {
+  checkProps(where, props);
   return {
     ...claimed(where, checkVendor(where, props.vendor), props, {
       kind,
@@ -91,6 +94,7 @@ function claimed(
     ...resolveOptions(where, props, {
       taint: vendor === 'other' ? undefined : TAINTS[vendor],
       writesRoot: vendor === 'nvidia',
+      ownedByGroups: isOwnedByGroups(vendor),
     }),
   };
 }
@@ -129,7 +133,17 @@ function resolveRequest(props: DeviceRequestProps, at: string): ResolvedRequest 
     ...(props.ids === undefined
       ? []
       : [DeviceSelector.text(named(props, at, driver, 'id'), ...checkIds(props.ids, at))]),
-    ...(props.selectors ?? []),
+    ...checkList(WHERE, `${at}selectors`, props.selectors).map((selector, index) =>
+      checkKind(
+        WHERE,
+        `${at}selectors[${index}]`,
+        selector,
+        (each) => typeof each._expression === 'function',
+        {
+          allowed: 'a DeviceSelector',
+        },
+      ),
+    ),
   ];
   return {
     vendor: driver?.vendor ?? 'other',

@@ -1,5 +1,5 @@
 import type { Size } from 'cdk8s';
-import { checkSize } from '../checks';
+import { checkProps, checkSize } from '../checks';
 import { InputError } from '../input-error';
 import { bytesOf } from '../quantity';
 import {
@@ -22,6 +22,7 @@ const MEBI = 1024 * 1024;
 /** @internal */
 export function nvidiaSpec(props: NvidiaProps): AcceleratorSpec {
   const where = 'Accelerator.nvidia';
+  checkProps(where, props);
   const count = checkCount(where, 'count', props.count ?? 1);
   const known = props.product === undefined ? undefined : findProduct(NVIDIA_PRODUCTS, props.product);
   const product = props.product === undefined ? undefined : nvidiaLabel(known?.name ?? props.product);
@@ -40,6 +41,7 @@ export function nvidiaSpec(props: NvidiaProps): AcceleratorSpec {
     count,
     hosts: 1,
     memoryBytes: mig?.memoryBytes ?? memoryOf(known) ?? ofClass,
+    parts: mig !== undefined,
     product,
     request: { by: 'resource', name: mig?.resource ?? 'nvidia.com/gpu', amount: count },
     nodeExpressions: compared
@@ -56,6 +58,7 @@ export function nvidiaSpec(props: NvidiaProps): AcceleratorSpec {
 /** @internal */
 export function amdSpec(props: AmdProps): AcceleratorSpec {
   const where = 'Accelerator.amd';
+  checkProps(where, props);
   const { product } = props;
   const known = product === undefined ? undefined : findProduct(AMD_PRODUCTS, product);
   const given = exactMemory(where, props.memory);
@@ -70,6 +73,7 @@ export function amdSpec(props: AmdProps): AcceleratorSpec {
         ...(byMemory ? { 'amd.com/gpu.vram': `${Math.round(given / 2 ** 30)}G` } : {}),
       },
       taint: 'amd.com/gpu',
+      ownedByGroups: true,
     }),
   };
 }
@@ -77,6 +81,7 @@ export function amdSpec(props: AmdProps): AcceleratorSpec {
 /** @internal */
 export function intelSpec(props: IntelProps): AcceleratorSpec {
   const where = 'Accelerator.intel';
+  checkProps(where, props);
   const { driver = IntelGpuDriver.XE, product } = props;
   const drivers = Object.values(IntelGpuDriver);
   if (!drivers.includes(driver)) {
@@ -90,6 +95,7 @@ export function intelSpec(props: IntelProps): AcceleratorSpec {
     ...resolveOptions(where, props, {
       labels: product === undefined ? {} : { 'gpu.intel.com/product': product },
       taint: resource,
+      ownedByGroups: true,
     }),
   };
 }
@@ -97,6 +103,7 @@ export function intelSpec(props: IntelProps): AcceleratorSpec {
 /** @internal */
 export function gaudiSpec(props: GaudiProps): AcceleratorSpec {
   const where = 'Accelerator.gaudi';
+  checkProps(where, props);
   const resource = 'habana.ai/gaudi';
   return {
     ...plainSpec(where, 'gaudi', resource, props),
@@ -110,6 +117,7 @@ const VENDORS: readonly AcceleratorVendor[] = ['nvidia', 'amd', 'intel', 'gaudi'
 /** @internal */
 export function customSpec(props: CustomAcceleratorProps): AcceleratorSpec {
   const where = 'Accelerator.custom';
+  checkProps(where, props);
   const vendor = checkVendor(where, props.vendor);
   const resource = resourceName(where, 'resource', props.resource);
   const count = checkCount(where, 'count', props.count ?? 1);
@@ -118,14 +126,24 @@ export function customSpec(props: CustomAcceleratorProps): AcceleratorSpec {
     count,
     hosts: 1,
     memoryBytes: exactMemory(where, props.memory),
+    parts: resource.startsWith('nvidia.com/mig-'),
     request: {
       by: 'resource',
       name: resource,
       amount: count * checkCount(where, 'amount', props.amount ?? 1),
     },
     nodeExpressions: [],
-    ...resolveOptions(where, props, { taint: resource, writesRoot: vendor === 'nvidia' }),
+    ...resolveOptions(where, props, {
+      taint: resource,
+      writesRoot: vendor === 'nvidia',
+      ownedByGroups: isOwnedByGroups(vendor),
+    }),
   };
+}
+
+/** Of udev's groups `render` and `video` on the usual nodes. @internal */
+export function isOwnedByGroups(vendor: AcceleratorVendor): boolean {
+  return vendor === 'amd' || vendor === 'intel';
 }
 
 /** @throws when it is none that engines know. @internal */

@@ -1,4 +1,4 @@
-import { checkFlag, checkKind } from '../checks';
+import { checkFlag, checkKind, checkList, checkProps } from '../checks';
 import { InputError } from '../input-error';
 import { isLabelKey, isLabelValue } from '../labels';
 import { checkPlacement } from '../placement';
@@ -26,6 +26,8 @@ export interface VendorDefaults {
   /** The key of the taint by which nodes are kept for the devices. */
   readonly taint?: string;
   readonly writesRoot?: boolean;
+  /** Whether the device files belong to groups of the node, which a process that is not root has to be in. */
+  readonly ownedByGroups?: boolean;
 }
 
 /**
@@ -36,8 +38,9 @@ export interface VendorDefaults {
 export function resolveOptions(
   where: string,
   options: AcceleratorOptions,
-  { labels = {}, taint, writesRoot = false }: VendorDefaults,
+  { labels = {}, taint, writesRoot = false, ownedByGroups = false }: VendorDefaults,
 ): ResolvedOptions {
+  checkProps(where, options);
   const { nodeSelector = {}, tolerations = [], rdma } = options;
   checkPlacement(where, 'options', { nodeSelector: { ...labels, ...nodeSelector }, tolerations });
   for (const [label, value] of Object.entries(labels)) {
@@ -63,10 +66,22 @@ export function resolveOptions(
         ? undefined
         : objectName(where, 'runtimeClass', options.runtimeClass),
     writesRoot: checkFlag(where, 'writesRoot', options.writesRoot) ?? writesRoot,
-    deviceGroups: (options.deviceGroups ?? []).map((group, index) =>
-      checkCount(where, `deviceGroups[${index}]`, group, 0),
-    ),
+    deviceGroups: deviceGroups(where, options.deviceGroups, ownedByGroups),
   };
+}
+
+function deviceGroups(where: string, groups: number[] | undefined, needed: boolean): number[] {
+  if (groups === undefined && needed) {
+    throw new InputError(where, 'deviceGroups', undefined, {
+      allowed: 'the numbers of the groups that own the device files on the nodes, or [] where none is needed',
+      advice:
+        'Servers are not root: without the groups they find no device. Ask a node: `getent group render video`. Where ' +
+        'its containerd has device_ownership_from_security_context = true, [] will do.',
+    });
+  }
+  return checkList(where, 'deviceGroups', groups).map((group, index) =>
+    checkCount(where, `deviceGroups[${index}]`, group, 0),
+  );
 }
 
 function rdmaCount(where: string, { count = 1 }: RdmaDevices): number {

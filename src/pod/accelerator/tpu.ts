@@ -1,3 +1,4 @@
+import { checkProps } from '../checks';
 import { InputError } from '../input-error';
 import type { TpuProps } from './accelerator-props';
 import type { AcceleratorSpec } from './accelerator-spec';
@@ -8,6 +9,7 @@ const WHERE = 'Accelerator.tpu';
 
 /** @internal */
 export function tpuSpec(props: TpuProps): AcceleratorSpec {
+  checkProps(WHERE, props);
   const facts = TPU_FACTS[props.type] as TpuFacts | undefined;
   if (!facts) {
     const types = Object.values(TpuType).map((type) => `'${type}'`);

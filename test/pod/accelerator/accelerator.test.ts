@@ -128,7 +128,7 @@ describe('NVIDIA', () => {
 
   test('what puts GPUs into containers may write to their root file systems', () => {
     expect(Accelerator.nvidia()._spec.writesRoot).toBe(true);
-    expect(Accelerator.amd()._spec.writesRoot).toBe(false);
+    expect(Accelerator.amd({ deviceGroups: [] })._spec.writesRoot).toBe(false);
   });
 });
 
@@ -140,20 +140,21 @@ test('a store can be told where the devices are', () => {
 });
 
 test('AMD: by product or by memory', () => {
-  const product = Accelerator.amd({ count: 8, product: 'AMD_Instinct_MI300X_OAM' });
+  const product = Accelerator.amd({ count: 8, product: 'AMD_Instinct_MI300X_OAM', deviceGroups: [] });
   expect(product._spec).toMatchObject({ vendor: 'amd', memoryBytes: 192 * GIB });
   expect(onPod(product)).toMatchObject({
     limits: { 'amd.com/gpu': '8' },
     nodeSelector: { 'amd.com/gpu.product-name': 'AMD_Instinct_MI300X_OAM' },
     tolerations: [{ key: 'amd.com/gpu', operator: 'Exists', effect: 'NoSchedule' }],
   });
-  const memory = Accelerator.amd({ memory: Size.gibibytes(192) });
+  const memory = Accelerator.amd({ memory: Size.gibibytes(192), deviceGroups: [] });
   expect(onPod(memory).nodeSelector).toEqual({ 'amd.com/gpu.vram': '192G' });
 });
 
 test('Intel: by the driver of the kernel', () => {
-  expect(onPod(Accelerator.intel()).limits).toEqual({ 'gpu.intel.com/xe': '1' });
+  expect(onPod(Accelerator.intel({ deviceGroups: [] })).limits).toEqual({ 'gpu.intel.com/xe': '1' });
   const i915 = Accelerator.intel({
+    deviceGroups: [],
     driver: IntelGpuDriver.I915,
     product: 'Flex_170',
     memory: Size.gibibytes(16),
@@ -303,6 +304,33 @@ test.each<[string, () => Accelerator, RegExp]>([
     () => Accelerator.nvidia({ writesRoot: 'no' as unknown as boolean }),
     /'writesRoot' is 'no'/,
   ],
+  ...(['nvidia', 'amd', 'intel', 'gaudi', 'tpu', 'custom'] as const).map(
+    (make): [string, () => Accelerator, RegExp] => [
+      `null for ${make}`,
+      () => Accelerator[make](null as never),
+      new RegExp(`Accelerator\\.${make}: 'props' is null`),
+    ],
+  ),
+  [
+    'a null product',
+    () => Accelerator.nvidia({ product: null as never }),
+    /'product' is null; allowed: a value/,
+  ],
+  [
+    'AMD without the groups of its files',
+    () => Accelerator.amd(),
+    /Accelerator\.amd: 'deviceGroups' is nothing; .*getent group render video/,
+  ],
+  [
+    'Intel without them',
+    () => Accelerator.intel({ count: 2 }),
+    /Accelerator\.intel: 'deviceGroups' is nothing/,
+  ],
+  [
+    'another resource of AMD without them',
+    () => Accelerator.custom({ resource: 'amd.com/gpu', vendor: 'amd' }),
+    /'deviceGroups' is nothing/,
+  ],
   ['no group', () => Accelerator.amd({ deviceGroups: [-1] }), /'deviceGroups\[0\]' is -1/],
   ['no driver', () => Accelerator.intel({ driver: 'arc' as IntelGpuDriver }), /allowed: 'i915', 'xe'/],
 ])('refuses %s', (_, make, message) => {
@@ -321,7 +349,7 @@ test.each(VERSIONS)('what pods are told is known to Kubernetes %s', (version) =>
     }),
     Accelerator.nvidia({ mig: '1g.10gb+me' }),
     Accelerator.amd({ product: 'AMD_Instinct_MI300X_OAM', deviceGroups: [44, 109] }),
-    Accelerator.intel(),
+    Accelerator.intel({ deviceGroups: [] }),
     Accelerator.gaudi(),
     Accelerator.tpu({ type: TpuType.V6E, topology: '2x4' }),
     Accelerator.custom({ resource: 'rebellions.ai/ATOM' }),

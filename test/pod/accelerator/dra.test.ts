@@ -137,7 +137,7 @@ describe('the devices', () => {
     ['gpu.intel.com', 'Max 1550', 'intel', 'model'],
     ['gaudi.intel.com', 'Gaudi3', 'gaudi', 'model'],
   ])('of %s', (deviceClass, product, vendor, attribute) => {
-    const accelerator = dra({ deviceClass, product });
+    const accelerator = dra({ deviceClass, product, deviceGroups: [] });
     expect(accelerator._spec.vendor).toBe(vendor);
     expect(expressionsOf(accelerator)).toEqual([
       `"${attribute}" in device.attributes["${deviceClass}"] && ` +
@@ -332,6 +332,15 @@ test.each<[string, () => Accelerator, RegExp]>([
   ['more than are listed', () => dra({ count: 3, ids: ['GPU-a', 'GPU-b'] }), /at most 2, as many as ids/],
   ['an id twice', () => dra({ ids: ['GPU-a', 'GPU-a'] }), /different ids/],
   ['an index', () => dra({ ids: ['0', '2'] }), /'ids\[0\]' is '0'.*Indexes are not published/],
+  ['a selector that is none', () => dra({ selectors: ['x' as never] }), /'selectors\[0\]' is 'a string'/],
+  ['null', () => Accelerator.dra(null as never), /'props' is null/],
+  [
+    'null in an alternative',
+    () => dra({ alternatives: [{ deviceClass: null as never }] }),
+    /'alternatives\[0\]\.deviceClass' is null/,
+  ],
+  ['a null claim', () => Accelerator.existingClaim('a', null as never), /'props' is null/],
+  ['GPUs of AMD without groups', () => dra({ deviceClass: 'gpu.amd.com' }), /'deviceGroups' is nothing/],
   ['what is no id', () => dra({ ids: ['a" || "'] }), /'ids\[0\]' is/],
   [
     'memory of a driver that is not known',
