@@ -1,4 +1,3 @@
-import { Duration } from 'cdk8s';
 import type { Construct } from 'constructs';
 import {
   ALWAYS_SET,
@@ -13,8 +12,10 @@ import { speculationProblem } from '../engines/vllm/speculation';
 import { atLeastVersion } from '../engines/vllm/version';
 import { checkFlag, checkPositiveInteger } from '../pod/checks';
 import { InputError } from '../pod/input-error';
+import { checkSeconds } from '../serving/checks';
 import { checkExtraArgs, checkPropertyArgs } from '../serving/extra-args';
 import type { MountedArtifacts } from '../serving/mounted-artifacts';
+import { DRAIN_TIMEOUT } from '../serving/server-spec';
 import { TEMPLATE_PATH } from './vllm-server-chat-template';
 import type { VllmLayout } from './vllm-server-layout';
 import { modelPath } from './vllm-server-model';
@@ -22,9 +23,6 @@ import { LoraAdapterProps, VllmDtype, VllmServerProps } from './vllm-server-prop
 
 /** Where the API listens, as vLLM's own default has it. @internal */
 export const PORT = 8000;
-
-/** As ServerProps says. */
-const DRAIN_TIMEOUT = Duration.minutes(2);
 
 /** What the arguments are made of, besides the properties. @internal */
 export interface Resolved {
@@ -42,7 +40,7 @@ export interface Resolved {
 export function commandOf(scope: Construct, props: VllmServerProps, resolved: Resolved): VllmCommand {
   const { version, layout, artifacts } = resolved;
   checkVersionGates(scope, props, version);
-  const count = (field: 'maxModelLen' | 'maxNumSeqs' | 'maxNumBatchedTokens' | 'maxLoraRank' | 'maxLoras') =>
+  const count = (field: 'maxModelLen' | 'maxNumSeqs' | 'maxNumBatchedTokens' | 'maxLoras') =>
     props[field] === undefined ? undefined : checkPositiveInteger(scope, field, props[field]);
   const flag = (
     field:
@@ -83,7 +81,7 @@ export function commandOf(scope: Construct, props: VllmServerProps, resolved: Re
     maxNumBatchedTokens: count('maxNumBatchedTokens'),
     enforceEager: flag('enforceEager'),
     adapters: resolved.adapters.map(({ name, adapter }) => ({ name, path: artifacts.folderOf(adapter) })),
-    maxLoraRank: count('maxLoraRank'),
+    maxLoraRank: checkLoraRank(scope, props.maxLoraRank),
     maxLoras: count('maxLoras') ?? (resolved.adapters.length || undefined),
     speculation: props.speculative?._speculation,
     draft: draft && artifacts.folderOf(draft),
@@ -93,7 +91,7 @@ export function commandOf(scope: Construct, props: VllmServerProps, resolved: Re
     kvTransfer: props.kvTransfer && kvTransferConfig(version, props.kvTransfer._spec),
     trustRemoteCode: flag('trustRemoteCode'),
     logRequests: flag('logRequests'),
-    shutdownSeconds: drainSeconds(props),
+    shutdownSeconds: checkSeconds(scope, 'drainTimeout', props.drainTimeout ?? DRAIN_TIMEOUT),
   };
 }
 
@@ -138,9 +136,16 @@ function checkShare(scope: Construct, props: VllmServerProps): number | undefine
   throw new InputError(scope, 'gpuMemoryUtilization', share, { allowed: 'a number above 0 and up to 1' });
 }
 
-/** What is no Duration is refused where all servers are checked. */
-function drainSeconds({ drainTimeout = DRAIN_TIMEOUT }: VllmServerProps): number {
-  return typeof drainTimeout.toSeconds === 'function' ? drainTimeout.toSeconds() : DRAIN_TIMEOUT.toSeconds();
+/** As vllm/config/lora.py lists them (MaxLoRARanks). */
+const LORA_RANKS = [8, 16, 32, 64, 128, 256, 320, 512];
+
+function checkLoraRank(scope: Construct, rank: number | undefined): number | undefined {
+  if (rank === undefined || LORA_RANKS.includes(rank)) return rank;
+  const next = LORA_RANKS.find((each) => each > rank);
+  throw new InputError(scope, 'maxLoraRank', rank, {
+    allowed: LORA_RANKS.join(', '),
+    advice: next === undefined ? undefined : `Adapters of rank ${rank} fit ${next}.`,
+  });
 }
 
 /** One word, which an argument can be: no flag, and no text that only a shell would split. */

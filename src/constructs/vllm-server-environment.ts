@@ -39,7 +39,7 @@ export function environment(
   const { networkInterface, kvTransfer } = props;
   const plain: Record<string, string> = {
     ...vllmEnvironment(),
-    ...(device === 'cpu' ? cpuVariables(scope, props, version) : {}),
+    ...(device === 'cpu' ? cpuVariables(scope, props, version, layout.workersPerPod) : {}),
     ...(kvTransfer ? kvTransferEnvironment(kvTransfer._spec, layout.devicesPerPod ?? 1) : {}),
     ...(networkInterface === undefined ? {} : networkVariables(scope, networkInterface)),
   };
@@ -57,7 +57,12 @@ export function environment(
   ];
 }
 
-function cpuVariables(scope: Construct, props: VllmServerProps, version: string): Record<string, string> {
+function cpuVariables(
+  scope: Construct,
+  props: VllmServerProps,
+  version: string,
+  workers: number,
+): Record<string, string> {
   const unbound = atLeastVersion(version, UNBOUND_THREADS_SINCE);
   const threads = props.cpuThreads ?? (unbound ? 'nobind' : undefined);
   if (threads !== undefined && !/^(auto|nobind|\d+(-\d+)?([,|]\d+(-\d+)?)*)$/.test(threads)) {
@@ -71,7 +76,8 @@ function cpuVariables(scope: Construct, props: VllmServerProps, version: string)
       advice: `Pin an image of ${UNBOUND_THREADS_SINCE} or newer.`,
     });
   }
-  return cpuEnvironment(cpuKvGibibytes(scope, props), threads, cpusOf(props.cpu ?? CPUS_WITHOUT_DEVICES));
+  const cpus = cpusOf(props.cpu ?? CPUS_WITHOUT_DEVICES);
+  return cpuEnvironment(cpuKvGibibytes(scope, props), threads, Math.max(1, Math.floor(cpus / workers)));
 }
 
 /** CPUs of the container, rounded up; a text that is no amount is refused where all servers are checked. */
@@ -89,11 +95,10 @@ function cpuKvGibibytes(scope: Construct, { cpuKvCache = Size.gibibytes(4) }: Vl
 }
 
 function refuseCpuProps(scope: Construct, props: VllmServerProps): void {
-  for (const field of ['cpuKvCache', 'cpuThreads'] as const) {
-    if (props[field] !== undefined) {
-      throw new InputError(scope, field, field, { allowed: 'nothing, as there is an accelerator' });
-    }
-  }
+  const { cpuKvCache, cpuThreads } = props;
+  const details = { allowed: 'nothing, as there is an accelerator' };
+  if (cpuKvCache !== undefined) throw new InputError(scope, 'cpuKvCache', 'given', details);
+  if (cpuThreads !== undefined) throw new InputError(scope, 'cpuThreads', cpuThreads, details);
 }
 
 function networkVariables(scope: Construct, networkInterface: string): Record<string, string> {

@@ -9,7 +9,8 @@ import type { Owner } from '../pod/owner';
 import type { EngineSpec } from '../serving/engine-spec';
 import { GroupSpec, MultiNode, withinGroup } from '../serving/group';
 import type { MountedArtifacts } from '../serving/mounted-artifacts';
-import { deviceOf, VllmLayout } from './vllm-server-layout';
+import { checkSharedClaim } from './vllm-server-devices';
+import { deviceOf, utilizationOf, VllmLayout } from './vllm-server-layout';
 import type { VllmServerProps } from './vllm-server-props';
 
 /** Since when several nodes need no Ray (#23691). */
@@ -53,6 +54,7 @@ export function resolveGroup(
   props: VllmServerProps,
   { version, layout, artifacts, args }: GroupFacts,
 ): GroupSpec | undefined {
+  checkSharedClaim(scope, props, layout.nodes, utilizationOf(props, version));
   if (layout.nodes === 1) {
     if (props.multiNode !== undefined) {
       throw new InputError(scope, 'multiNode', 'given', { allowed: 'nothing, as there is one node' });
@@ -79,11 +81,27 @@ export function resolveGroup(
       advice: 'Keep the model in a claim of access mode ReadWriteMany, in S3, or in an image.',
     });
   }
+  if (props.compileCache !== undefined && !(props.compileCache.shared ?? false)) {
+    throw new InputError(scope, 'nodes', layout.nodes, {
+      allowed: `1 with claim ${props.compileCache.claim.name} as the compileCache, which one node at a time can mount`,
+      advice:
+        'Use a claim of access mode ReadWriteMany and say compileCache.shared: true, or leave compileCache out: each ' +
+        'pod then has a cache of its own.',
+    });
+  }
   const multiNode = (props.multiNode ?? MultiNode.statefulSets())._spec;
   if (props.scaling !== undefined && multiNode.kind === 'stateful-sets') {
     throw new InputError(scope, 'scaling', 'given', {
       allowed: 'nothing with StatefulSets, of which each copy has its own',
       advice: 'Use MultiNode.leaderWorkerSet(), whose controller can be told how many copies run.',
+    });
+  }
+  if (props.queueName !== undefined && multiNode.kind === 'stateful-sets') {
+    throw new InputError(scope, 'queueName', props.queueName, {
+      allowed: 'nothing with StatefulSets, each of which Kueue admits by itself',
+      advice:
+        'Two copies could each be admitted by half, and wait for ever. Use MultiNode.leaderWorkerSet(): Kueue admits ' +
+        'each of its groups as a whole.',
     });
   }
   const nodes = (rank: string, leader: string) => [

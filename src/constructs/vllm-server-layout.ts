@@ -4,8 +4,10 @@ import type { ModelFacts } from '../engines/model-facts';
 import { weightBytes } from '../engines/model-size';
 import { Parallelism, parallelismProblem } from '../engines/parallelism';
 import { explainMemory, ServingDemand, servingMemory } from '../engines/serving-memory';
+import { flagsOf } from '../engines/vllm/command';
 import type { VllmDevice } from '../engines/vllm/images';
 import { atLeastVersion } from '../engines/vllm/version';
+import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
 import { checkPositiveInteger } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { VllmServerProps } from './vllm-server-props';
@@ -55,15 +57,10 @@ export function resolveLayout(scope: Construct, props: VllmServerProps): VllmLay
 }
 
 /**
- * @throws when the devices are not all used, when the model cannot be divided so, when a part does not fit its device
+ * @throws when the devices are not all used, when the model cannot be divided so
  * @internal
  */
-export function checkLayout(
-  scope: Construct,
-  props: VllmServerProps,
-  layout: VllmLayout,
-  version: string,
-): void {
+export function checkLayout(scope: Construct, props: VllmServerProps, layout: VllmLayout): void {
   const { nodes, tensorParallel, pipelineParallel, dataParallel, devicesPerPod } = layout;
   const hosts = props.accelerator?._spec?.hosts ?? 1;
   if (hosts > 1) {
@@ -72,14 +69,8 @@ export function checkLayout(
       advice: 'Take a smaller topology of larger chips, or quantized weights.',
     });
   }
-  const parallelism: Parallelism = {
-    tensor: tensorParallel,
-    pipeline: pipelineParallel,
-    data: dataParallel,
-    expert: props.expertParallel ?? false,
-  };
   const devices = devicesPerPod === undefined ? undefined : devicesPerPod * nodes;
-  const problem = parallelismProblem(parallelism, devices, props.model.facts);
+  const problem = parallelismProblem(parallelismOf(props, layout), devices, props.model.facts);
   if (problem) {
     throw new InputError(scope, `${problem.number}Parallel`, problem.given, {
       allowed: problem.allowed,
@@ -92,19 +83,43 @@ export function checkLayout(
       advice: 'Use replicas for more models that are on several nodes each.',
     });
   }
-  const demand = memoryDemand(props, parallelism, version);
-  if (demand && !servingMemory(demand).fits) {
-    const { maxModelLen } = props;
-    throw new InputError(
-      scope,
-      maxModelLen === undefined ? 'accelerator' : 'maxModelLen',
-      maxModelLen ?? 'given',
-      {
-        allowed: 'what the memory of the devices has room for',
-        advice: explainMemory(demand),
-      },
-    );
-  }
+}
+
+function parallelismOf(props: VllmServerProps, layout: VllmLayout): Parallelism {
+  return {
+    tensor: layout.tensorParallel,
+    pipeline: layout.pipelineParallel,
+    data: layout.dataParallel,
+    expert: props.expertParallel ?? false,
+  };
+}
+
+/**
+ * Of properties that are checked already.
+ *
+ * @throws when a part of the model does not fit its device
+ * @internal
+ */
+export function checkMemory(
+  scope: Construct,
+  props: VllmServerProps,
+  layout: VllmLayout,
+  version: string,
+): void {
+  const demand = memoryDemand(props, parallelismOf(props, layout), version);
+  if (!demand || servingMemory(demand).fits) return;
+  const { maxModelLen, accelerator } = props;
+  const details = {
+    allowed: 'what the memory of the devices has room for',
+    advice: explainMemory(demand),
+  };
+  if (maxModelLen !== undefined) throw new InputError(scope, 'maxModelLen', maxModelLen, details);
+  throw new InputError(scope, 'accelerator', describeDevices(accelerator!._spec), details);
+}
+
+/** `8 x NVIDIA-L4`. */
+function describeDevices({ count, product, vendor }: AcceleratorSpec): string {
+  return `${count ?? 'some'} x ${product ?? `a device of ${vendor}`}`;
 }
 
 /** Flags by which weights or cache are smaller, or elsewhere, than the properties say. */
@@ -127,14 +142,13 @@ function memoryDemand(
   parallelism: Parallelism,
   version: string,
 ): ServingDemand | undefined {
-  const { model, accelerator, maxModelLen, extraArgs = [] } = props;
+  const { model, accelerator, maxModelLen, extraArgs } = props;
   const { facts } = model;
   const deviceBytes = accelerator?._spec?.memoryBytes;
   if (facts === undefined || deviceBytes === undefined || model.format !== ArtifactFormat.HUGGING_FACE) {
     return undefined;
   }
-  const flags = extraArgs.map((arg) => String(arg).split('=')[0].replace(/_/g, '-'));
-  if (flags.some((flag) => MOVES_MEMORY.includes(flag))) return undefined;
+  if (flagsOf(extraArgs).some((flag) => MOVES_MEMORY.includes(flag))) return undefined;
   const shrunk = quantizedTo(props, facts);
   return {
     facts,
@@ -143,8 +157,13 @@ function memoryDemand(
     kvCacheBytes: kvCacheBytes(props, facts),
     contextTokens: maxModelLen ?? facts.maxSeqLen,
     deviceBytes,
-    utilization: props.gpuMemoryUtilization ?? (atLeastVersion(version, '0.20.0') ? 0.92 : 0.9),
+    utilization: utilizationOf(props, version),
   };
+}
+
+/** The share of a device's memory that the server takes. @internal */
+export function utilizationOf({ gpuMemoryUtilization }: VllmServerProps, version: string): number {
+  return gpuMemoryUtilization ?? (atLeastVersion(version, '0.20.0') ? 0.92 : 0.9);
 }
 
 /** What is left of 16-bit weights that are quantized while they are loaded: no less than a quarter. */

@@ -28,7 +28,10 @@ export interface LoraAdapterProps {
   readonly adapter: Artifact;
 }
 
-/** A claim of yours that keeps what vLLM compiles at its first start: the next start is minutes shorter. */
+/**
+ * A claim of yours that keeps what vLLM compiles at its first start: the next start is minutes shorter. On TPUs, where
+ * that takes 20 to 30 minutes, it is worth having.
+ */
 export interface CompileCacheProps {
   /** The claim, in the namespace of the server. */
   readonly claim: IPersistentVolumeClaim;
@@ -41,8 +44,8 @@ export interface CompileCacheProps {
   readonly folder?: string;
 
   /**
-   * Whether pods on several nodes can mount the claim (ReadWriteMany). Else there is one copy of the server, and a new
-   * version starts when the old one has ended.
+   * Whether pods on several nodes can mount the claim (ReadWriteMany). Else there is one copy of the server, on one
+   * node, and a new version starts when the old one has ended.
    *
    * @default false
    */
@@ -70,7 +73,7 @@ export interface VllmServerProps extends ServerProps {
   readonly image?: string;
 
   /**
-   * The version of vLLM in the image, where its tag does not tell: `0.19.0`.
+   * The version of vLLM in the image, where its name and tag do not tell: `0.19.0`.
    *
    * @default - by the image's tag
    */
@@ -211,7 +214,7 @@ export interface VllmServerProps extends ServerProps {
   readonly adapters?: LoraAdapterProps[];
 
   /**
-   * The largest rank of the adapters: 8, 16, 32, 64, 128, 256, 320 or 512.
+   * At least the largest rank of the adapters: 8, 16, 32, 64, 128, 256, 320 or 512.
    *
    * @default - vLLM's own: 16
    */
@@ -254,7 +257,9 @@ export interface VllmServerProps extends ServerProps {
   readonly chatTemplate?: ChatTemplate;
 
   /**
-   * The key that requests below `/v1` must bring as a bearer token.
+   * The key that requests below `/v1` must bring as a bearer token. vLLM asks for it there, and below `/v2` and some
+   * others, alone: `/invocations`, which answers as `/v1` does, `/tokenize`, `/metrics` and `/health` are open to whoever
+   * reaches the server (docs/usage/security.md). A route from outside should lead to `/v1` alone.
    *
    * @default - none is asked for
    */

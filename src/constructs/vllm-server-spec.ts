@@ -1,11 +1,10 @@
 import type { Construct } from 'constructs';
-import { checkArtifact } from '../artifact/artifact';
 import { waitsForRequests } from '../engines/vllm/command';
 import { REFUSED_ENVIRONMENT } from '../engines/vllm/environment';
 import { VLLM_FLAGS } from '../engines/vllm/flag-table';
-import { defaultVllmImage, VllmDevice } from '../engines/vllm/images';
+import { defaultVllmImage, deviceOfImage, VllmDevice } from '../engines/vllm/images';
 import { vllmMetrics } from '../engines/vllm/metrics';
-import { atLeastVersion, isVersion, versionOfImage } from '../engines/vllm/version';
+import { atLeastVersion, compareVersions, isVersion, versionOfImage } from '../engines/vllm/version';
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import type { EngineSpec } from '../serving/engine-spec';
@@ -15,10 +14,12 @@ import { mountArtifacts } from '../serving/mounted-artifacts';
 import { checkSecretValue } from '../serving/server-env';
 import { serverOwner } from '../serving/server-spec';
 import { templateFiles } from './vllm-server-chat-template';
+import { checkKinds } from './vllm-server-checks';
 import { checkedArguments, commandOf, PORT } from './vllm-server-command';
 import { environment } from './vllm-server-environment';
 import { network, resolveGroup } from './vllm-server-group';
-import { checkLayout, deviceOf, resolveLayout, VllmLayout } from './vllm-server-layout';
+import { checkDevices } from './vllm-server-devices';
+import { checkLayout, checkMemory, deviceOf, resolveLayout, VllmLayout } from './vllm-server-layout';
 import { checkAdapters, checkModelNames, rolesOf } from './vllm-server-model';
 import type { VllmServerProps } from './vllm-server-props';
 import { resources, sharedMemory, writable } from './vllm-server-resources';
@@ -28,6 +29,9 @@ const VLLM = 'vllm';
 
 /** From the start of the process to its first answer, beside the reading: compiling, capturing graphs. */
 const STARTUP_SECONDS = 900;
+
+/** The first start on a TPU compiles for 20 to 30 minutes (vLLM, docs/getting_started/installation/google_tpu.md). */
+const TPU_STARTUP_SECONDS = 2400;
 
 /** What a process takes to end its workers, after its last request. */
 const SHUTDOWN_SECONDS = 20;
@@ -44,18 +48,20 @@ export interface VllmServerSpec {
 /** @throws when a value cannot be used with the version, the model or another value @internal */
 export function resolveVllmServer(scope: Construct, props: VllmServerProps): VllmServerSpec {
   const owner = serverOwner(scope, VLLM);
-  checkArtifact(scope, props.model);
+  checkKinds(scope, props);
   const device = deviceOf(props);
   const image = resolveImage(scope, props, device);
   const version = resolveVersion(scope, props, image);
+  checkDevices(scope, props);
   const layout = resolveLayout(scope, props);
-  checkLayout(scope, props, layout, version);
+  checkLayout(scope, props, layout);
   const adapters = checkAdapters(scope, props.adapters);
   const artifacts = mountArtifacts(owner, rolesOf(props, adapters));
   const servedModelNames = checkModelNames(scope, props, adapters);
   const command = commandOf(scope, props, { version, layout, artifacts, servedModelNames, adapters });
   const args = checkedArguments(scope, props, command);
-  const apiKey = props.apiKey && checkSecretValue(scope, 'apiKey', props.apiKey);
+  checkMemory(scope, props, layout, version);
+  const apiKey = props.apiKey === undefined ? undefined : checkSecretValue(scope, 'apiKey', props.apiKey);
   const group = resolveGroup(scope, props, { version, layout, artifacts, args });
 
   return {
@@ -86,8 +92,8 @@ export function resolveVllmServer(scope: Construct, props: VllmServerProps): Vll
         ...templateFiles(props),
         ...(group?.multiNode.kind === 'stateful-sets' ? [groupFiles(owner)] : []),
       ],
-      resources: resources(props, device, layout, artifacts),
-      startupSeconds: STARTUP_SECONDS,
+      resources: resources(props, { device, version, layout, artifacts }),
+      startupSeconds: device === 'tpu' ? TPU_STARTUP_SECONDS : STARTUP_SECONDS,
       shutdownSeconds: SHUTDOWN_SECONDS,
       drains: waitsForRequests(version),
       metrics: props.extraArgs?.includes('--disable-log-stats') ? undefined : vllmMetrics(version),
@@ -102,9 +108,28 @@ export function resolveVllmServer(scope: Construct, props: VllmServerProps): Vll
 
 const HEALTH = { httpGet: { path: '/health', port: 'http' } };
 
+const NAMES: Record<VllmDevice, string> = {
+  cpu: 'CPUs',
+  nvidia: 'GPUs of NVIDIA',
+  amd: 'GPUs of AMD',
+  intel: 'GPUs of Intel',
+  gaudi: 'Gaudi',
+  tpu: 'TPUs',
+  other: 'other devices',
+};
+
 function resolveImage(scope: Construct, { image }: VllmServerProps, device: VllmDevice): string {
   const chosen = image ?? defaultVllmImage(device);
-  if (chosen !== undefined) return checkImage(scope, 'image', chosen);
+  if (chosen !== undefined) {
+    const built = deviceOfImage(chosen);
+    if (built !== undefined && built !== device && device !== 'other') {
+      throw new InputError(scope, 'image', chosen, {
+        allowed: `an image of vLLM for ${NAMES[device]}; this one is for ${NAMES[built]}`,
+        advice: 'Leave it out to have the one of the vLLM project for the accelerator.',
+      });
+    }
+    return checkImage(scope, 'image', chosen);
+  }
   throw new InputError(scope, 'image', undefined, {
     allowed: `an image of vLLM for these devices, as the vLLM project publishes none`,
     advice:
@@ -131,5 +156,17 @@ function resolveVersion(scope: Construct, props: VllmServerProps, image: string)
   if (!atLeastVersion(version, VLLM_FLAGS.oldest)) {
     throw new InputError(scope, 'version', version, { allowed: `${VLLM_FLAGS.oldest} or newer` });
   }
+  if (told !== undefined && certain(image) && compareVersions(version, told) !== 0) {
+    throw new InputError(scope, 'version', version, {
+      allowed: `${told}, as the name of the image says`,
+      advice:
+        'Leave it out: its flags would be those of another version, which the image may not start with.',
+    });
+  }
   return version.replace(/^v/, '');
+}
+
+/** Whether the version in the name is vLLM's own: in `registry.example.com/chat:1.2.0` it is somebody else's. */
+function certain(image: string): boolean {
+  return /vllm/.test(image.slice(image.lastIndexOf('/') + 1));
 }

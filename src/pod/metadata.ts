@@ -11,6 +11,8 @@ export const LABEL = {
   managedBy: 'app.kubernetes.io/managed-by',
   /** Which worker slots of a topology a pod serves: `shared`, or the number of a slot of its own. */
   slots: 'cdk8s-llm/slots',
+  /** Which copy of a server a pod belongs to, where a copy is several pods. */
+  copy: 'cdk8s-llm/copy',
   /** The LocalQueue by which Kueue admits the pods of a Deployment, StatefulSet or LeaderWorkerSet: on that object. */
   queue: 'kueue.x-k8s.io/queue-name',
 } as const;

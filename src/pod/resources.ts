@@ -9,8 +9,10 @@ export interface ContainerResources {
   readonly cpuLimit?: string;
   /** Memory, request and limit alike: what a program needs is known, so nothing is lent. */
   readonly memory: Size;
-  /** Ephemeral storage, request and limit: log files, and the emptyDirs that the container writes. */
+  /** Ephemeral storage, the limit: log files, and the emptyDirs that the container writes. */
   readonly storage: Size;
+  /** The request of ephemeral storage, where less than the limit is likely. @default - as the limit */
+  readonly storageRequest?: Size;
   /** Devices by the name of their resource, request and limit alike. @default - none */
   readonly devices?: Record<string, string>;
   /** The pod's resource claims that the container uses. @default - none */
@@ -18,14 +20,14 @@ export interface ContainerResources {
 }
 
 export function renderResources(r: ContainerResources): Record<string, unknown> {
-  const fixed = {
+  const amounts = (storage: Size) => ({
     memory: bytesQuantity(r.memory),
-    'ephemeral-storage': bytesQuantity(r.storage),
+    'ephemeral-storage': bytesQuantity(storage),
     ...r.devices,
-  };
+  });
   return {
-    requests: { cpu: r.cpu, ...fixed },
-    limits: { cpu: r.cpuLimit ?? r.cpu, ...fixed },
+    requests: { cpu: r.cpu, ...amounts(r.storageRequest ?? r.storage) },
+    limits: { cpu: r.cpuLimit ?? r.cpu, ...amounts(r.storage) },
     ...(r.claims?.length ? { claims: r.claims } : {}),
   };
 }

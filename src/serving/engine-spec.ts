@@ -126,6 +126,8 @@ export interface WritableFolder {
   readonly path: string;
   /** Of an emptyDir, counted in the container's ephemeral storage. Not with `claim`. */
   readonly size?: Size;
+  /** What is likely written, where it is less than what may be: the container's request. @default - `size` */
+  readonly likely?: Size;
   /** A claim of the user that outlives the pod, for caches. */
   readonly claim?: WritableClaim;
 }

@@ -21,6 +21,14 @@ export function renderGroup(spec: ServerSpec, group: GroupSpec): ServerTarget {
   });
 }
 
+/** A copy ends with any of its pods. */
+function allOf({ owner, component }: ServerSpec): Record<string, unknown> {
+  return {
+    matchLabels: { [LABEL.name]: owner.app, [LABEL.instance]: owner.name },
+    matchExpressions: [{ key: LABEL.component, operator: 'In', values: [component, WORKER_COMPONENT] }],
+  };
+}
+
 /** Nobody asks a worker but the pods of its group. */
 function addWorkerNetwork({ owner }: ServerSpec): void {
   const group = withinGroup(owner);
@@ -38,6 +46,8 @@ function addStatefulSets(spec: ServerSpec, group: GroupSpec): ServerWorkload {
   const id = shortHash({ command, args: group.leaderArgs, image: engine.image });
   for (let copy = 0; copy < replicas; copy++) {
     const leader = `${owner.name}-${copy}`;
+    // StatefulSets must not select each other's pods.
+    const ofCopy = { [LABEL.copy]: String(copy) };
     const host = `${leader}-0.${service}.${owner.namespace}.svc`;
     addStatefulSet(spec, {
       name: leader,
@@ -46,7 +56,7 @@ function addStatefulSets(spec: ServerSpec, group: GroupSpec): ServerWorkload {
       template: {
         command: leaderCommand(id, group.nodes, command),
         args: group.leaderArgs,
-        labels: { [COPY]: String(copy) },
+        labels: ofCopy,
       },
     });
     addStatefulSet(spec, {
@@ -60,17 +70,19 @@ function addStatefulSets(spec: ServerSpec, group: GroupSpec): ServerWorkload {
         args: group.workerArgs(host, `$(${RANK.name})`),
         env: [RANK],
         probes: 'none',
-        labels: { [COPY]: String(copy) },
+        labels: ofCopy,
       },
     });
   }
   addNodesService(spec, service);
   groupPrograms(owner).add();
-  return { apiVersion: 'apps/v1', kind: 'StatefulSet', name: `${owner.name}-0` };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    name: `${owner.name}-0`,
+    disrupted: allOf(spec),
+  };
 }
-
-/** Which copy of the server a pod belongs to: StatefulSets must not select each other's pods. */
-const COPY = 'cdk8s-llm/copy';
 
 interface NodesSpec {
   readonly name: string;
@@ -152,6 +164,8 @@ function addLeaderWorkerSet(spec: ServerSpec, group: GroupSpec, exclusiveTopolog
             args: group.workerArgs(LWS.leader, LWS.rank),
             probes: 'none',
             spread: false,
+            // A worker that goes first takes the answers with it that the leader still writes.
+            preStopSeconds: spec.preStopSeconds + (spec.engine.drains ? spec.drainSeconds : 0),
           }),
         },
         rolloutStrategy: {
@@ -164,5 +178,5 @@ function addLeaderWorkerSet(spec: ServerSpec, group: GroupSpec, exclusiveTopolog
       },
     },
   });
-  return { apiVersion: 'leaderworkerset.x-k8s.io/v1', kind: 'LeaderWorkerSet', name };
+  return { apiVersion: 'leaderworkerset.x-k8s.io/v1', kind: 'LeaderWorkerSet', name, disrupted: allOf(spec) };
 }

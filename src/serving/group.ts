@@ -32,7 +32,7 @@ export class MultiNode {
   }
 
   /**
-   * A LeaderWorkerSet (https://lws.sigs.k8s.io), 0.5 or newer, whose controller the cluster must have: it starts a copy
+   * A LeaderWorkerSet (https://lws.sigs.k8s.io), 0.6 or newer, whose controller the cluster must have: it starts a copy
    * anew when one of its pods does, changes one copy after the other, and can be scaled.
    *
    * @throws when the topology is no label

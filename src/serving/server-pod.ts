@@ -4,11 +4,12 @@ import { NO_MESH } from '../pod/mesh';
 import { selectorLabels, standardLabels } from '../pod/owner';
 import { ContainerSpec, renderPod, storeLabels } from '../pod/pod-spec';
 import { Programs } from '../pod/programs';
+import { bytesOf, mebibytesFor } from '../pod/quantity';
 import { POD_USER, PodUser } from '../pod/security';
 import type { EngineProbe, EngineProbes, EngineSpec, EngineVariable } from './engine-spec';
 import { renderEnv } from './server-env';
 import type { ServerSpec } from './server-spec';
-import { mountsOf, volumesOf } from './server-volumes';
+import { mountsOf, spareBytes, volumesOf } from './server-volumes';
 
 /** The minor version of Kubernetes from which preStop can pause without a program of the image. */
 const SLEEP_ACTION = 30;
@@ -29,6 +30,8 @@ export interface PodTemplateOverrides {
   readonly awaitHosts?: string[];
   /** Fields of the pod besides: `subdomain`, affinity excepted. */
   readonly podMore?: Record<string, unknown>;
+  /** How long preStop pauses, in seconds. @default - as for the pods that take requests */
+  readonly preStopSeconds?: number;
   /** False where the pods are placed as a group. @default - as there may be several copies */
   readonly spread?: boolean;
 }
@@ -108,6 +111,7 @@ function engineContainer(spec: ServerSpec, overrides: PodTemplateOverrides): Con
       cpu: spec.cpu,
       memory: spec.memory,
       storage: spec.storage,
+      storageRequest: mebibytesFor(bytesOf(spec.storage) - spareBytes(engine.writable)),
       devices: devices?.limits,
       claims: devices?.containerClaims,
     },
@@ -115,7 +119,7 @@ function engineContainer(spec: ServerSpec, overrides: PodTemplateOverrides): Con
     writableRoot: spec.writableRoot,
     more: {
       ...(probes === 'none' ? {} : renderProbes(spec, probes)),
-      lifecycle: { preStop: preStop(spec) },
+      lifecycle: { preStop: preStop(spec, overrides.preStopSeconds) },
     },
   };
 }
@@ -146,10 +150,16 @@ function renderProbe(probe: EngineProbe): Record<string, unknown> {
 }
 
 /** The pod leaves the endpoints as preStop starts; who still sends to it has until preStop ends. */
-function preStop({ owner, engine, preStopSeconds, drainSeconds }: ServerSpec): Record<string, unknown> {
-  if (!engine.drains && engine.preStop) return { exec: { command: engine.preStop(drainSeconds) } };
-  if (atLeast(owner.kubernetesVersion, SLEEP_ACTION)) return { sleep: { seconds: preStopSeconds } };
-  return { exec: { command: ['sleep', String(preStopSeconds)] } };
+function preStop(
+  { owner, engine, preStopSeconds, drainSeconds }: ServerSpec,
+  seconds?: number,
+): Record<string, unknown> {
+  if (seconds === undefined && !engine.drains && engine.preStop) {
+    return { exec: { command: engine.preStop(drainSeconds) } };
+  }
+  const pause = seconds ?? preStopSeconds;
+  if (atLeast(owner.kubernetesVersion, SLEEP_ACTION)) return { sleep: { seconds: pause } };
+  return { exec: { command: ['sleep', String(pause)] } };
 }
 
 function spread({ owner }: ServerSpec, component: string): Record<string, unknown> {

@@ -17,6 +17,8 @@ export interface ServerWorkload {
   readonly name: string;
   /** Which of the pods take requests. @default - all of the component `server` */
   readonly serving?: Record<string, string>;
+  /** Of which pods one at a time may be taken away, as a label selector. @default - those that take requests */
+  readonly disrupted?: Record<string, unknown>;
 }
 
 /** Adds the objects of a server whose copies are single pods. @internal */
@@ -167,7 +169,7 @@ function addService(spec: ServerSpec, { serving }: ServerWorkload): void {
   });
 }
 
-function addDisruptionBudget(spec: ServerSpec, { serving }: ServerWorkload): void {
+function addDisruptionBudget(spec: ServerSpec, { serving, disrupted }: ServerWorkload): void {
   const { owner, component } = spec;
   addObject(owner, 'DisruptionBudget', {
     apiVersion: 'policy/v1',
@@ -179,7 +181,7 @@ function addDisruptionBudget(spec: ServerSpec, { serving }: ServerWorkload): voi
         maxUnavailable: 1,
         // A pod that is not ready serves nobody: it must not keep a node from being drained.
         unhealthyPodEvictionPolicy: 'AlwaysAllow',
-        selector: { matchLabels: serving ?? selectorLabels(owner, component) },
+        selector: disrupted ?? { matchLabels: serving ?? selectorLabels(owner, component) },
       },
     },
   });

@@ -61,6 +61,14 @@ function checkTexts(scope: IConstruct, name: string, texts: Record<string, strin
   }
 }
 
+/** What the container's request of ephemeral storage has less than its limit. @internal */
+export function spareBytes(writable: readonly WritableFolder[]): number {
+  return writable.reduce(
+    (sum, { size, likely }) => sum + (size && likely ? bytesOf(size) - bytesOf(likely) : 0),
+    0,
+  );
+}
+
 /** What the container's limit of ephemeral storage must allow for. @internal */
 export function writtenBytes(writable: readonly WritableFolder[]): number {
   return writable.reduce((sum, { size }) => sum + (size ? bytesOf(size) : 0), 0);

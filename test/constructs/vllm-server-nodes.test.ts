@@ -1,4 +1,5 @@
-import { Size } from 'cdk8s';
+import { Duration, Size } from 'cdk8s';
+import { PersistentVolumeClaim } from 'cdk8s-plus-28';
 import { Accelerator, Pipeline } from '../../src';
 import { VllmServer } from '../../src/constructs/vllm-server';
 import type { VllmServerProps } from '../../src/constructs/vllm-server-props';
@@ -136,7 +137,21 @@ describe('StatefulSets', () => {
       return Object.entries(selector).every(([name, value]) => labels[name] === value);
     });
     expect(selected.map(({ metadata }) => metadata.name)).toEqual(['qwen-chat-0', 'qwen-chat-1']);
-    expect(spec(the(found, 'PodDisruptionBudget')).selector.matchLabels).toEqual(selector);
+  });
+
+  test('one pod of all copies is taken away at a time: a copy ends with any of its pods', () => {
+    for (const multiNode of [undefined, LWS]) {
+      const found = objects({ ...DIVIDED, replicas: 2, multiNode });
+      expect(spec(the(found, 'PodDisruptionBudget'))).toMatchObject({
+        maxUnavailable: 1,
+        selector: {
+          matchLabels: { 'app.kubernetes.io/name': 'vllm', 'app.kubernetes.io/instance': 'qwen-chat' },
+          matchExpressions: [
+            { key: 'app.kubernetes.io/component', operator: 'In', values: ['server', 'worker'] },
+          ],
+        },
+      });
+    }
   });
 
   test('each copy is a group of its own, and none selects the pods of another', () => {
@@ -156,7 +171,7 @@ describe('StatefulSets', () => {
       const { ingress, egress } = spec(the(objects(DIVIDED), 'NetworkPolicy', `qwen-chat-${component}`));
       const opening = (rules: Untyped[], side: string) =>
         rules
-          .filter((rule) => rule.ports.length === 0)
+          .filter((rule) => rule.ports === undefined)
           .map((rule) => rule[side].map((peer: Untyped) => peer.podSelector));
       const both = ['server', 'worker'].map((name) => ({
         matchLabels: {
@@ -229,6 +244,22 @@ describe('a LeaderWorkerSet', () => {
     expect(workerTemplate.metadata.labels['app.kubernetes.io/component']).toBe('worker');
   });
 
+  test('keeps its workers while the first node answers what it was asked', () => {
+    const pauses = (image: string) => {
+      const { leaderTemplate, workerTemplate } = spec(
+        set({ image, drainTimeout: Duration.seconds(300) }),
+      ).leaderWorkerTemplate;
+      return [leaderTemplate, workerTemplate].map(
+        (template) => template.spec.containers[0].lifecycle.preStop.sleep.seconds,
+      );
+    };
+    expect(pauses('docker.io/vllm/vllm-openai:v0.26.0')).toEqual([5, 305]);
+    // The older ones do not wait themselves: both pause.
+    expect(pauses('docker.io/vllm/vllm-openai:v0.17.0')).toEqual([305, 305]);
+    const { workerTemplate } = spec(set({ drainTimeout: Duration.seconds(300) })).leaderWorkerTemplate;
+    expect(workerTemplate.spec.terminationGracePeriodSeconds).toBeGreaterThan(305);
+  });
+
   test('needs none of our programs beside, and no Service of ours for names', () => {
     const found = objects({ ...DIVIDED, multiNode: LWS });
     expect(ofKind(found, 'ConfigMap').filter(({ metadata }) => metadata.name!.includes('-group-'))).toEqual(
@@ -265,6 +296,28 @@ describe('what cannot be', () => {
       model: cache(pipeline.download, { store: claim() }, 'single').artifact,
     }));
     expect(message).toContain('ReadWriteMany');
+  });
+
+  test('a cache of what is compiled that one node alone can mount', () => {
+    const own = (shared?: boolean) => (pipeline: Pipeline) => ({
+      ...DIVIDED,
+      compileCache: {
+        claim: PersistentVolumeClaim.fromClaimName(pipeline.serve, 'compiled', 'compiled'),
+        shared,
+      },
+    });
+    expect(refusal(own())).toContain("'nodes' is 2; allowed: 1 with claim compiled as the compileCache");
+    expect(refusal(own(false))).toContain('ReadWriteMany');
+    const pipeline = pipelineFor();
+    expect(() => add(pipeline, own(true)(pipeline))).not.toThrow();
+  });
+
+  test('a queue of Kueue that admits half a copy', () => {
+    expect(refusal({ ...DIVIDED, queueName: 'gpus' })).toContain(
+      "'queueName' is 'gpus'; allowed: nothing with StatefulSets",
+    );
+    const admitted = the(objects({ ...DIVIDED, queueName: 'gpus', multiNode: LWS }), 'LeaderWorkerSet');
+    expect(admitted.metadata.labels).toMatchObject({ 'kueue.x-k8s.io/queue-name': 'gpus' });
   });
 
   test('versions that need Ray', () => {

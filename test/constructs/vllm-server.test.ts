@@ -70,8 +70,8 @@ describe('what is run', () => {
 
   test.each([
     [undefined, 'docker.io/vllm/vllm-openai-cpu:v0.26.0'],
-    [Accelerator.amd({ count: 1 }), 'docker.io/vllm/vllm-openai-rocm:v0.26.0'],
-    [Accelerator.intel({ count: 1 }), 'docker.io/vllm/vllm-openai-xpu:v0.26.0'],
+    [Accelerator.amd({ count: 1, deviceGroups: [] }), 'docker.io/vllm/vllm-openai-rocm:v0.26.0'],
+    [Accelerator.intel({ count: 1, deviceGroups: [] }), 'docker.io/vllm/vllm-openai-xpu:v0.26.0'],
     [Accelerator.tpu({ type: 'tpu-v6e-slice', topology: '2x2' } as never), 'docker.io/vllm/vllm-tpu:v0.26.0'],
   ])('the image is that for the devices: %#', (accelerator, image) => {
     expect(engine({ accelerator }).image).toBe(image);
@@ -115,6 +115,26 @@ describe('what is run', () => {
     }
     expect(livenessProbe.failureThreshold * livenessProbe.periodSeconds).toBeGreaterThanOrEqual(60);
     expect(startupProbe.failureThreshold * startupProbe.periodSeconds).toBeGreaterThan(900);
+  });
+
+  test('a TPU compiles for longer', () => {
+    const accelerator = Accelerator.tpu({ type: 'tpu-v6e-slice', topology: '2x2' } as never);
+    const { startupProbe } = engine({ accelerator });
+    expect(startupProbe.failureThreshold * startupProbe.periodSeconds).toBeGreaterThan(2400);
+  });
+
+  test('it asks for the storage that a start writes, and may write more', () => {
+    const storage = ({ resources }: Untyped) =>
+      ['requests', 'limits'].map((list) => resources[list]['ephemeral-storage']);
+    expect(storage(engine())).toEqual(['1664Mi', '15680Mi']);
+    const { requests, limits } = engine().resources;
+    expect(requests.memory).toBe(limits.memory);
+  });
+
+  test('the first engine keeps requests that wait in memory of the pod', () => {
+    const memory = (image: string) => engine({ accelerator: GPU, image }).resources.limits.memory;
+    expect(memory('docker.io/vllm/vllm-openai:v0.10.2')).toBe('16Gi');
+    expect(memory('docker.io/vllm/vllm-openai:v0.11.0')).toBe('12Gi');
   });
 
   test('what it offers', () => {
@@ -422,6 +442,20 @@ describe('without devices', () => {
     expect(of.resources.limits.cpu).toBe('12');
   });
 
+  test('processes share the CPUs', () => {
+    const of = engine({ cpu: '12', tensorParallel: 2 });
+    expect(environment(of)).toMatchObject({ OMP_NUM_THREADS: '6' });
+  });
+
+  test('where the size of an adapter is not known it says so', () => {
+    const message = refusal((pipeline) => {
+      const source = ModelSource.huggingFace('org/sql', { revision: COMMIT });
+      const { artifact } = cache(pipeline.download, { source, store: sharedClaim() }, 'sql');
+      return { adapters: [{ name: 'sql', adapter: artifact }] };
+    });
+    expect(message).toContain('Give memory, as the size of adapter sql is not known');
+  });
+
   test('too little memory is refused, with the arithmetic', () => {
     const message = refusal({ memory: Size.gibibytes(8) });
     expect(message).toContain('of weights');
@@ -470,7 +504,9 @@ describe('how the model is divided', () => {
       podSpec(the(objects(props), 'Deployment')).volumes.find((volume: Untyped) => volume.name === 'shm');
     expect(shm({ accelerator: l4(1) })).toBeUndefined();
     expect(shm({ accelerator: l4(2) }).emptyDir).toEqual({ medium: 'Memory', sizeLimit: '2Gi' });
-    expect(shm({ accelerator: Accelerator.amd({ count: 2 }) }).emptyDir.sizeLimit).toBe('8Gi');
+    expect(shm({ accelerator: Accelerator.amd({ count: 2, deviceGroups: [] }) }).emptyDir.sizeLimit).toBe(
+      '8Gi',
+    );
     expect(shm({ accelerator: l4(2), sharedMemory: Size.gibibytes(20) }).emptyDir.sizeLimit).toBe('20Gi');
   });
 
@@ -507,7 +543,9 @@ describe('how the model is divided', () => {
     expect(args({ ...long, maxModelLen: undefined, extraArgs: ['--max_model_len=1k'] })).toContain(
       '--max_model_len=1k',
     );
-    expect(args({ ...long, extraArgs: ['--cpu-offload-gb', '4'] })).toContain('40960');
+    expect(args({ ...long, extraArgs: ['--cpu-offload-gb', '4'], memory: Size.gibibytes(48) })).toContain(
+      '40960',
+    );
   });
 });
 

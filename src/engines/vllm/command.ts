@@ -50,7 +50,7 @@ export function propertiesOfFlags(args: readonly string[]): Record<string, strin
   return Object.fromEntries(
     args.flatMap((arg) => {
       const flag = flagOf(arg);
-      return flag === undefined ? [] : [[flag, PROPERTIES[flag]]];
+      return flag === undefined || PROPERTIES[flag] === WHERE_IT_LISTENS ? [] : [[flag, PROPERTIES[flag]]];
     }),
   );
 }
@@ -66,15 +66,23 @@ export function argumentsByProperty(args: readonly string[]): [property: string,
   return parts;
 }
 
+/** The names of flags that a user gives, in one spelling. @internal */
+export function flagsOf(args: readonly string[] = []): string[] {
+  return args.map((arg) => arg.split('=')[0].replace(/_/g, '-')).filter((arg) => arg.startsWith('-'));
+}
+
 function flagOf(arg: string): string | undefined {
   if (arg in PROPERTIES) return arg;
   const positive = arg.replace(/^--no-/, '--');
   return positive !== arg && positive in PROPERTIES ? positive : undefined;
 }
 
+/** No property's: the flag table says why a user must not set them. */
+const WHERE_IT_LISTENS = '';
+
 const PROPERTIES: Record<string, string> = {
-  '--host': 'port',
-  '--port': 'port',
+  '--host': WHERE_IT_LISTENS,
+  '--port': WHERE_IT_LISTENS,
   '--served-model-name': 'servedModelNames',
   '--tensor-parallel-size': 'tensorParallel',
   '--pipeline-parallel-size': 'pipelineParallel',

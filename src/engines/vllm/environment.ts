@@ -42,7 +42,7 @@ export const UNBOUND_THREADS_SINCE = '0.11.1';
  *
  * Left to itself it starts a thread for each CPU of the node, and binds it there, whatever the container's share.
  *
- * @param cpus the container's CPUs, rounded up
+ * @param cpus of each process: those of the container, divided among its processes
  * @internal
  */
 export function cpuEnvironment(

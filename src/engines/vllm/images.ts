@@ -26,6 +26,17 @@ const REPOSITORIES: Partial<Record<VllmDevice, string>> = {
   tpu: 'docker.io/vllm/vllm-tpu',
 };
 
+/** Whose devices an image of the vLLM project is for, wherever it is mirrored; undefined for others. @internal */
+export function deviceOfImage(image: string): VllmDevice | undefined {
+  const name = lastName(image.split('@')[0].replace(/:[^:/]*$/, ''));
+  const found = Object.entries(REPOSITORIES).find(([, repository]) => lastName(repository) === name);
+  return found?.[0] as VllmDevice | undefined;
+}
+
+function lastName(repository: string): string {
+  return repository.slice(repository.lastIndexOf('/') + 1);
+}
+
 /** The image that is run where none is named; undefined where there is none for the devices. @internal */
 export function defaultVllmImage(device: VllmDevice): string | undefined {
   const repository = REPOSITORIES[device];

@@ -1,5 +1,9 @@
 import type { EngineFlag } from '../../flag-table';
 
+/** The property `port` is the Service's. */
+const INSIDE =
+  "Where it listens in its pod is fixed, and nobody sees it; the port of the Service is the property 'port'.";
+
 /** The flags of the API server. @internal */
 export const FRONTEND_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--fail-on-environ-validation': { value: 'none', since: '0.17.0', negatable: true },
@@ -31,8 +35,8 @@ export const FRONTEND_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--tokens-only': { value: 'none', since: '0.11.1', negatable: true },
   '--fingerprint-mode': { value: 'text', since: '0.21.0' },
   '--fingerprint-value': { value: 'text', since: '0.21.0' },
-  '--host': { value: 'text' },
-  '--port': { value: 'integer' },
+  '--host': { value: 'text', refused: INSIDE },
+  '--port': { value: 'integer', refused: INSIDE },
   '--data-parallel-supervisor-port': { value: 'integer', since: '0.22.0' },
   '--dp-supervisor-probe-interval-s': { value: 'number', since: '0.22.0' },
   '--dp-supervisor-probe-timeout-s': { value: 'number', since: '0.22.0' },

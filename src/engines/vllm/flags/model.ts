@@ -1,11 +1,15 @@
 import type { EngineFlag } from '../../flag-table';
 
+/** Hubs cannot be reached, and no other folder is there. */
+const FROM_ARTIFACT =
+  'The server reads the files of its artifact alone, and asks no hub: have ModelCache fetch what it is to read.';
+
 /** The flags that say what is loaded, how, and how its answers are read. @internal */
 export const MODEL_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--model': { value: 'text' },
   '--runner': { value: ['auto', 'generate', 'pooling', 'draft'], since: '0.10.1' },
   '--convert': { value: 'text', since: '0.10.1' },
-  '--tokenizer': { value: 'text' },
+  '--tokenizer': { value: 'text', refused: FROM_ARTIFACT },
   '--tokenizer-mode': { value: 'text' },
   '--trust-remote-code': {
     value: 'none',
@@ -14,12 +18,12 @@ export const MODEL_FLAGS: Readonly<Record<string, EngineFlag>> = {
   },
   '--dtype': { value: ['auto', 'half', 'float16', 'bfloat16', 'float', 'float32'] },
   '--seed': { value: 'integer' },
-  '--hf-config-path': { value: 'path', since: '0.8.0' },
+  '--hf-config-path': { value: 'path', since: '0.8.0', refused: FROM_ARTIFACT },
   '--allowed-local-media-path': { value: 'path', since: '0.6.4' },
   '--allowed-media-domains': { value: 'list', since: '0.11.1' },
-  '--revision': { value: 'text' },
-  '--code-revision': { value: 'text' },
-  '--tokenizer-revision': { value: 'text' },
+  '--revision': { value: 'text', refused: FROM_ARTIFACT },
+  '--code-revision': { value: 'text', refused: FROM_ARTIFACT },
+  '--tokenizer-revision': { value: 'text', refused: FROM_ARTIFACT },
   '--max-model-len': { value: 'text' },
   '--quantization': { value: 'text', aliases: ['-q'] },
   '--quantization-config': { value: 'json', since: '0.22.0' },
@@ -53,7 +57,7 @@ export const MODEL_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--io-processor-plugin': { value: 'text', since: '0.10.2' },
   '--renderer-num-workers': { value: 'integer', since: '0.19.0' },
   '--load-format': { value: 'text' },
-  '--download-dir': { value: 'path' },
+  '--download-dir': { value: 'path', refused: FROM_ARTIFACT },
   '--safetensors-load-strategy': { value: 'text', since: '0.10.2' },
   '--safetensors-prefetch-num-threads': { value: 'integer', since: '0.21.0' },
   '--safetensors-prefetch-block-size': { value: 'text', since: '0.21.0' },

@@ -1,5 +1,8 @@
 import type { EngineFlag } from '../../flag-table';
 
+/** The construct divides the model among all devices and nodes that it asks for. */
+const LAYOUT = "Use the properties 'tensorParallel', 'pipelineParallel', 'dataParallel' and 'nodes'.";
+
 /** The flags by which the model is divided among devices and nodes. @internal */
 export const PARALLEL_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--distributed-executor-backend': { value: 'text' },
@@ -13,7 +16,7 @@ export const PARALLEL_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--numa-bind': { value: 'none', since: '0.20.0', negatable: true },
   '--numa-bind-nodes': { value: 'list', since: '0.20.0' },
   '--numa-bind-cpus': { value: 'list', since: '0.20.0' },
-  '--device-ids': { value: 'text', since: '0.24.0' },
+  '--device-ids': { value: 'text', since: '0.24.0', refused: LAYOUT },
   '--tensor-parallel-size': { value: 'integer', aliases: ['-tp'] },
   '--decode-context-parallel-size': { value: 'integer', aliases: ['-dcp'], since: '0.10.2' },
   '--dcp-comm-backend': { value: 'text', since: '0.18.0' },
@@ -21,15 +24,32 @@ export const PARALLEL_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--cp-kv-cache-interleave-size': { value: 'integer', since: '0.12.0' },
   '--prefill-context-parallel-size': { value: 'integer', aliases: ['-pcp'], since: '0.12.0' },
   '--data-parallel-size': { value: 'integer', aliases: ['-dp'], since: '0.8.3' },
-  '--data-parallel-rank': { value: 'integer', aliases: ['-dpn'], since: '0.9.2' },
-  '--data-parallel-start-rank': { value: 'integer', aliases: ['-dpr'], since: '0.9.0' },
-  '--data-parallel-size-local': { value: 'integer', aliases: ['-dpl'], since: '0.9.0' },
-  '--data-parallel-address': { value: 'text', aliases: ['-dpa'], since: '0.9.0' },
-  '--data-parallel-rpc-port': { value: 'integer', aliases: ['-dpp'], since: '0.9.0' },
+  '--data-parallel-rank': { value: 'integer', aliases: ['-dpn'], since: '0.9.2', refused: LAYOUT },
+  '--data-parallel-start-rank': { value: 'integer', aliases: ['-dpr'], since: '0.9.0', refused: LAYOUT },
+  '--data-parallel-size-local': { value: 'integer', aliases: ['-dpl'], since: '0.9.0', refused: LAYOUT },
+  '--data-parallel-address': { value: 'text', aliases: ['-dpa'], since: '0.9.0', refused: LAYOUT },
+  '--data-parallel-rpc-port': { value: 'integer', aliases: ['-dpp'], since: '0.9.0', refused: LAYOUT },
   '--data-parallel-backend': { value: ['mp', 'ray'], aliases: ['-dpb'], since: '0.9.1' },
-  '--data-parallel-hybrid-lb': { value: 'none', aliases: ['-dph'], since: '0.10.0', negatable: true },
-  '--data-parallel-external-lb': { value: 'none', aliases: ['-dpe'], since: '0.12.0', negatable: true },
-  '--data-parallel-multi-port-external-lb': { value: 'none', aliases: ['-dpm'], since: '0.22.0' },
+  '--data-parallel-hybrid-lb': {
+    value: 'none',
+    aliases: ['-dph'],
+    since: '0.10.0',
+    negatable: true,
+    refused: LAYOUT,
+  },
+  '--data-parallel-external-lb': {
+    value: 'none',
+    aliases: ['-dpe'],
+    since: '0.12.0',
+    negatable: true,
+    refused: LAYOUT,
+  },
+  '--data-parallel-multi-port-external-lb': {
+    value: 'none',
+    aliases: ['-dpm'],
+    since: '0.22.0',
+    refused: LAYOUT,
+  },
   '--enable-expert-parallel': { value: 'none', aliases: ['-ep'], since: '0.8.0', negatable: true },
   '--enable-ep-weight-filter': { value: 'none', since: '0.19.0', negatable: true },
   '--all2all-backend': { value: 'text', since: '0.11.1' },
