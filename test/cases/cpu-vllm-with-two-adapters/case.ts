@@ -9,8 +9,8 @@ import {
   PhasedApp,
   PhasedAppProps,
   SmokeTestApi,
+  VllmServer,
 } from '../../../src';
-import { VllmServer } from '../../../src/constructs/vllm-server';
 
 /** No accelerator at all, and three artifacts in one pod: a model and two LoRA adapters, each a model to clients. */
 export function cpuVllmWithTwoAdapters(props: PhasedAppProps = {}): PhasedApp {

@@ -1,9 +1,15 @@
 import { Duration, Size } from 'cdk8s';
 import { PersistentVolumeClaim, Secret } from 'cdk8s-plus-28';
-import { ModelCache, ModelSource, ModelStore, PhasedApp, PhasedAppProps } from '../../../src';
-import { VllmServer } from '../../../src/constructs/vllm-server';
-import { SpeculativeDecoding } from '../../../src/constructs/vllm-server-speculation';
-import { Accelerator } from '../../../src/pod/accelerator/accelerator';
+import {
+  Accelerator,
+  ModelCache,
+  ModelSource,
+  ModelStore,
+  PhasedApp,
+  PhasedAppProps,
+  SpeculativeDecoding,
+  VllmServer,
+} from '../../../src';
 
 /** 689 GB of weights, kept on the disk of the one node that serves them. */
 export function deepSeekR1OnEightMi300x(props: PhasedAppProps = {}): PhasedApp {

@@ -1,7 +1,14 @@
 import { Size } from 'cdk8s';
 import { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
-import { Accelerator, ModelCache, ModelSource, ModelStore, PhasedApp, PhasedAppProps } from '../../../src';
-import { VllmServer } from '../../../src/constructs/vllm-server';
+import {
+  Accelerator,
+  ModelCache,
+  ModelSource,
+  ModelStore,
+  PhasedApp,
+  PhasedAppProps,
+  VllmServer,
+} from '../../../src';
 
 /** What `k8shazgpu vllm run --gpus 2 --gpu-ids ... --prefer-node gpu-1` asks for, and its driver does not do. */
 export function draWithIds(props: PhasedAppProps = {}): PhasedApp {

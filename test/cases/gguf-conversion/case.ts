@@ -1,8 +1,14 @@
 import { Size } from 'cdk8s';
-import { ModelCache, ModelSource, ModelStore, PhasedApp, PhasedAppProps } from '../../../src';
-import { GgufConversion } from '../../../src/constructs/gguf-conversion';
-import { LlamaServer } from '../../../src/constructs/llama-server';
-import { GgufType } from '../../../src/engines/llama/gguf-type';
+import {
+  GgufConversion,
+  GgufType,
+  LlamaServer,
+  ModelCache,
+  ModelSource,
+  ModelStore,
+  PhasedApp,
+  PhasedAppProps,
+} from '../../../src';
 
 /** From safetensors to a quantized GGUF file to an endpoint, in one pipeline on one disk. */
 export function ggufConversion(props: PhasedAppProps = {}): PhasedApp {

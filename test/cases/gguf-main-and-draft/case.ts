@@ -1,6 +1,5 @@
 import { Size } from 'cdk8s';
-import { ModelCache, ModelSource, ModelStore, PhasedApp, PhasedAppProps } from '../../../src';
-import { LlamaServer } from '../../../src/constructs/llama-server';
+import { LlamaServer, ModelCache, ModelSource, ModelStore, PhasedApp, PhasedAppProps } from '../../../src';
 
 /** One repository has the model twice, exact and small: the small one guesses, the exact one checks. */
 export function ggufMainAndDraft(props: PhasedAppProps = {}): PhasedApp {

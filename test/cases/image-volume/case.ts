@@ -1,7 +1,15 @@
 import { Secret } from 'cdk8s-plus-28';
-import { Accelerator, ModelCache, ModelSource, ModelStore, PhasedApp, PhasedAppProps } from '../../../src';
-import { knownFacts } from '../../../src/engines/known-models';
-import { VllmServer } from '../../../src/constructs/vllm-server';
+import {
+  Accelerator,
+  ModelArchitecture,
+  ModelCache,
+  ModelFacts,
+  ModelSource,
+  ModelStore,
+  PhasedApp,
+  PhasedAppProps,
+  VllmServer,
+} from '../../../src';
 
 /** The model is an image that the nodes pull and mount: there is no Job, no claim and no marker to wait for. */
 export function imageVolume(props: PhasedAppProps = {}): PhasedApp {
@@ -18,7 +26,18 @@ export function imageVolume(props: PhasedAppProps = {}): PhasedApp {
     ),
     store: ModelStore.imageVolume(),
     licence: 'apache-2.0',
-    facts: knownFacts('Qwen/Qwen3-8B'),
+    facts: ModelFacts.of({
+      architecture: ModelArchitecture.QWEN3,
+      dim: 4096,
+      hiddenDim: 12288,
+      layers: 36,
+      heads: 32,
+      kvHeads: 8,
+      headDim: 128,
+      vocabSize: 151936,
+      maxSeqLen: 40960,
+      sourceBytes: 16381470720,
+    }),
   });
 
   new VllmServer(qwen.serve, 'chat', {

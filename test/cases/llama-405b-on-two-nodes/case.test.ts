@@ -1,4 +1,4 @@
-import { MultiNode } from '../../../src/serving/group';
+import { MultiNode } from '../../../src';
 import { container, flagValues, objectsOf, ofKind, podSpec, the, Untyped } from '../../support/objects';
 import { llama405bOnTwoNodes } from './case';
 

@@ -7,11 +7,11 @@ import {
   ModelFacts,
   ModelSource,
   ModelStore,
+  MultiNode,
   PhasedApp,
   PhasedAppProps,
+  VllmServer,
 } from '../../../src';
-import { VllmServer } from '../../../src/constructs/vllm-server';
-import { MultiNode } from '../../../src/serving/group';
 
 /** 812 GB of weights in bfloat16: more than the eight cards of one node hold, so one copy is on two. */
 export function llama405bOnTwoNodes(

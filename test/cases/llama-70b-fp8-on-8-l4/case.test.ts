@@ -50,8 +50,8 @@ test('requests wait at the interceptor, which tells servers apart by a host of t
     urlRewrite: { hostname: spec.hosts[0], path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } },
   });
   const { failureThreshold, periodSeconds } = vllm.startupProbe;
-  const minutes = Number(/^(\d+)m$/.exec(spec.timeouts.conditionWait)?.[1]);
-  expect(minutes * 60).toBeGreaterThanOrEqual(failureThreshold * periodSeconds);
+  const [, minutes, seconds = 0] = /^(\d+)m(?:(\d+)s)?$/.exec(spec.timeouts.conditionWait) as RegExpExecArray;
+  expect(Number(minutes) * 60 + Number(seconds)).toBeGreaterThanOrEqual(failureThreshold * periodSeconds);
   expect(spec.scaledownPeriod).toBeGreaterThanOrEqual(failureThreshold * periodSeconds);
 });
 

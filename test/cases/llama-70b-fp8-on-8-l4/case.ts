@@ -1,11 +1,18 @@
 import { Duration, Size } from 'cdk8s';
 import { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
-import { ModelCache, ModelSource, ModelStore, NetworkPeer, PhasedApp, PhasedAppProps } from '../../../src';
-import { VllmServer } from '../../../src/constructs/vllm-server';
-import { Accelerator } from '../../../src/pod/accelerator/accelerator';
-import { AcceleratorProfiles } from '../../../src/pod/accelerator/accelerator-profiles';
-import { Route } from '../../../src/serving/route';
-import { Scaling } from '../../../src/serving/scaling';
+import {
+  Accelerator,
+  AcceleratorProfiles,
+  ModelCache,
+  ModelSource,
+  ModelStore,
+  NetworkPeer,
+  PhasedApp,
+  PhasedAppProps,
+  Route,
+  Scaling,
+  VllmServer,
+} from '../../../src';
 
 /** What the platform team says of its nodes, once for everybody. */
 const profiles = new AcceleratorProfiles({ l4: Accelerator.nvidia({ product: 'NVIDIA-L4' }) });
@@ -37,7 +44,7 @@ export function llama70bOnEightL4(props: PhasedAppProps = {}): PhasedApp {
     maxNumSeqs: 256,
     kvCacheDtype: 'fp8',
     enforceEager: true,
-    startupTimeout: Duration.minutes(20),
+    readRate: Size.mebibytes(400),
     scaling: Scaling.kedaHttp({ max: 1, concurrency: 256, cooldown: Duration.hours(1) }),
     routes: [
       Route.httpRoute({

@@ -8,8 +8,8 @@ import {
   PhasedApp,
   PhasedAppProps,
   TpuType,
+  VllmServer,
 } from '../../../src';
-import { VllmServer } from '../../../src/constructs/vllm-server';
 
 /** A slice of eight TPU v5e on one machine: the chips are not asked for by count alone. */
 export function llama8bOnTpu(props: PhasedAppProps = {}): PhasedApp {

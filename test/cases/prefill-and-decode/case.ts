@@ -3,16 +3,17 @@ import { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
 import {
   Accelerator,
   InferenceServer,
+  KvRole,
+  KvTransfer,
   ModelCache,
   ModelSource,
   ModelStore,
   NetworkPeer,
   PhasedApp,
   PhasedAppProps,
+  ServerProbe,
+  VllmServer,
 } from '../../../src';
-import { VllmServer } from '../../../src/constructs/vllm-server';
-import { KvRole, KvTransfer } from '../../../src/constructs/vllm-server-kv-transfer';
-import { ServerProbe } from '../../../src/serving/server-probe';
 
 /** vLLM's router is built from its repository, as there is no image of a release. */
 const ROUTER = 'registry.example.com/vllm-router:0.1.15';

@@ -12,8 +12,8 @@ import {
   PhasedApp,
   PhasedAppProps,
   Scaling,
+  ServerProbe,
 } from '../../../src';
-import { ServerProbe } from '../../../src/serving/server-probe';
 
 /** An engine that the library knows nothing of, with all that it gives to those it knows. */
 export function sglangWatched(props: PhasedAppProps = {}): PhasedApp {

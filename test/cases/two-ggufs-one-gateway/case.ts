@@ -1,6 +1,7 @@
 import { Size } from 'cdk8s';
 import { PersistentVolumeAccessMode, Secret } from 'cdk8s-plus-28';
 import {
+  LlamaServer,
   ModelCache,
   ModelSource,
   ModelStore,
@@ -10,7 +11,6 @@ import {
   Pipeline,
   Route,
 } from '../../../src';
-import { LlamaServer } from '../../../src/constructs/llama-server';
 
 /** What is in the bucket `inference-models`: each file is a model, under the name by which people ask for it. */
 const CATALOGUE = [
