@@ -77,7 +77,7 @@ export class Artifact {
   /** The model's dimensions, where they are known at synth. */
   public readonly facts?: ModelFacts;
 
-  /** Its size in bytes, where it is known at synth. */
+  /** Its size in bytes, where it is known at synth; about, for GGUF files that a `GgufConversion` makes. */
   public readonly bytes?: number;
 
   /** The file of the weights, for formats that have one. */

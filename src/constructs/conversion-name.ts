@@ -10,6 +10,6 @@ import { InputError } from '../pod/input-error';
  */
 export function conversionName(scope: IConstruct, given: string | undefined, model: Artifact): string {
   const name = given ?? model.provenance.repository.split('/').slice(-1)[0].toLowerCase();
-  if (/^[A-Za-z0-9][\w.-]{0,62}$/.test(name)) return name;
+  if (typeof name === 'string' && /^[A-Za-z0-9][\w.-]{0,62}$/.test(name)) return name;
   throw new InputError(scope, 'name', name, { allowed: "letters, digits, '.', '_' and '-', at most 63" });
 }

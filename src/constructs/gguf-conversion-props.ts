@@ -100,7 +100,8 @@ export interface GgufConversionProps extends JobOptions {
   readonly image?: string;
 
   /**
-   * The version of llama.cpp in the image: `b9842` or `v0.4.1`. It is part of the artifact's key.
+   * The version of llama.cpp in the image: `b9842` or `v0.4.1`. It is part of the artifact's key. Not another than the
+   * tag says.
    *
    * @default - what the image's tag says
    */

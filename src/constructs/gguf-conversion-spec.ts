@@ -13,14 +13,9 @@ import {
   needsImportanceMatrix,
 } from '../engines/llama/gguf-type';
 import { LLAMA_FULL_IMAGE } from '../engines/llama/images';
-import {
-  compareLlamaVersions,
-  isLlamaVersion,
-  LLAMA_VERSION_FORM,
-  llamaVersionOf,
-} from '../engines/llama/version';
+import { compareLlamaVersions, llamaVersionOf } from '../engines/llama/version';
 import { Phase } from '../phases/phase';
-import { checkPositiveInteger, checkProps, checkSize } from '../pod/checks';
+import { checkOptions, checkPositiveInteger, checkProps, checkSize } from '../pod/checks';
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
@@ -32,6 +27,7 @@ import { conversionName } from './conversion-name';
 import { ConversionOutput, resolveConversionOutput } from './conversion-output';
 import { conversionStores } from './conversion-render';
 import type { GgufConversionProps, ImportanceMatrix } from './gguf-conversion-props';
+import { resolveLlamaVersion } from './llama-version';
 
 const MIB = 1024 ** 2;
 
@@ -91,7 +87,8 @@ export function resolveGgufConversion(scope: Construct, props: GgufConversionPro
   const owner = ownerOf(scope, 'gguf-conversion', Phase.CONVERT, [Phase.CONVERT, Phase.TUNE]);
   const model = checkHuggingFace(scope, 'model', props.model);
   checkProps(scope, props);
-  const adapterOf = props.adapterOf && checkHuggingFace(scope, 'adapterOf', props.adapterOf);
+  const adapterOf =
+    props.adapterOf === undefined ? undefined : checkHuggingFace(scope, 'adapterOf', props.adapterOf);
   const weights = resolveWeights(scope, props);
   const intermediate = resolveIntermediate(scope, props, weights);
   const importanceMatrix = resolveMatrix(scope, props, weights);
@@ -197,6 +194,8 @@ function resolveIntermediate(
   return type;
 }
 
+const MATRIX: Record<keyof ImportanceMatrix, true> = { model: true, file: true };
+
 function resolveMatrix(
   scope: Construct,
   { importanceMatrix: given }: GgufConversionProps,
@@ -209,6 +208,7 @@ function resolveMatrix(
       advice: 'Without it llama-quantize would not write it: what is left of the model would be garbage.',
     });
   }
+  checkOptions(scope, 'importanceMatrix', given, MATRIX);
   if (isConverted(weights)) {
     throw new InputError(scope, 'importanceMatrix', given.file, {
       allowed: `nothing, as ${weights} is not quantized by it`,
@@ -234,13 +234,11 @@ function resolveImage(scope: Construct, props: GgufConversionProps): { image: st
   const given = props.image ?? LLAMA_FULL_IMAGE;
   const image = checkImage(scope, 'image', given);
   const tagged = llamaVersionOf(given);
-  const version = props.version ?? tagged;
-  if (version === undefined || !isLlamaVersion(version)) {
-    throw new InputError(scope, 'version', version, {
-      allowed: LLAMA_VERSION_FORM,
-      advice: `It is part of the artifact's key, and the image's tag does not say it: ${given}.`,
-    });
-  }
+  const version = resolveLlamaVersion(scope, {
+    image: given,
+    given: props.version,
+    reason: "it is part of the artifact's key",
+  });
   const tag = /\/llama\.cpp:([^@]*)/.exec(given)?.[1];
   if (tag !== undefined && !/^full(-|$)/.test(tag)) {
     throw new InputError(scope, 'image', given, {

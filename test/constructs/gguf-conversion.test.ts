@@ -155,6 +155,9 @@ describe('the version', () => {
     const own = { image: 'registry.example.com/tools:7' };
     expect(() => made(own)).toThrow(/'version' is nothing; allowed: a build 'b6500' or a release 'v0\.4\.1'/);
     expect(argument(made({ ...own, version: 'b6500' }).convert, 'version')).toEqual(['b6500']);
+    expect(() => made({ ...full('b9900'), version: 'b9901' })).toThrow(
+      "'version' is 'b9901'; allowed: b9900, as the tag of image 'ghcr.io/ggml-org/llama.cpp:full-b9900' says",
+    );
   });
 
   test.each([
@@ -233,9 +236,10 @@ describe('an adapter', () => {
   }
 
   test('is converted with the configuration of its model', () => {
-    const { convert, adapterOf, objects, artifact } = adapter();
+    const { convert, adapterOf, objects, artifact, job, weights } = adapter();
     expect(argument(convert, 'base')).toEqual([`/models/${adapterOf.path}`]);
     expect(argument(convert, 'base-key')).toEqual([adapterOf.key]);
+    expect(job.metadata.annotations?.['cdk8s-llm/parents']).toBe(`${weights.path} ${adapterOf.path}`);
     expect(argument(convert, 'type')).toEqual(['F16']);
     expect(convert.resources.limits.memory).toBe('2Gi');
     expect(artifact.modelFile).toBe('mystery-F16.gguf');
@@ -340,6 +344,24 @@ describe('what is refused', () => {
     ],
   ])('%j', (props, message) => expect(() => made(props)).toThrow(`models/gguf: ${message}`));
 
+  test.each<[object, string]>([
+    [{ name: 5, weights: GgufType.AUTO }, "'name' is 5; allowed: letters"],
+    [{ weights: null }, "'weights' is null; allowed: a value"],
+    [{ image: 5 }, "'image' is 5; allowed: an image pinned"],
+    [{ version: 5 }, "'version' is 5; allowed: a build"],
+    [{ adapterOf: '' }, "'model' is 'a string'; allowed: an artifact"],
+    [
+      { importanceMatrix: 'imatrix.gguf' },
+      "'importanceMatrix' is 'a string'; allowed: an object of model, file",
+    ],
+    [
+      { importanceMatrix: {}, weights: GgufType.IQ2_M },
+      "'importanceMatrix.file' is nothing; allowed: a path",
+    ],
+    [{ maxFileSize: 5 }, "'maxFileSize' is 5; allowed: a size"],
+    [{ store: 'models' }, "'store' is 'a string'; allowed: a ModelStore"],
+  ])('of plain JavaScript: %j', (props, message) => expect(() => made(props)).toThrow(message));
+
   test('a model that is converted already', () => {
     const chart = plainChart();
     const { artifact } = conversion(chart, { model: downloaded(chart) });
@@ -356,7 +378,9 @@ describe('what is refused', () => {
     const into = (bytes: number, weights: GgufType) =>
       made({ weights, store: claim({ size: Size.gibibytes(Math.ceil(bytes / GIB)) }) }, model);
     expect(into(1.1 * half, GgufType.Q8_0).artifact.bytes).toBe(half);
-    expect(() => into(1.1 * half, GgufType.Q4_K_M)).toThrow(/'store' is 'a new claim of .*what is unpacked/);
+    expect(() => into(1.1 * half, GgufType.Q4_K_M)).toThrow(
+      /'store' is 'a new claim of .*what is there besides, while it is made/,
+    );
     expect(into(1.1 * (whole + half), GgufType.Q4_K_M).artifact.bytes).toBeLessThan(half);
   });
 });

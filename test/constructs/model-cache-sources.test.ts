@@ -139,7 +139,7 @@ describe('what is gathered on a disk on its way into a bucket', () => {
   test('needs the room of the archive in a claim too, while it is unpacked', () => {
     const into = (size: Size) => made(archive(Size.gibibytes(4)), () => ModelStore.claim({ size }));
     expect(() => into(Size.gibibytes(8))).toThrow(
-      /allowed: 9Gi or more: 4\.00 GiB \(files.*\) \+ 4\.00 GiB \(what is unpacked, while it is\) = 8\.00 GiB/,
+      /allowed: 9Gi or more: 4\.00 GiB \(files.*\) \+ 4\.00 GiB \(what is there besides, while it is made\) = 8\.00 GiB/,
     );
     into(Size.gibibytes(9));
   });

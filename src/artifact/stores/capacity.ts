@@ -14,7 +14,8 @@ const MARGIN = 0.05;
  * can never fit.
  *
  * @param contents sizes in bytes by the artifacts' paths
- * @param passing the most that is there besides while one of them is made, in bytes: an archive
+ * @param passing the most that is there besides while one of them is made, in bytes: an archive, a file
+ * that is quantized
  * @throws when it cannot, with the arithmetic and the size that would do
  * @internal
  */
@@ -33,7 +34,7 @@ export function checkCapacity(
   const known = [...contents].filter((entry): entry is [string, number] => entry[1] !== undefined);
   const parts = [
     ...known.map(([path, bytes]) => `${amount(bytes)} (${path})`),
-    ...(passing ? [`${amount(passing)} (what is unpacked, while it is)`] : []),
+    ...(passing ? [`${amount(passing)} (what is there besides, while it is made)`] : []),
   ];
   const unknown = contents.size - known.length;
   throw new InputError(scope, 'store', `a new claim of ${bytesQuantity(size)}`, {
