@@ -1,4 +1,4 @@
-import { container, flagValues, objectsOf, the, Untyped } from '../../support/objects';
+import { container, flagValues, objectsOf, podSpec, the, Untyped } from '../../support/objects';
 import { prefillAndDecode } from './case';
 
 const objects = objectsOf(...prefillAndDecode().charts);
@@ -60,6 +60,13 @@ test('the router knows both by their Services, and may ask them', () => {
   }
   const { egress } = the(objects, 'NetworkPolicy', 'qwen3-32b-chat-server').spec;
   expect(instancesIn(egress, [8000])).toEqual(['qwen3-32b-prefill', 'qwen3-32b-decode']);
+});
+
+test('the router has no model, and waits for none', () => {
+  expect(podSpec(router)).not.toHaveProperty('initContainers');
+  expect(podSpec(router).volumes.map((volume: object) => Object.keys(volume))).not.toContainEqual(
+    expect.arrayContaining(['persistentVolumeClaim']),
+  );
 });
 
 test('replicas of the one have nothing to do with those of the other', () => {

@@ -58,7 +58,6 @@ export function prefillAndDecode(props: PhasedAppProps = {}): PhasedApp {
   new InferenceServer(qwen.serve, 'chat', {
     engine: 'vllm-router',
     image: ROUTER,
-    model: weights.artifact,
     command: ['vllm-router'],
     args: [
       '--host=0.0.0.0',
@@ -75,10 +74,7 @@ export function prefillAndDecode(props: PhasedAppProps = {}): PhasedApp {
     memory: Size.gibibytes(1),
     reaches: [
       {
-        peers: [
-          NetworkPeer.pods({ 'app.kubernetes.io/instance': prefill.serviceName }),
-          NetworkPeer.pods({ 'app.kubernetes.io/instance': decode.serviceName }),
-        ],
+        peers: [NetworkPeer.server(prefill), NetworkPeer.server(decode)],
         ports: [8000],
       },
     ],
