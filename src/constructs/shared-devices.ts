@@ -2,7 +2,7 @@ import { Construct } from 'constructs';
 import { Phase } from '../phases/phase';
 import { Accelerator } from '../pod/accelerator/accelerator';
 import { claimApi, claimObject } from '../pod/accelerator/device-claims';
-import { checkKind } from '../pod/checks';
+import { checkKind, checkProps } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { ownerOf } from '../pod/owner';
 
@@ -31,11 +31,12 @@ export class SharedDevices extends Construct {
    */
   constructor(scope: Construct, id: string, props: SharedDevicesProps) {
     super(scope, id);
+    checkProps(this, props ?? {});
     const owner = ownerOf(this, 'shared-devices', Phase.SERVE, [Phase.SERVE]);
     const { _spec: spec } = checkKind(
       this,
       'accelerator',
-      props.accelerator,
+      props?.accelerator,
       ({ _spec }) => _spec !== undefined,
       {
         allowed: 'an Accelerator',

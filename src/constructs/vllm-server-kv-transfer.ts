@@ -1,7 +1,7 @@
 import { Size } from 'cdk8s';
 import type { Peering } from '../engines/vllm/kv-transfer';
 import { KvTransferSpec, SIDE_CHANNEL_PORT } from '../engines/vllm/kv-transfer';
-import { checkSize } from '../pod/checks';
+import { checkProps, checkSize } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { bytesOf } from '../pod/quantity';
 
@@ -44,8 +44,10 @@ export class KvTransfer {
    *
    * @throws when a role or a name is none
    */
-  public static nixl({ role, peers }: NixlProps): KvTransfer {
+  public static nixl(props: NixlProps): KvTransfer {
     const where = 'KvTransfer.nixl';
+    checkProps(where, props);
+    const { role, peers } = props;
     if (!Object.values(KvRole).includes(role)) {
       throw new InputError(where, 'role', role, { allowed: Object.values(KvRole).join(', ') });
     }

@@ -1,6 +1,6 @@
 import type { Artifact } from '../artifact/artifact';
 import type { Speculation } from '../engines/vllm/speculation';
-import { checkKind } from '../pod/checks';
+import { checkKind, checkProps } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 
 /** How a draft model guesses ahead. */
@@ -75,6 +75,7 @@ export class SpeculativeDecoding {
    */
   public static ngram(props: NgramProps): SpeculativeDecoding {
     const where = 'SpeculativeDecoding.ngram';
+    checkProps(where, props);
     const longest = whole(where, 'longest', props.longest ?? 4);
     const shortest = whole(where, 'shortest', props.shortest ?? 1);
     if (shortest > longest) {
@@ -117,8 +118,10 @@ export class SpeculativeDecoding {
 function withModel(
   where: string,
   method: 'draft_model' | 'eagle' | 'eagle3',
-  { model, tokens, tensorParallel }: DraftModelProps,
+  props: DraftModelProps,
 ): SpeculativeDecoding {
+  checkProps(where, props);
+  const { model, tokens, tensorParallel } = props;
   return SpeculativeDecoding._of(
     {
       method,

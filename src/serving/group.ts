@@ -1,3 +1,4 @@
+import { checkProps } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { Opening } from '../pod/network';
 import { Owner, selectorLabels } from '../pod/owner';
@@ -38,6 +39,7 @@ export class MultiNode {
    * @throws when the topology is no label
    */
   public static leaderWorkerSet(options: LeaderWorkerSetOptions = {}): MultiNode {
+    checkProps('MultiNode.leaderWorkerSet', options);
     const { exclusiveTopology } = options;
     if (
       exclusiveTopology !== undefined &&

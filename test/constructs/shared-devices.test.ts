@@ -43,6 +43,7 @@ test.each<[string, Accelerator, RegExp]>([
     /models\/gpu: 'accelerator' is 'nvidia\.com\/gpu'; allowed: devices by/,
   ],
   ['a claim that is there', Accelerator.existingClaim('gpus'), /'accelerator' is 'a claim that is there'/],
+  ['null', null as unknown as Accelerator, /'accelerator' is null/],
   ['what is no accelerator', 'gpu' as unknown as Accelerator, /allowed: an Accelerator/],
 ])('refuses %s', (_, accelerator, message) => {
   expect(() => share(accelerator)).toThrow(message);

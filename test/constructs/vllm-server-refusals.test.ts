@@ -1,7 +1,10 @@
 import { Duration, Size } from 'cdk8s';
-import { Accelerator, Pipeline } from '../../src';
+import { Accelerator, AcceleratorProfiles, NetworkPeer, Pipeline } from '../../src';
 import { VllmServer } from '../../src/constructs/vllm-server';
+import { KvTransfer } from '../../src/constructs/vllm-server-kv-transfer';
 import type { VllmServerProps } from '../../src/constructs/vllm-server-props';
+import { SpeculativeDecoding } from '../../src/constructs/vllm-server-speculation';
+import { MultiNode } from '../../src/serving/group';
 import { KedaTrigger } from '../../src/serving/scalers/keda-trigger';
 import { Scaling } from '../../src/serving/scaling';
 import { InputError } from '../../src/pod/input-error';
@@ -44,6 +47,16 @@ describe('null, which is what a missing value of a file is', () => {
   ])('is no %s', (field) => {
     expect(refused({ [field]: null })).toContain(`'${field}' is null; allowed: a value`);
   });
+});
+
+test.each<[string, () => unknown]>([
+  ['KvTransfer.nixl', () => KvTransfer.nixl(null as never)],
+  ['SpeculativeDecoding.ngram', () => SpeculativeDecoding.ngram(null as never)],
+  ['SpeculativeDecoding.draftModel', () => SpeculativeDecoding.draftModel(null as never)],
+  ['MultiNode.leaderWorkerSet', () => MultiNode.leaderWorkerSet(null as never)],
+  ['AcceleratorProfiles', () => new AcceleratorProfiles(null as never)],
+])('null makes nothing by %s', (where, make) => {
+  expect(make).toThrow(`${where}: 'props' is null; allowed: an object`);
 });
 
 test.each<[string, unknown, string]>([
@@ -136,7 +149,10 @@ describe('devices', () => {
     expect(taken({ accelerator, replicas: 2, gpuMemoryUtilization: 0.47 })).not.toThrow();
     const scaling = Scaling.keda({
       max: 3,
-      prometheus: { serverAddress: 'http://prometheus.monitoring.svc:9090' },
+      prometheus: {
+        serverAddress: 'http://prometheus.monitoring.svc:9090',
+        from: [NetworkPeer.namespace('monitoring')],
+      },
       triggers: [KedaTrigger.requestsWaiting(10)],
     });
     expect(refused({ accelerator, scaling })).toContain("'scaling' is 3");

@@ -1,3 +1,4 @@
+import { checkKind, checkProps } from '../checks';
 import { InputError } from '../input-error';
 import { Accelerator } from './accelerator';
 
@@ -14,9 +15,16 @@ export class AcceleratorProfiles {
 
   /** @throws when a name has a ':', which stands before the number */
   constructor(profiles: { [name: string]: Accelerator }) {
-    for (const name of Object.keys(profiles)) {
-      if (/^[^\s:]+$/.test(name)) continue;
-      throw new InputError('AcceleratorProfiles', 'name', name, { allowed: "a name without ':' and spaces" });
+    checkProps('AcceleratorProfiles', profiles);
+    for (const [name, accelerator] of Object.entries(profiles)) {
+      if (!/^[^\s:]+$/.test(name)) {
+        throw new InputError('AcceleratorProfiles', 'name', name, {
+          allowed: "a name without ':' and spaces",
+        });
+      }
+      checkKind('AcceleratorProfiles', name, accelerator, ({ _spec }) => typeof _spec?.vendor === 'string', {
+        allowed: 'an Accelerator',
+      });
     }
     this.profiles = new Map(Object.entries(profiles));
   }
@@ -29,7 +37,7 @@ export class AcceleratorProfiles {
    * @throws when there is no such profile, naming those that there are, or it cannot be multiplied
    */
   public use(profile: string, times?: number): Accelerator {
-    const [name, number, more] = profile.split(':');
+    const [name, number, more] = typeof profile === 'string' ? profile.split(':') : [''];
     const accelerator = this.profiles.get(name);
     if (!accelerator) {
       throw new InputError('AcceleratorProfiles', 'profile', profile, {

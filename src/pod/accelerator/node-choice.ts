@@ -1,4 +1,4 @@
-import { checkFlag, checkKind, checkList, checkProps } from '../checks';
+import { checkFlag, checkKind, checkList, checkNamed, checkProps } from '../checks';
 import { InputError } from '../input-error';
 import { isLabelKey, isLabelValue } from '../labels';
 import { checkPlacement } from '../placement';
@@ -41,7 +41,8 @@ export function resolveOptions(
   { labels = {}, taint, writesRoot = false, ownedByGroups = false }: VendorDefaults,
 ): ResolvedOptions {
   checkProps(where, options);
-  const { nodeSelector = {}, tolerations = [], rdma } = options;
+  const { tolerations = [], rdma } = options;
+  const nodeSelector = checkNamed(where, 'nodeSelector', options.nodeSelector);
   checkPlacement(where, 'options', { nodeSelector: { ...labels, ...nodeSelector }, tolerations });
   for (const [label, value] of Object.entries(labels)) {
     if (nodeSelector[label] !== undefined && nodeSelector[label] !== value) {

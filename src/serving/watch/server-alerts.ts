@@ -6,7 +6,6 @@ import { answeredRate, clusterSeries, engineQuantile, engineSeries, podsOf } fro
 
 /** What may be wrong with a server, as far as it can be known. @internal */
 export function serverAlerts(target: ServerTarget, spec: AlertSpec): Alert[] {
-  const { workload } = target;
   const { name, namespace, pipeline } = target.owner;
   // An Alertmanager may lead alerts to people by the namespace.
   const labels = { ...spec.labels, namespace, pipeline, server: name };
@@ -54,7 +53,7 @@ export function serverAlerts(target: ServerTarget, spec: AlertSpec): Alert[] {
       `${available} < ${wanted} and ${available} > 0`,
       unready,
       `${server} has fewer copies than it should`,
-      `Fewer copies of ${workload.kind} ${workload.name} have been ready for ${durationText(unready)} than are wanted. See ` +
+      `Fewer of its copies have been ready for ${durationText(unready)} than are wanted. See ` +
         `which: '${pods}', then '${start} describe pod <pod>'.`,
     ),
     ...alert(

@@ -30,6 +30,11 @@ test.each<[string, number | undefined, RegExp]>([
   expect(() => profiles.use(name, times)).toThrow(message);
 });
 
+test('refuses what is no accelerator, and what names none', () => {
+  expect(() => new AcceleratorProfiles({ l4: {} as never })).toThrow(/'l4' is 'an object of class Object'/);
+  expect(() => profiles.use(4 as never)).toThrow(/'profile' is 4; allowed: 'l4'/);
+});
+
 test('refuses a name that could not be told from a number', () => {
   expect(() => new AcceleratorProfiles({ 'a:2': Accelerator.gaudi() })).toThrow(/a name without ':'/);
 });

@@ -317,6 +317,11 @@ test.each<[string, () => Accelerator, RegExp]>([
     /'product' is null; allowed: a value/,
   ],
   [
+    'labels of one text',
+    () => Accelerator.nvidia({ nodeSelector: 'gpu' as never }),
+    /'nodeSelector' is 'a string'; allowed: an object/,
+  ],
+  [
     'AMD without the groups of its files',
     () => Accelerator.amd(),
     /Accelerator\.amd: 'deviceGroups' is nothing; .*getent group render video/,

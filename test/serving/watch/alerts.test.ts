@@ -57,7 +57,9 @@ test.each([
   ],
 ])('of groups of a %s, leaders are asked, and all pods watched', (kind, name, sets, pods, leaders) => {
   const group = target({ workload: { apiVersion: 'v1', kind, name }, metrics: vllmMetrics('0.11.0') });
-  const [down, , restarting, queue] = serverAlerts(group, resolveAlerts('test'));
+  const [down, degraded, restarting, queue] = serverAlerts(group, resolveAlerts('test'));
+  // Not of the first copy's StatefulSet alone.
+  expect(degraded.annotations.description).not.toContain(kind);
   expect(down.expr).toBe(
     `sum(kube_statefulset_status_replicas_ready{namespace="llm",${sets}}) == 0 and ` +
       `sum(kube_statefulset_replicas{namespace="llm",${sets}}) > 0`,
