@@ -1,6 +1,6 @@
 // The examples that this repository synthesizes into dist/.
 import { Size } from 'cdk8s';
-import { Secret } from 'cdk8s-plus-28';
+import { PersistentVolumeAccessMode, Secret } from 'cdk8s-plus-28';
 import {
   Accelerator,
   DllamaConversion,
@@ -37,8 +37,12 @@ const MONITORING = Monitoring.prometheus({
 const GATEWAY = {
   gateway: { name: 'llm', namespace: 'gateways', sectionName: 'https' },
   from: [NetworkPeer.namespace('envoy-gateway-system')],
+  hostnames: ['llm.example.com'],
 };
 const L4 = Accelerator.nvidia({ product: 'NVIDIA-L4' });
+
+/** Of claims that pods of several nodes mount, as of NFS or CephFS. */
+const SHARED = [PersistentVolumeAccessMode.READ_WRITE_MANY];
 
 export function examples(props: PhasedAppProps = {}): PhasedApp {
   const app = new PhasedApp({
@@ -93,7 +97,7 @@ function qwenThroughS3(app: PhasedApp): void {
   new DllamaTopology(qwen.serve, 'chat', { model: converted.artifact, image: DLLAMA, replicaPower: 1 });
 }
 
-/** On CPUs: quantized to 4 bits, two copies at a path of a host that all models can share. */
+/** On CPUs: quantized to 4 bits, two copies, at a path of the host that all models share. */
 function qwenByLlamaCpp(app: PhasedApp): void {
   const qwen = app.pipeline('qwen3-1.7b-gguf', { namespace: 'llm' });
 
@@ -101,7 +105,7 @@ function qwenByLlamaCpp(app: PhasedApp): void {
     source: ModelSource.huggingFace('Qwen/Qwen3-1.7B', {
       revision: '70d244cc86ccca08cf5af4e1e306ecf908b1ad5e',
     }),
-    store: ModelStore.claim({ size: Size.gibibytes(20) }),
+    store: ModelStore.claim({ size: Size.gibibytes(20), accessModes: SHARED }),
     licence: 'apache-2.0',
   });
   const gguf = new GgufConversion(qwen.convert, 'q4', { model: weights.artifact, weights: GgufType.Q4_K_M });
@@ -111,13 +115,13 @@ function qwenByLlamaCpp(app: PhasedApp): void {
     parallel: 2,
     replicas: 2,
     apiKey: { secret: Secret.fromSecretName(qwen, 'api-key', 'qwen3-1.7b-api-key'), key: 'key' },
-    routes: [Route.httpRoute({ ...GATEWAY, hostnames: ['llm.example.com'], path: '/qwen3-1.7b' })],
+    routes: [Route.httpRoute({ ...GATEWAY, path: '/qwen3-1.7b' })],
     monitoring: MONITORING,
     smokeTest: { expect: 'Paris' },
   });
 }
 
-/** On GPUs, one for each copy: as many copies as there are requests for, at a host of their own. */
+/** On GPUs, one for each copy: as many copies as there are requests for. */
 function qwenByVllm(app: PhasedApp): void {
   const qwen = app.pipeline('qwen3-8b', { namespace: 'llm' });
 
@@ -125,8 +129,8 @@ function qwenByVllm(app: PhasedApp): void {
     source: ModelSource.huggingFace('Qwen/Qwen3-8B', {
       revision: 'b968826d9c46dd6066d109eabc6255188de91218',
     }),
-    // One node at a time can mount the claim, so that its disk has to be made where the GPUs are.
-    store: ModelStore.claim({ size: Size.gibibytes(40), placement: L4.placement }),
+    // Copies on several nodes mount it. A claim of one node would need `placement: L4.placement`, too.
+    store: ModelStore.claim({ size: Size.gibibytes(40), accessModes: SHARED }),
     licence: 'apache-2.0',
   });
   new VllmServer(qwen.serve, 'chat', {
@@ -142,15 +146,7 @@ function qwenByVllm(app: PhasedApp): void {
       prometheus: { serverAddress: PROMETHEUS },
       triggers: [KedaTrigger.requestsWaiting(5)],
     }),
-    // vLLM asks for the key below /v1 alone, so nothing else is let out.
-    routes: [
-      Route.httpRoute({
-        ...GATEWAY,
-        hostnames: ['qwen3-8b.llm.example.com'],
-        path: '/v1',
-        stripPrefix: false,
-      }),
-    ],
+    routes: [Route.httpRoute({ ...GATEWAY, path: '/qwen3-8b' })],
     monitoring: MONITORING,
     smokeTest: { expect: 'Paris' },
   });

@@ -1,4 +1,4 @@
-// Synthesizes growing numbers of the example pipeline, by PhasedApp and by others: CPU and peak memory.
+// Synthesizes growing numbers of the example pipelines, by PhasedApp and by others: CPU and peak memory.
 //   node bench/synth.mjs [--quick] [--limit=CPU_SECONDS]
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import { measure } from './synth/measure.mjs';
 import { print } from './synth/print.mjs';
 import { requireSameBytes } from './synth/same-bytes.mjs';
 import { benchStart } from './synth/start.mjs';
-import { CDK8S_APP, PHASED_APP, tools, WORK } from './synth/tools.mjs';
+import { CDK8S_APP, ENGINES, PHASED_APP, tools, WORK } from './synth/tools.mjs';
 
 const COUNTS = [1, 10, 100, 1000, 5000];
 const RUNS = { 1: 5, 10: 3, 100: 3, 1000: 1, 5000: 1 };
@@ -22,33 +22,37 @@ const RATIO_GOALS = { 1000: 10, 5000: 40 };
 
 /** The table of this benchmark. `quick` leaves out 5,000 pipelines, and all but PhasedApp above 100. */
 export function benchSynth({ quick, limit = LIMIT }) {
+  const counts = quick ? COUNTS.slice(0, -1) : COUNTS;
   const results = [];
   try {
-    const [phasedApp, ...others] = tools();
-    requireSameBytes();
-    for (const count of quick ? COUNTS.slice(0, -1) : COUNTS) {
-      for (const tool of quick && count > 100 ? [phasedApp] : [phasedApp, ...others]) {
-        const before = results.filter((result) => result.tool === tool);
-        results.push({ tool, count, ...run(tool, count, limit, before) });
+    for (const engine of ENGINES) {
+      const [phasedApp, ...others] = tools(engine);
+      requireSameBytes(engine);
+      for (const count of counts) {
+        for (const tool of quick && count > 100 ? [phasedApp] : [phasedApp, ...others]) {
+          const before = results.filter((result) => result.tool === tool && result.engine === engine);
+          results.push({ engine, tool, count, ...run(tool, count, engine, limit, before) });
+        }
       }
     }
   } finally {
     rmSync(WORK, { recursive: true, force: true });
   }
   return {
-    title: 'Synthesizing the example pipeline',
-    columns: ['pipelines', 'by', 'CPU seconds', 'ms per pipeline', 'x PhasedApp', 'peak MiB'],
-    rows: results.map((result) => row(result, find(results, PHASED_APP, result.count))),
+    title: 'Synthesizing the example pipelines',
+    columns: ['served by', 'pipelines', 'by', 'CPU seconds', 'ms per pipeline', 'x PhasedApp', 'peak MiB'],
+    rows: results.map((result) => row(result, find(results, result.engine, PHASED_APP, result.count))),
     notes: [
       'PhasedApp and cdk8s App write the same bytes for the same charts.',
+      'The servers of llama-server and vLLM have a route, monitoring and a smoke test, that of vLLM autoscaling.',
       `Marked >: ended after ${limit} CPU seconds. Marked ~: not run, because it would take longer; extrapolated from the rows above.`,
-      ...goals(results),
+      ...ENGINES.flatMap((engine) => goals(results, engine)),
     ],
   };
 }
 
 /** What a tool takes; where it is certain to take more than the limit, what it would take. */
-function run(tool, count, limit, before) {
+function run(tool, count, engine, limit, before) {
   const last = before.at(-1);
   if (last && (last.mark || (last.cpu * count) / last.count > limit)) {
     return {
@@ -59,7 +63,8 @@ function run(tool, count, limit, before) {
       ),
     };
   }
-  const result = measure(tool.command(count), { runs: RUNS[count], limit, before: tool.before });
+  const command = tool.command(count, engine);
+  const result = measure(command, { runs: RUNS[count], limit, before: () => tool.before(engine) });
   return result.overLimit ? { mark: '>', cpu: limit } : result;
 }
 
@@ -72,8 +77,9 @@ function extrapolate(measured, count) {
   return count * (b.perPipeline + slope * (count - b.count));
 }
 
-function row({ tool, count, cpu, peak, mark = '' }, phased) {
+function row({ engine, tool, count, cpu, peak, mark = '' }, phased) {
   return [
+    engine,
     count,
     tool.name,
     `${mark}${cpu.toFixed(cpu < 10 ? 2 : 0)}`,
@@ -83,24 +89,24 @@ function row({ tool, count, cpu, peak, mark = '' }, phased) {
   ];
 }
 
-function goals(results) {
-  const last = results.findLast(({ tool }) => tool === PHASED_APP);
-  const at100 = find(results, PHASED_APP, 100);
+function goals(results, engine) {
+  const last = results.findLast((result) => result.tool === PHASED_APP && result.engine === engine);
+  const at100 = find(results, engine, PHASED_APP, 100);
   const growth = last.cpu / last.count / (at100.cpu / at100.count);
   const ratios = Object.entries(RATIO_GOALS).flatMap(([count, goal]) => {
-    const [ours, theirs] = [PHASED_APP, CDK8S_APP].map((tool) => find(results, tool, Number(count)));
+    const [ours, theirs] = [PHASED_APP, CDK8S_APP].map((tool) => find(results, engine, tool, Number(count)));
     if (!ours || !theirs) return [];
     const how = { '>': ', at least', '~': ', extrapolated' }[theirs.mark] ?? '';
-    return `At ${count} pipelines cdk8s takes ${(theirs.cpu / ours.cpu).toFixed(1)} times the CPU${how} (goal: ${goal}).`;
+    return `${engine}: at ${count} pipelines cdk8s takes ${(theirs.cpu / ours.cpu).toFixed(1)} times the CPU${how} (goal: ${goal}).`;
   });
   return [
-    `A pipeline among ${last.count} takes ${growth.toFixed(2)} times the CPU of one among 100 (goal: at most ${LINEAR_GOAL}).`,
+    `${engine}: a pipeline among ${last.count} takes ${growth.toFixed(2)} times the CPU of one among 100 (goal: at most ${LINEAR_GOAL}).`,
     ...ratios,
   ];
 }
 
-function find(results, tool, count) {
-  return results.find((result) => result.tool === tool && result.count === count);
+function find(results, engine, tool, count) {
+  return results.find((result) => result.engine === engine && result.tool === tool && result.count === count);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -6,7 +6,7 @@ const [count, outdir, objects] = process.argv.slice(2);
 const phases = JSON.parse(readFileSync(objects, 'utf8'));
 for (let i = 1; i <= Number(count); i++) {
   for (const [folder, objectsOfPhase] of Object.entries(phases)) {
-    const to = join(outdir, `qwen3-1.7b-${i}`, folder);
+    const to = join(outdir, `qwen3-${i}`, folder);
     mkdirSync(to, { recursive: true });
     writeFileSync(
       join(to, `${folder}.json`),

@@ -1,10 +1,10 @@
-// usage: stock.cjs COUNT OUTDIR    synthesizes the same charts with cdk8s' own App
+// usage: stock.cjs COUNT OUTDIR ENGINE    synthesizes the same charts with cdk8s' own App
 const process = require('node:process');
 const { App } = require('cdk8s');
 const { Pipeline } = require('../../lib/src/index.js');
 const { addPipelines } = require('./pipelines.cjs');
 
-const [count, outdir] = process.argv.slice(2);
+const [count, outdir, engine] = process.argv.slice(2);
 const app = new App({ outdir });
-addPipelines(Number(count), (name, props) => new Pipeline(app, name, props));
+addPipelines(engine, Number(count), (name, props) => new Pipeline(app, name, props));
 app.synth();

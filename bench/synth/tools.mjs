@@ -1,6 +1,7 @@
 // What makes, or reads, the files of a number of pipelines.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,23 +13,30 @@ export function script(name, ...args) {
   return [process.execPath, fileURLToPath(new URL(name, import.meta.url)), ...args.map(String)];
 }
 
+/** Engines by which the pipelines serve; the first is that of the README's example. */
+export const ENGINES = createRequire(import.meta.url)('./pipelines.cjs').ENGINES;
+
 /** The tool that the others are compared with, and whose files kustomize reads. */
 export const PHASED_APP = {
   name: 'PhasedApp, with checks',
-  command: (count) => script('phased.cjs', count, output('phased')),
+  command: (count, engine) => script('phased.cjs', count, output('phased'), engine),
   before: () => empty('phased'),
 };
 
 export const CDK8S_APP = {
   name: 'cdk8s App',
-  command: (count) => script('stock.cjs', count, output('stock')),
+  command: (count, engine) => script('stock.cjs', count, output('stock'), engine),
   before: () => empty('stock'),
 };
 
 const JSON_STRINGIFY = {
   name: 'JSON.stringify of ready objects',
-  command: (count) => script('json.mjs', count, output('json'), objectsFile()),
-  before: () => empty('json'),
+  command: (count, engine) => script('json.mjs', count, output('json'), objectsFile(engine)),
+  before: (engine) => {
+    empty('json');
+    const [node, ...args] = script('objects.cjs', objectsFile(engine), engine);
+    execFileSync(node, args);
+  },
 };
 
 const KUSTOMIZE = {
@@ -41,12 +49,11 @@ const KUSTOMIZE = {
   },
 };
 
-/** PhasedApp first. */
-export function tools() {
-  const [node, ...args] = script('objects.cjs', objectsFile());
+/** PhasedApp first. What reads ready objects or files does so whatever engine they are for, and is tried with one. */
+export function tools(engine) {
   mkdirSync(WORK, { recursive: true });
-  execFileSync(node, args);
-  return [PHASED_APP, CDK8S_APP, JSON_STRINGIFY, ...(hasKubectl() ? [KUSTOMIZE] : [])];
+  const readers = engine === ENGINES[0] ? [JSON_STRINGIFY, ...(hasKubectl() ? [KUSTOMIZE] : [])] : [];
+  return [PHASED_APP, CDK8S_APP, ...readers];
 }
 
 /** Paths of the YAML files that a tool has written, from its folder. */
@@ -63,8 +70,8 @@ function empty(name) {
   rmSync(output(name), { recursive: true, force: true });
 }
 
-function objectsFile() {
-  return join(WORK, 'objects.json');
+function objectsFile(engine) {
+  return join(WORK, `objects-${engine}.json`);
 }
 
 function hasKubectl() {
