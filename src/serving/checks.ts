@@ -53,16 +53,16 @@ export function checkObjectName(where: IConstruct | string, field: string, name:
  * @throws when there is none, or when one is no peer
  * @internal
  */
-export function checkFrom(where: string, from: NetworkPeer[]): NetworkPeer[] {
+export function checkFrom(where: string, from: NetworkPeer[], field = 'from'): NetworkPeer[] {
   const details = {
     allowed: 'who sends the requests: one NetworkPeer or more',
     advice:
       "The pods of the gateway, which need not be where the Gateway is: NetworkPeer.namespace('envoy-gateway-system'), " +
       "NetworkPeer.podsOfNamespace('ingress-nginx', { ... }), or NetworkPeer.addresses(...) for one outside the cluster.",
   };
-  checkKind(where, 'from', from, (given) => Array.isArray(given) && given.length > 0, details);
+  checkKind(where, field, from, (given) => Array.isArray(given) && given.length > 0, details);
   from.forEach((peer, index) =>
-    checkKind(where, `from[${index}]`, peer, ({ _peer }) => typeof _peer === 'object', details),
+    checkKind(where, `${field}[${index}]`, peer, ({ _peer }) => typeof _peer === 'object', details),
   );
   return from;
 }

@@ -47,8 +47,8 @@ export class Scaling {
    * Argo CD deems a ScaledObject degraded while Prometheus does not answer KEDA; phases after this one then do not begin.
    * What Prometheus does not know counts as 0, so that a server that starts is not in the way.
    *
-   * @throws when a number cannot be used, when the engine does not have a metric, when nothing could start the server
-   * again
+   * @throws when a number cannot be used, when the engine does not have a metric, or nobody reads it, when nothing
+   * could start the server again
    */
   public static keda(props: KedaScalingProps): Scaling {
     return new Scaling(kedaScaling(props));
@@ -87,6 +87,15 @@ export class Scaling {
    */
   public get _peers(): NetworkPeer[] {
     return this.part.peers ?? [];
+  }
+
+  /**
+   * Who reads the engine's metrics because of it, let in to them by the server's NetworkPolicy.
+   *
+   * @internal
+   */
+  public get _watchers(): NetworkPeer[] {
+    return this.part.watchers ?? [];
   }
 
   /**

@@ -124,6 +124,7 @@ function targetOf(spec: ServerSpec, { apiVersion, kind, name, serving }: ServerW
     replicas: spec.replicas,
     engine: engine.engine,
     metrics: engine.metrics,
+    watched: spec.monitoring !== undefined,
     api: engine.api,
     modelNames: engine.modelNames,
     apiKey: engine.apiKey,

@@ -166,9 +166,11 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
     servicePort: checkServicePort(scope, props, engine),
     clients: distinct([
       ...checkPeers(scope, 'allowFrom', props.allowFrom ?? [NetworkPeer.sameNamespace()]),
-      ...[...routes, ...(scaling ? [scaling] : [])].flatMap(({ _peers }) => _peers),
+      // Where something else stands before the server, a gateway leads to that, and needs no way to the pods.
+      ...(scaling?._entrance(owner) ? [] : routes).flatMap(({ _peers }) => _peers),
+      ...(scaling?._peers ?? []),
     ]),
-    watchers: distinct(monitoring?._peers ?? []),
+    watchers: distinct([...(monitoring?._peers ?? []), ...(scaling?._watchers ?? [])]),
     startupSeconds,
     progressSeconds: startupSeconds + graceSeconds + WAIT_SECONDS,
     preStopSeconds,

@@ -22,6 +22,8 @@ export interface ServerTarget {
   readonly engine: string;
   /** Undefined where the engine has none, or is not known. */
   readonly metrics?: EngineMetrics;
+  /** Whether its `monitoring` has Prometheus read them. */
+  readonly watched?: boolean;
   /** What it is asked for, as SmokeTestApi has it. @default - chat */
   readonly api?: 'chat' | 'completion' | 'embedding' | 'rerank';
   /** The models' names in the API; empty where it has none. */

@@ -128,7 +128,8 @@ function ofServer(scope: Construct, owner: Owner, server: ServerTarget, options:
       endpoint: `http://${entrance.service}.${entrance.namespace}.svc:${entrance.port}/v1`,
       host: entrance.host,
       routeSeconds: ROUTE_SECONDS,
-      egress: [{ peers: [namespacePeer(entrance.namespace)], ports: [entrance.port] }],
+      // A policy sees the port of the pods behind its Service, which their installation alone knows.
+      egress: [{ peers: [namespacePeer(entrance.namespace)], ports: [] }],
       revision,
     };
   }

@@ -125,6 +125,8 @@ describe('a smoke test of a server', () => {
     expect(egress[1].to).toEqual([
       { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'keda' } } },
     ]);
+    // A policy sees the port of the interceptor's pods, which need not be that of its Service.
+    expect(egress[1]).not.toHaveProperty('ports');
     expect(ofKind(asleep, 'NetworkPolicy').map(({ metadata }) => metadata.name)).not.toContain(
       'qwen-chat-smoke-test-admit',
     );
@@ -138,7 +140,10 @@ describe('a smoke test of a server', () => {
         scaling: Scaling.keda({
           min,
           max: 2,
-          prometheus: { serverAddress: 'http://prometheus.monitoring.svc:9090' },
+          prometheus: {
+            serverAddress: 'http://prometheus.monitoring.svc:9090',
+            from: [NetworkPeer.namespace('monitoring')],
+          },
           triggers: [
             KedaTrigger.requestsRunning(4),
             KedaTrigger.cron({

@@ -1,6 +1,6 @@
 import { Duration, Size } from 'cdk8s';
 import { PersistentVolumeClaim } from 'cdk8s-plus-28';
-import { Accelerator, Pipeline } from '../../src';
+import { Accelerator, NetworkPeer, Pipeline } from '../../src';
 import { VllmServer } from '../../src/constructs/vllm-server';
 import type { VllmServerProps } from '../../src/constructs/vllm-server-props';
 import { MultiNode } from '../../src/serving/group';
@@ -47,7 +47,10 @@ const spec = (object: KubeObject): Untyped => object.spec;
 const scaled = () =>
   Scaling.keda({
     max: 4,
-    prometheus: { serverAddress: 'http://prometheus.monitoring.svc:9090' },
+    prometheus: {
+      serverAddress: 'http://prometheus.monitoring.svc:9090',
+      from: [NetworkPeer.namespace('monitoring')],
+    },
     triggers: [KedaTrigger.requestsWaiting(10)],
   });
 

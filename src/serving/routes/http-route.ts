@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { checkFlag } from '../../pod/checks';
+import { checkFlag, checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
@@ -170,6 +170,7 @@ export interface HttpBackend {
 
 /** @internal */
 export function resolveHttpRoute(where: string, props: HttpRouteProps): HttpRouteSpec {
+  checkProps(where, props);
   const path = checkPath(where, props.path);
   const stripPrefix = checkFlag(where, 'stripPrefix', props.stripPrefix) ?? path !== '';
   if (stripPrefix && path === '') {

@@ -1,5 +1,5 @@
 import { Duration, Size } from 'cdk8s';
-import { checkFlag, checkSize } from '../../pod/checks';
+import { checkFlag, checkProps, checkSize } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
@@ -123,6 +123,7 @@ const WHERE = 'Route.ingress';
 
 /** @internal */
 export function ingressRoute(props: IngressRouteProps): RoutePart {
+  checkProps(WHERE, props);
   const spec = resolve(props);
   return { peers: checkFrom(WHERE, props.from), render: (target, index) => render(spec, target, index) };
 }

@@ -1,4 +1,4 @@
-import { checkKind } from '../../pod/checks';
+import { checkKind, checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { addObject } from '../../pod/owner';
 import type { ServerTarget } from '../server-target';
@@ -37,6 +37,7 @@ export interface CustomScalingProps extends HorizontalScalingProps {
 /** @internal */
 export function cpuScaling(props: CpuScalingProps): ScalingPart {
   const where = 'Scaling.cpu';
+  checkProps(where, props);
   const bounds = checkBounds(where, { min: props.min ?? 1, max: props.max }, 1);
   const percent = checkPercent(where, props.targetUtilization ?? 80);
   return {
@@ -58,6 +59,7 @@ export function cpuScaling(props: CpuScalingProps): ScalingPart {
 /** @internal */
 export function customScaling(props: CustomScalingProps): ScalingPart {
   const where = 'Scaling.custom';
+  checkProps(where, props);
   const bounds = checkBounds(where, { min: props.min ?? 1, max: props.max }, 1);
   const details = {
     allowed: 'one ScalingMetric or more',

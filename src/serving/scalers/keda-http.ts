@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { checkPort, checkPositiveInteger } from '../../pod/checks';
+import { checkPort, checkPositiveInteger, checkProps } from '../../pod/checks';
 import { NetworkPeer } from '../../pod/network-peer';
 import { addObject, Owner } from '../../pod/owner';
 import { checkHost, checkObjectName, checkSeconds } from '../checks';
@@ -101,6 +101,7 @@ interface KedaHttpSpec {
 }
 
 function resolve(props: KedaHttpScalingProps): KedaHttpSpec {
+  checkProps(WHERE, props);
   const interceptor = props.interceptor ?? {};
   return {
     bounds: checkBounds(WHERE, { min: props.min ?? 0, max: props.max }, 0),

@@ -1,6 +1,7 @@
-import { checkPositiveInteger } from '../../pod/checks';
+import { checkPositiveInteger, checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import type { ServerTarget } from '../server-target';
+import { checkCron, checkTimezone } from './cron';
 import { ownSeries } from './promql';
 
 /** What KEDA counts copies by. */
@@ -46,6 +47,7 @@ export class KedaTrigger {
    */
   public static query(props: KedaQueryProps): KedaTrigger {
     const where = 'KedaTrigger.query';
+    checkProps(where, props);
     if (typeof props.query !== 'string' || props.query.trim() === '')
       throw new InputError(where, 'query', props.query, {
         allowed: 'a query in PromQL that gives one number',
@@ -54,7 +56,7 @@ export class KedaTrigger {
     const activation = props.activationThreshold ?? 0;
     if (!(typeof activation === 'number' && activation >= 0 && Number.isFinite(activation)))
       throw new InputError(where, 'activationThreshold', activation, { allowed: '0 or more' });
-    return new KedaTrigger('query', props.existsAtZero === true, () => ({
+    return new KedaTrigger('query', { existsAtZero: props.existsAtZero === true }, () => ({
       type: 'prometheus',
       metadata: {
         query: props.query,
@@ -71,19 +73,15 @@ export class KedaTrigger {
    */
   public static cron(props: KedaCronProps): KedaTrigger {
     const where = 'KedaTrigger.cron';
-    for (const field of ['start', 'end'] as const) {
-      if (typeof props[field] === 'string' && /^\S+( \S+){4}$/.test(props[field])) continue;
-      throw new InputError(where, field, props[field], { allowed: "five fields of cron: '0 8 * * 1-5'" });
-    }
+    checkProps(where, props);
+    for (const field of ['start', 'end'] as const) checkCron(where, field, props[field]);
     // KEDA's own check, which would fail only in the cluster.
     if (props.start === props.end)
       throw new InputError(where, 'end', props.end, { allowed: 'another time than the start' });
-    if (typeof props.timezone !== 'string' || !/^\w+(\/[\w+-]+)*$/.test(props.timezone))
-      throw new InputError(where, 'timezone', props.timezone, {
-        allowed: "a time zone: 'Europe/Berlin', 'UTC'",
-      });
+    checkTimezone(where, props.timezone);
     const replicas = checkPositiveInteger(where, 'replicas', props.replicas);
-    return new KedaTrigger('cron', true, () => ({
+    const traits = { existsAtZero: true, least: replicas };
+    return new KedaTrigger('cron', traits, () => ({
       type: 'cron',
       metadata: {
         timezone: props.timezone,
@@ -113,7 +111,7 @@ export class KedaTrigger {
     threshold: number,
     aggregate: (series: string) => string,
   ): KedaTrigger {
-    return new KedaTrigger(name, false, (target, matchers) => ({
+    return new KedaTrigger(name, { ofEngine: true }, (target, matchers) => ({
       type: 'prometheus',
       metadata: {
         query: aggregate(ownSeries(target, metricOf(target, name, metric), matchers)),
@@ -130,12 +128,8 @@ export class KedaTrigger {
      * @internal
      */
     public readonly _name: string,
-    /**
-     * Whether it tells something while no copy runs.
-     *
-     * @internal
-     */
-    public readonly _existsAtZero: boolean,
+    /** @internal */
+    public readonly _traits: TriggerTraits,
     /** @internal */
     public readonly _resolve: (target: ServerTarget, matchers: Record<string, string>) => TriggerSpec,
   ) {}
@@ -175,6 +169,16 @@ export interface KedaCronProps {
   readonly end: string;
   /** How many copies run at least. */
   readonly replicas: number;
+}
+
+/** What a trigger asks of those who use it. @internal */
+export interface TriggerTraits {
+  /** Whether it tells something while no copy runs. */
+  readonly existsAtZero?: boolean;
+  /** Whether it reads the engine's own metrics, which Prometheus must have. */
+  readonly ofEngine?: boolean;
+  /** How many copies it asks for at least. */
+  readonly least?: number;
 }
 
 /** A trigger as KEDA is told, without the address of its Prometheus. @internal */

@@ -1,5 +1,5 @@
 import type { Duration } from 'cdk8s';
-import { checkKind, checkPositiveInteger } from '../../pod/checks';
+import { checkKind, checkPositiveInteger, checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { addObject } from '../../pod/owner';
 import { checkSeconds } from '../checks';
@@ -68,7 +68,11 @@ const WHERE = 'Scaling.keda';
 /** @internal */
 export function kedaScaling(props: KedaScalingProps): ScalingPart {
   const spec = resolve(props);
-  return { maxReplicas: spec.bounds.max, render: (target) => render(spec, target) };
+  return {
+    maxReplicas: spec.bounds.max,
+    watchers: spec.prometheus.from,
+    render: (target) => render(spec, target),
+  };
 }
 
 interface KedaSpec {
@@ -81,6 +85,7 @@ interface KedaSpec {
 }
 
 function resolve(props: KedaScalingProps): KedaSpec {
+  checkProps(WHERE, props);
   const bounds = checkBounds(WHERE, { min: props.min ?? 1, max: props.max }, 0);
   if (bounds.min > 0 && props.cooldown !== undefined) {
     throw new InputError(WHERE, 'cooldown', 'given', {
@@ -94,11 +99,11 @@ function resolve(props: KedaScalingProps): KedaSpec {
     triggers: checkTriggers(props.triggers, bounds),
     cooldownSeconds: props.cooldown && checkSeconds(WHERE, 'cooldown', props.cooldown),
     pollingSeconds: props.pollingInterval && checkSeconds(WHERE, 'pollingInterval', props.pollingInterval),
-    fallback: props.fallback && checkFallback(props.fallback),
+    fallback: props.fallback && checkFallback(props.fallback, bounds),
   };
 }
 
-function checkTriggers(triggers: KedaTrigger[], { min }: ReplicaBounds): KedaTrigger[] {
+function checkTriggers(triggers: KedaTrigger[], { min, max }: ReplicaBounds): KedaTrigger[] {
   const details = {
     allowed: 'one KedaTrigger or more',
     advice: 'Make one: KedaTrigger.requestsWaiting(5).',
@@ -107,7 +112,7 @@ function checkTriggers(triggers: KedaTrigger[], { min }: ReplicaBounds): KedaTri
   triggers.forEach((trigger, index) =>
     checkKind(WHERE, `triggers[${index}]`, trigger, ({ _name }) => typeof _name === 'string', details),
   );
-  if (min === 0 && !triggers.some(({ _existsAtZero }) => _existsAtZero)) {
+  if (min === 0 && !triggers.some(({ _traits }) => _traits.existsAtZero)) {
     throw new InputError(WHERE, 'min', 0, {
       allowed: '1 or more, as nothing could start the server again',
       advice:
@@ -115,10 +120,20 @@ function checkTriggers(triggers: KedaTrigger[], { min }: ReplicaBounds): KedaTri
         'gateway counts, or KedaTrigger.cron; or use Scaling.kedaHttp, which holds requests while the server starts.',
     });
   }
+  triggers.forEach(({ _traits: { least = 0 } }, index) =>
+    checkMost(`replicas of triggers[${index}]`, least, max),
+  );
   return triggers;
 }
 
-function checkFallback({ replicas, failures }: KedaFallback): KedaSpec['fallback'] {
+/** The autoscaler never has more copies than `max`, whatever else is said. */
+function checkMost(field: string, replicas: number, max: number): void {
+  if (replicas > max)
+    throw new InputError(WHERE, field, replicas, { allowed: `${max} or fewer, as max is ${max}` });
+}
+
+function checkFallback({ replicas, failures }: KedaFallback, { max }: ReplicaBounds): KedaSpec['fallback'] {
+  checkMost('fallback.replicas', replicas, max);
   return {
     failureThreshold: checkPositiveInteger(WHERE, 'fallback.failures', failures ?? 3),
     replicas: checkPositiveInteger(WHERE, 'fallback.replicas', replicas),
@@ -128,8 +143,10 @@ function checkFallback({ replicas, failures }: KedaFallback): KedaSpec['fallback
 function render(spec: KedaSpec, target: ServerTarget): void {
   const { owner, component } = target;
   const { bounds, prometheus, fallback, pollingSeconds } = spec;
+  const all = allTriggers(spec, target);
+  checkWatched(spec, all, target);
   const server = addPrometheus(owner, component, prometheus);
-  const triggers = allTriggers(spec, target).map((trigger, index) => {
+  const triggers = all.map((trigger, index) => {
     const { type, metadata } = trigger._resolve(target, prometheus.matchers ?? {});
     const name = `${trigger._name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}-${index}`;
     if (type === 'cron') return { type, name, metadata };
@@ -158,6 +175,21 @@ function render(spec: KedaSpec, target: ServerTarget): void {
         triggers,
       },
     },
+  });
+}
+
+/**
+ * KEDA takes what Prometheus does not have as 0: it would never start a second copy, and end the last one while it
+ * answers.
+ */
+function checkWatched({ prometheus }: KedaSpec, triggers: KedaTrigger[], target: ServerTarget): void {
+  const trigger = triggers.find(({ _traits }) => _traits.ofEngine);
+  if (!trigger || target.watched || prometheus.from) return;
+  throw new InputError(target.owner.scope, 'scaling', `KedaTrigger.${trigger._name}`, {
+    allowed: "what Prometheus knows; nobody is let in to read the engine's metrics",
+    advice:
+      "Give the server monitoring: Monitoring.prometheus({ from: [NetworkPeer.namespace('monitoring')] }). If something " +
+      "else has Prometheus read them, let it in: prometheus: { ..., from: [NetworkPeer.namespace('monitoring')] }.",
   });
 }
 

@@ -2,7 +2,9 @@ import type { SecretValue } from 'cdk8s-plus-28';
 import { checkAddress, checkKind } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { ANNOTATION } from '../../pod/metadata';
+import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject, Owner } from '../../pod/owner';
+import { checkFrom } from '../checks';
 import { checkSecretValue } from '../server-env';
 
 /** A Prometheus, or what answers as one: Thanos, Mimir, VictoriaMetrics. */
@@ -18,7 +20,8 @@ export interface PrometheusProps {
   readonly authentication?: PrometheusAuthentication;
 
   /**
-   * Headers of each query: `X-Scope-OrgID` for a tenant of Mimir. No secrets: they are in the YAML.
+   * Headers of each query: `X-Scope-OrgID` for a tenant of Mimir. They are in the YAML, so that headers which show who
+   * somebody is are refused: `authentication` is for that.
    *
    * @default - none
    */
@@ -31,6 +34,15 @@ export interface PrometheusProps {
    * @default - `namespace` and `pod` alone
    */
   readonly matchers?: { [label: string]: string };
+
+  /**
+   * Who reads the engine's metrics for it, let in by the server's NetworkPolicy: the pods of Prometheus. Only where the
+   * server has no `monitoring`, which says it, and something else tells Prometheus of the server's pods; KEDA takes what
+   * Prometheus does not have as 0.
+   *
+   * @default - who is let in by the server's `monitoring`
+   */
+  readonly from?: NetworkPeer[];
 }
 
 /** By what KEDA shows a Prometheus who it is: keys of Secrets in the namespace of the server. */
@@ -79,10 +91,20 @@ function checked(field: string, value: SecretValue): SecretKey {
   return { name: secret, key };
 }
 
+/** Names of headers whose values are secrets. */
+const CREDENTIAL = /authorization|cookie|token|secret|password|credential|api-?_?key|access-?_?key|^x-auth/i;
+
 /** @throws when the address, a header or a label cannot be one @internal */
 export function checkPrometheus(where: string, prometheus: PrometheusProps): PrometheusProps {
   checkAddress(where, 'prometheus.serverAddress', prometheus?.serverAddress, { path: true });
   for (const [name, value] of Object.entries(prometheus.headers ?? {})) {
+    if (CREDENTIAL.test(name)) {
+      throw new InputError(where, 'key in prometheus.headers', name, {
+        allowed: 'headers without credentials, as they are in the YAML',
+        advice:
+          'Give the key of a Secret: authentication: PrometheusAuthentication.bearerToken({ secret, key }), or basic.',
+      });
+    }
     if (/^[\w-]+$/.test(name) && typeof value === 'string' && /^[^,=\s]+$/.test(value)) continue;
     throw new InputError(where, `prometheus.headers["${name}"]`, value, {
       allowed: "a header's name and a value without ',', '=' and blanks, as KEDA takes them all as one text",
@@ -94,6 +116,7 @@ export function checkPrometheus(where: string, prometheus: PrometheusProps): Pro
       allowed: "a label of Prometheus and its value: { cluster: 'east' }",
     });
   }
+  if (prometheus.from !== undefined) checkFrom(where, prometheus.from, 'prometheus.from');
   if (prometheus.authentication !== undefined) {
     checkKind(
       where,

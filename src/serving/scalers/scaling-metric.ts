@@ -1,3 +1,4 @@
+import { checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { checkLabels } from '../../pod/labels';
 
@@ -44,6 +45,7 @@ export class ScalingMetric {
    */
   public static object(props: ObjectMetricProps): ScalingMetric {
     const where = 'ScalingMetric.object';
+    checkProps(where, props);
     for (const part of ['apiVersion', 'kind', 'name'] as const) checkText(where, part, props[part]);
     const { apiVersion, kind, name } = props;
     return new ScalingMetric({

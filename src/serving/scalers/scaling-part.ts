@@ -9,6 +9,8 @@ export interface ScalingPart {
   readonly maxReplicas: number;
   /** @default - nobody */
   readonly peers?: NetworkPeer[];
+  /** Who reads the engine's metrics because of it. @default - nobody */
+  readonly watchers?: NetworkPeer[];
   /** @default - the server's own Service */
   readonly entrance?: (owner: Owner) => Entrance;
   render(target: ServerTarget): void;

@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { checkFlag, checkKind } from '../../pod/checks';
+import { checkFlag, checkKind, checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { checkLabels } from '../../pod/labels';
 import type { NetworkPeer } from '../../pod/network-peer';
@@ -100,6 +100,7 @@ const WHERE = 'Monitoring.prometheus';
 
 /** @internal */
 export function prometheusMonitoring(props: PrometheusMonitoringProps): MonitoringPart {
+  checkProps(WHERE, props);
   const spec = resolve(props);
   return { peers: spec.from ?? [], render: (target) => render(spec, target) };
 }

@@ -3,6 +3,13 @@ import { Secret, SecretValue } from 'cdk8s-plus-28';
 import type { Pipeline } from '../../../src';
 import { NetworkPeer } from '../../../src/pod/network-peer';
 import { Route } from '../../../src/serving/route';
+import { Monitoring } from '../../../src/serving/monitoring';
+import type { InferencePoolRouteProps } from '../../../src/serving/routes/inference-pool';
+import type { IngressRouteProps } from '../../../src/serving/routes/ingress';
+import type { CpuScalingProps, CustomScalingProps } from '../../../src/serving/scalers/horizontal';
+import type { KedaHttpScalingProps } from '../../../src/serving/scalers/keda-http';
+import { Scaling } from '../../../src/serving/scaling';
+import type { PrometheusMonitoringProps } from '../../../src/serving/watch/prometheus';
 import { durationText } from '../../../src/serving/duration-text';
 import { HttpRouteProps } from '../../../src/serving/routes/http-route';
 import type { KubeObject } from '../../../src/validation/kube-object';
@@ -216,6 +223,18 @@ test.each<[Partial<HttpRouteProps>, RegExp]>([
   [{ name: 'Chat' }, /'name' is 'Chat'/],
 ])('%j is refused', (props, message) => {
   expect(() => route(props)).toThrow(message);
+});
+
+test.each<[string, () => unknown]>([
+  ['Route.httpRoute', () => Route.httpRoute(null as unknown as HttpRouteProps)],
+  ['Route.ingress', () => Route.ingress(null as unknown as IngressRouteProps)],
+  ['Route.inferencePool', () => Route.inferencePool(null as unknown as InferencePoolRouteProps)],
+  ['Scaling.cpu', () => Scaling.cpu(null as unknown as CpuScalingProps)],
+  ['Scaling.custom', () => Scaling.custom(null as unknown as CustomScalingProps)],
+  ['Scaling.kedaHttp', () => Scaling.kedaHttp(null as unknown as KedaHttpScalingProps)],
+  ['Monitoring.prometheus', () => Monitoring.prometheus(null as unknown as PrometheusMonitoringProps)],
+])('%s of nothing is refused', (factory, make) => {
+  expect(make).toThrow(`${factory}: 'props' is`);
 });
 
 test.each([

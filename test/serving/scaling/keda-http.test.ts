@@ -86,6 +86,23 @@ test('the interceptor is let in, wherever it is', () => {
   ]);
 });
 
+test('a gateway that asks the interceptor is not let in to the pods', () => {
+  const from = [NetworkPeer.namespace('gateways')];
+  const routes = [Route.httpRoute({ gateway: GATEWAY, from })];
+  const letIn = (scaled: boolean) =>
+    the(
+      served({ ...STARTUP, allowFrom: [], routes, ...(scaled ? { scaling: scaling() } : {}) }),
+      'NetworkPolicy',
+      /server/,
+    ).spec.ingress[0].from;
+  const namespaces = (...names: string[]) =>
+    names.map((name) => ({
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': name } },
+    }));
+  expect(letIn(true)).toEqual(namespaces('keda'));
+  expect(letIn(false)).toEqual(namespaces('gateways'));
+});
+
 test.each([
   ['an Ingress', Route.ingress({ className: 'nginx', from: FROM }), /'an Ingress'.*Use Route\.httpRoute/],
   [

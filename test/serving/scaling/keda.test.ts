@@ -1,15 +1,18 @@
 import { Duration } from 'cdk8s';
 import { ISecret } from 'cdk8s-plus-28';
+import { NetworkPeer } from '../../../src/pod/network-peer';
+import { Monitoring } from '../../../src/serving/monitoring';
 import { KedaScalingProps } from '../../../src/serving/scalers/keda';
-import { KedaTrigger } from '../../../src/serving/scalers/keda-trigger';
+import { KedaCronProps, KedaTrigger } from '../../../src/serving/scalers/keda-trigger';
 import { PrometheusAuthentication, PrometheusProps } from '../../../src/serving/scalers/prometheus';
 import { ownSeries } from '../../../src/serving/scalers/promql';
 import { Scaling } from '../../../src/serving/scaling';
 import type { ServerTarget } from '../../../src/serving/server-target';
-import { the, Untyped } from '../../support/objects';
+import { ofKind, the, Untyped } from '../../support/objects';
 import { served } from '../../support/servers';
 
-const PROMETHEUS = { serverAddress: 'http://prometheus.monitoring.svc:9090' };
+const ADDRESS = { serverAddress: 'http://prometheus.monitoring.svc:9090' };
+const PROMETHEUS = { ...ADDRESS, from: [NetworkPeer.namespace('monitoring')] };
 const METRICS = {
   running: 'vllm:num_requests_running',
   waiting: 'vllm:num_requests_waiting',
@@ -170,6 +173,39 @@ describe('down to none', () => {
   });
 });
 
+describe("the engine's own metrics", () => {
+  const given = { metrics: METRICS, startupTimeout: Duration.minutes(10) };
+  const activation = KedaTrigger.query({ query: GATEWAY_QUERY, threshold: 10, existsAtZero: true });
+  const unread = (props: Partial<KedaScalingProps>) => () =>
+    served({ ...given, scaling: scaling({ prometheus: ADDRESS, ...props }) });
+
+  test('are no reason to scale where nobody reads them', () => {
+    expect(unread({})).toThrow(
+      /chat: 'scaling' is 'KedaTrigger\.requestsWaiting'; .*Monitoring\.prometheus.*prometheus: \{ \.\.\., from:/s,
+    );
+    // It would end a server that answers: what is not known counts as 0.
+    expect(unread({ min: 0, triggers: [activation] })).toThrow(/'scaling' is 'KedaTrigger\.busy'/);
+    expect(unread({ triggers: [activation] })).not.toThrow();
+  });
+
+  test('are read by monitoring, or by who else is let in', () => {
+    const letIn = {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } },
+    };
+    const from = [NetworkPeer.namespace('monitoring')];
+    const watched = served({
+      ...given,
+      monitoring: Monitoring.prometheus({ from }),
+      scaling: scaling({ prometheus: ADDRESS }),
+    });
+    expect(ofKind(watched, 'ScaledObject')).toHaveLength(1);
+    const otherwise = served({ ...given, allowFrom: [], scaling: scaling() });
+    expect(the(otherwise, 'NetworkPolicy', /server/).spec.ingress).toEqual([
+      { from: [letIn], ports: [{ protocol: 'TCP', port: 8000 }] },
+    ]);
+  });
+});
+
 test('a Prometheus is shown keys of Secrets, which README lists', () => {
   const secret = { name: 'prometheus-login' } as ISecret;
   const token = served({
@@ -210,6 +246,14 @@ test('what holds while Prometheus does not answer', () => {
   expect(scaledObject()).not.toHaveProperty('fallback');
 });
 
+function cron(props: Partial<KedaCronProps>): KedaTrigger {
+  return KedaTrigger.cron({ timezone: 'UTC', start: '0 8 * * *', end: '0 18 * * *', replicas: 1, ...props });
+}
+
+function withHeader(name: string): Scaling {
+  return scaling({ prometheus: { ...PROMETHEUS, headers: { [name]: 'abc' } } });
+}
+
 test.each<[string, () => unknown, RegExp]>([
   ['no trigger', () => scaling({ triggers: [] }), /'triggers' is/],
   [
@@ -223,6 +267,26 @@ test.each<[string, () => unknown, RegExp]>([
     /'cooldown' is 'given'; allowed: nothing where min is above 0/,
   ],
   ['fewer than none', () => scaling({ min: -1 }), /'min' is -1/],
+  [
+    'a fallback to more than all',
+    () => scaling({ fallback: { replicas: 5 } }),
+    /'fallback\.replicas' is 5.*max is 4/,
+  ],
+  [
+    'more copies at a time than all',
+    () => scaling({ triggers: [cron({ replicas: 5 })] }),
+    /'replicas of triggers\[0\]' is 5; allowed: 4 or fewer/,
+  ],
+  ['nothing', () => Scaling.keda(null as unknown as KedaScalingProps), /Scaling\.keda: 'props' is/],
+  [
+    'a header that is a credential',
+    () => withHeader('Authorization'),
+    /'key in prometheus\.headers' is 'Authorization'.*PrometheusAuthentication/,
+  ],
+  ['a key in a header', () => withHeader('X-Api-Key'), /'X-Api-Key'/],
+  ['a token in a header', () => withHeader('X-Vault-Token'), /'X-Vault-Token'/],
+  ['a cookie', () => withHeader('cookie'), /'cookie'/],
+  ['a reader that is none', () => scaling({ prometheus: { ...ADDRESS, from: [] } }), /'prometheus\.from' is/],
   ['a fallback to none', () => scaling({ fallback: { replicas: 0 } }), /'fallback\.replicas' is 0/],
   [
     'no address',
@@ -281,3 +345,34 @@ test.each<[string, () => unknown, RegExp]>([
 ])('%s is refused', (_what, make, message) => {
   expect(make).toThrow(message);
 });
+
+test.each(['*/15 0-23/2 1,15 jan-JUN mon-fri', '0 8 ? * 0,6', '59 23 31 12 SAT'])('%s is a time', (start) => {
+  expect(() => cron({ start })).not.toThrow();
+});
+
+test.each([
+  ['a b c d e', 'minute'],
+  ['60 8 * * *', 'minute'],
+  ['0 24 * * *', 'hour'],
+  ['0 8 0 * *', 'day of the month'],
+  ['0 8 * 13 *', 'month'],
+  ['0 8 * * 7', 'day of the week'],
+  ['0 8 * * fri-mon', 'day of the week'],
+  ['0 9-8 * * *', 'hour'],
+  ['*/0 8 * * *', 'minute'],
+  ['1-2-3 8 * * *', 'minute'],
+  ['0, 8 * * *', 'minute'],
+])('%s is no time, by its %s', (end, part) => {
+  expect(() => cron({ end })).toThrow(new RegExp(`KedaTrigger\\.cron: 'end' is .*a ${part} of \\d`));
+});
+
+test.each(['Mars/Phobos', 'Europe', 'europe/berlin', 'utc', '+01:00'])('%s is no time zone', (timezone) => {
+  expect(() => cron({ timezone })).toThrow(`'timezone' is '${timezone}'`);
+});
+
+test.each(['UTC', 'Europe/Berlin', 'America/Argentina/Ushuaia', 'Asia/Kolkata'])(
+  '%s is a time zone',
+  (timezone) => {
+    expect(() => cron({ timezone })).not.toThrow();
+  },
+);
