@@ -20,7 +20,8 @@ export interface NixlProps {
 
   /**
    * The names of the Services of the other servers, in the same namespace: those that decode for one that prefills,
-   * and the other way round. Their pods, and no others, are let in.
+   * and the other way round. Their pods, and no others, are let in. At synth each must be a server of the app that names
+   * this one, with the same model and version.
    */
   readonly peers: string[];
 }

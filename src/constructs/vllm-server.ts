@@ -3,8 +3,9 @@ import { renderGroup } from '../serving/group-render';
 import { renderServer } from '../serving/server-render';
 import { resolveServer } from '../serving/server-spec';
 import type { ServerTarget } from '../serving/server-target';
+import { peerProblems, Sharing } from './vllm-server-peers';
 import { VllmServerProps } from './vllm-server-props';
-import { resolveVllmServer } from './vllm-server-spec';
+import { resolveVllmServer, VllmServerSpec } from './vllm-server-spec';
 
 /**
  * A model served by vLLM, with the OpenAI API: on GPUs, TPUs or CPUs, on one node or several.
@@ -41,8 +42,16 @@ export class VllmServer extends Construct {
   public readonly _target: ServerTarget;
 
   /**
+   * What servers that share requests with it must know.
+   *
+   * @internal
+   */
+  public readonly _sharing?: Sharing;
+
+  /**
    * @throws when the model cannot be divided so or does not fit the devices, with what would; when the version does not
-   * have a flag, with what it has in its place; when a value cannot be used
+   * have a flag, with what it has in its place; when a value cannot be used; at synth, when a server that it shares
+   * requests with is none, or cannot
    */
   constructor(scope: Construct, id: string, props: VllmServerProps) {
     super(scope, id);
@@ -54,5 +63,27 @@ export class VllmServer extends Construct {
     this.endpoint = `http://${target.service.name}.${target.owner.namespace}.svc:${target.service.port}/v1`;
     this.modelNames = target.modelNames;
     this.version = vllm.version;
+    const sharing = sharingOf(props, vllm, target);
+    if (sharing) {
+      this._sharing = sharing;
+      this.node.addValidation({ validate: () => peerProblems(this, sharing) });
+    }
   }
+}
+
+function sharingOf(
+  { kvTransfer, model }: VllmServerProps,
+  { version, layout }: VllmServerSpec,
+  { owner }: ServerTarget,
+): Sharing | undefined {
+  if (kvTransfer?._spec.connector !== 'nixl') return undefined;
+  return {
+    namespace: owner.namespace,
+    name: owner.name,
+    role: kvTransfer._spec.role,
+    peers: kvTransfer._peering?.names ?? [],
+    model: model.key,
+    version,
+    tensorParallel: layout.tensorParallel,
+  };
 }

@@ -1,11 +1,14 @@
 import { Duration } from 'cdk8s';
+import type { SecretValue } from 'cdk8s-plus-28';
 import { checkFlag, checkKind, checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { checkLabels } from '../../pod/labels';
+import { ANNOTATION } from '../../pod/metadata';
 import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
 import { checkFrom, checkSeconds } from '../checks';
 import { durationText } from '../duration-text';
+import { checkSecretValue } from '../server-env';
 import type { ServerTarget } from '../server-target';
 import { AlertOptions, AlertSpec, resolveAlerts } from './alert-options';
 import type { MonitoringPart } from './monitoring-part';
@@ -55,6 +58,15 @@ export interface PrometheusMonitoringProps {
   readonly from?: NetworkPeer[];
 
   /**
+   * The key that Prometheus sends where an engine asks for one before it tells its metrics, as llama-server does: one of
+   * those that the server accepts, without a line feed in it or at its end, which would make each scrape fail. Needed
+   * where the server's `apiKey` is a file of several keys.
+   *
+   * @default - the server's `apiKey`
+   */
+  readonly apiKey?: SecretValue;
+
+  /**
    * By which object Prometheus finds the pods.
    *
    * @default ScrapeKind.POD_MONITOR
@@ -85,6 +97,7 @@ export interface PrometheusMonitoringProps {
 /** With every default applied. @internal */
 export interface PrometheusSpec {
   readonly from?: NetworkPeer[];
+  readonly apiKey?: { readonly secret: string; readonly key: string };
   readonly kind: ScrapeKind;
   readonly intervalSeconds: number;
   readonly labels: Record<string, string>;
@@ -128,6 +141,7 @@ function resolve(props: PrometheusMonitoringProps): PrometheusSpec {
   }
   return {
     from: props.from && checkFrom(WHERE, props.from),
+    apiKey: props.apiKey && checkSecretValue(WHERE, 'apiKey', props.apiKey),
     kind,
     intervalSeconds: checkSeconds(WHERE, 'interval', interval),
     labels: checkLabels(WHERE, 'labels', labels),
@@ -155,6 +169,11 @@ function render(spec: PrometheusSpec, target: ServerTarget): void {
       advice: 'What the cluster knows of the server is watched without: Monitoring.prometheus().',
     });
   }
+  if (spec.apiKey && !(target.apiKey && target.metrics?.needApiKey)) {
+    throw new InputError(owner.scope, 'monitoring.apiKey', 'given', {
+      allowed: `nothing, as ${target.engine} tells its metrics without a key`,
+    });
+  }
   if (target.metrics) addMonitor(spec, target);
   if (spec.alerts.enabled) addServerRule(spec, target);
   PipelineWatch.of(owner.scope, spec).watch(target);
@@ -162,7 +181,8 @@ function render(spec: PrometheusSpec, target: ServerTarget): void {
 
 /** Prometheus puts the labels `namespace` and `pod` to what it reads, by the one object as by the other. */
 function addMonitor(spec: PrometheusSpec, target: ServerTarget): void {
-  const { owner, component, selector, apiKey, service } = target;
+  const { owner, component, selector, service } = target;
+  const apiKey = spec.apiKey ?? target.apiKey;
   const { path, port = 'http', needApiKey } = target.metrics!;
   const endpoint = {
     path,
@@ -177,7 +197,11 @@ function addMonitor(spec: PrometheusSpec, target: ServerTarget): void {
     name: owner.name,
     component,
     labels: spec.labels,
-    annotations: target.provenance,
+    annotations: {
+      ...target.provenance,
+      [ANNOTATION.secrets]:
+        spec.apiKey && `${spec.apiKey.secret}/${spec.apiKey.key}=read the metrics of ${owner.name} (API key)`,
+    },
     body: {
       spec: {
         selector: { matchLabels: { ...selector } },

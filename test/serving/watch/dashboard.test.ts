@@ -83,7 +83,10 @@ describe('the dashboard of a pipeline', () => {
       'DCGM_FI_DEV_GPU_UTIL{namespace="llm",pod=~"qwen-fast-[0-9a-z]+-[0-9a-z]{5}"}',
     ]);
     expect(
-      panelOf(watchedVllm({ accelerator: Accelerator.amd({ count: 1, deviceGroups: [] }) }), 'GPU utilization'),
+      panelOf(
+        watchedVllm({ accelerator: Accelerator.amd({ count: 1, deviceGroups: [] }) }),
+        'GPU utilization',
+      ),
     ).toBeUndefined();
   });
 

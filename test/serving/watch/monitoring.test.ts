@@ -1,5 +1,5 @@
 import { Chart, Duration } from 'cdk8s';
-import { ConfigMap } from 'cdk8s-plus-28';
+import { ConfigMap, Secret } from 'cdk8s-plus-28';
 import { DllamaConversion, NetworkPeer, PhasedApp } from '../../../src';
 import { LLAMA_METRICS } from '../../../src/engines/llama/metrics';
 import { Monitoring } from '../../../src/serving/monitoring';
@@ -109,6 +109,25 @@ describe('Prometheus finds the pods', () => {
         authorization: { type: 'Bearer', credentials: { name: 'keys', key: 'chat' } },
       },
     ]);
+  });
+
+  test('and shows a key of its own, where the server accepts several', () => {
+    const pipeline = pipelineFor();
+    const target = inferenceServer(pipeline.serve, { model: sharedModel(pipeline) })._target;
+    const secret = Secret.fromSecretName(pipeline.serve, 'metrics-key', 'metrics-key');
+    const ownKey = monitoring({ apiKey: { secret, key: 'token' } });
+    ownKey._render({ ...target, metrics: LLAMA_METRICS, apiKey: { secret: 'keys', key: 'all' } });
+    const monitor = the(checkedObjects(pipeline), 'PodMonitor');
+    expect(monitor.spec.podMetricsEndpoints[0].authorization.credentials).toEqual({
+      name: 'metrics-key',
+      key: 'token',
+    });
+    expect(monitor.metadata.annotations?.['cdk8s-llm/secrets']).toBe(
+      'metrics-key/token=read the metrics of qwen-chat (API key)',
+    );
+    expect(() => ownKey._render({ ...target, metrics: LLAMA_METRICS, apiKey: undefined })).toThrow(
+      /'monitoring\.apiKey' is 'given'; allowed: nothing, as acme tells its metrics without a key/,
+    );
   });
 
   test('and is let in to a topology, too', () => {
