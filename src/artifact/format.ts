@@ -6,4 +6,6 @@ export enum ArtifactFormat {
   DLLAMA = 'dllama',
   /** llama.cpp: one `.gguf` file, or one that is split into several. */
   GGUF = 'gguf',
+  /** No model: the files of a Git repository at one commit. */
+  GIT_TREE = 'git-tree',
 }
