@@ -62,6 +62,7 @@ export {
 export { DraftModelProps, NgramProps, SpeculativeDecoding } from './constructs/vllm-server-speculation';
 export { FloatType } from './engines/dllama/float-type';
 export * from './engines/dllama/published-models';
+export { LlamaBackend } from './engines/llama/backend';
 export { CacheType } from './engines/llama/cache-type';
 export { GgufType } from './engines/llama/gguf-type';
 export * from './engines/model-facts';

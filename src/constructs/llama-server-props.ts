@@ -1,6 +1,7 @@
 import type { Duration, Size } from 'cdk8s';
 import type { SecretValue } from 'cdk8s-plus-28';
 import type { Artifact } from '../artifact/artifact';
+import type { LlamaBackend } from '../engines/llama/backend';
 import type { CacheType } from '../engines/llama/cache-type';
 import type { ServerProps } from '../serving/server-props';
 import type { ChatTemplate } from './vllm-server-chat-template';
@@ -277,9 +278,17 @@ export interface LlamaServerProps extends ServerProps {
   readonly apiKey?: SecretValue;
 
   /**
+   * By what it computes on the accelerator, which chooses the image: `LlamaBackend.VULKAN` for GPUs of AMD and Intel
+   * that ROCm or SYCL does not know, and any for `Accelerator.custom`. Not with `image`.
+   *
+   * @default - that of the accelerator's vendor: CUDA, ROCm, or SYCL for Intel; none without an accelerator
+   */
+  readonly backend?: LlamaBackend;
+
+  /**
    * The image. One of llama.cpp's own has to be for the accelerator, or for CPUs without one.
    *
-   * @default - llama.cpp's own of v0.4.1, for the accelerator
+   * @default - llama.cpp's own of v0.4.1, for the accelerator and `backend`
    */
   readonly image?: string;
 

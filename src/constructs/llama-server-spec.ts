@@ -1,10 +1,18 @@
 import { Size } from 'cdk8s';
 import type { Construct } from 'constructs';
 import type { Artifact } from '../artifact/artifact';
+import type { LlamaBackend } from '../engines/llama/backend';
 import { CacheType } from '../engines/llama/cache-type';
 import { LLAMA_PORT, LLAMA_PROPERTIES, LlamaOptions, llamaArguments } from '../engines/llama/command';
 import { LLAMA_FLAG_TABLE } from '../engines/llama/flags';
-import { defaultLlamaImage, devicesOfLlamaImage, LLAMA_FOLDER, LlamaDevice } from '../engines/llama/images';
+import {
+  defaultLlamaBackend,
+  devicesOfLlamaImage,
+  LLAMA_FOLDER,
+  llamaBackends,
+  LlamaDevice,
+  llamaServerImage,
+} from '../engines/llama/images';
 import { llamaCommand, llamaDrain } from '../engines/llama/launcher';
 import { LLAMA_METRICS } from '../engines/llama/metrics';
 import { compareLlamaVersions } from '../engines/llama/version';
@@ -143,20 +151,45 @@ function deviceOf({ accelerator }: LlamaServerProps): LlamaDevice {
   return accelerator?._spec?.vendor ?? 'cpu';
 }
 
-function resolveImage(scope: Construct, { image }: LlamaServerProps, device: LlamaDevice): string {
-  const chosen = image ?? defaultLlamaImage(device);
-  if (chosen === undefined) {
-    throw new InputError(scope, 'image', undefined, {
-      allowed: `an image, as llama.cpp publishes none for devices of kind '${device}'`,
-      advice: 'Any image with the program /app/llama-server does; llama.cpp has some for Vulkan and Musa.',
-    });
+function resolveImage(scope: Construct, { image, backend }: LlamaServerProps, device: LlamaDevice): string {
+  if (image === undefined) return llamaServerImage(resolveBackend(scope, backend, device));
+  if (backend !== undefined) {
+    throw new InputError(scope, 'backend', backend, { allowed: 'nothing beside image, which has one' });
   }
-  checkImage(scope, 'image', chosen);
-  const devices = devicesOfLlamaImage(chosen);
-  if (device === 'other' || (devices?.includes(device) ?? true)) return chosen;
-  throw new InputError(scope, 'image', chosen, {
+  checkImage(scope, 'image', image);
+  const devices = devicesOfLlamaImage(image);
+  if (device === 'other' || (devices?.includes(device) ?? true)) return image;
+  throw new InputError(scope, 'image', image, {
     allowed: `an image for devices of kind '${device}'; its tag says that it is for '${devices?.join("', '")}'`,
     advice: 'Leave it out to have the one of llama.cpp for the accelerator, or for CPUs without one.',
+  });
+}
+
+/** @returns undefined for CPUs */
+function resolveBackend(
+  scope: Construct,
+  given: LlamaBackend | undefined,
+  device: LlamaDevice,
+): LlamaBackend | undefined {
+  if (device === 'cpu') {
+    if (given === undefined) return undefined;
+    throw new InputError(scope, 'backend', given, {
+      allowed: 'nothing without an accelerator',
+      advice: 'Give accelerator, for instance Accelerator.amd({ deviceGroups: [44, 109] }).',
+    });
+  }
+  const possible = llamaBackends(device);
+  const backend = given ?? defaultLlamaBackend(device);
+  if (backend !== undefined && possible.includes(backend)) return backend;
+  if (possible.length === 0) {
+    throw new InputError(scope, 'image', undefined, {
+      allowed: `an image, as llama.cpp publishes none for devices of kind '${device}'`,
+      advice: `Any image with the program ${SERVER} does.`,
+    });
+  }
+  throw new InputError(scope, 'backend', given, {
+    allowed: `${possible.join(', ')}, for devices of kind '${device}'`,
+    advice: `Or give image: any with the program ${SERVER} does; llama.cpp has others for Musa and OpenVINO.`,
   });
 }
 

@@ -5,6 +5,7 @@ import { LlamaServer } from '../../src/constructs/llama-server';
 import { FlashAttention, LlamaServerProps, Pooling } from '../../src/constructs/llama-server-props';
 import { ChatTemplate } from '../../src/constructs/vllm-server-chat-template';
 import { checkFlags } from '../../src/engines/flag-table';
+import { LlamaBackend } from '../../src/engines/llama/backend';
 import { CacheType } from '../../src/engines/llama/cache-type';
 import { LLAMA_FLAG_TABLE } from '../../src/engines/llama/flags';
 import { Accelerator } from '../../src/pod/accelerator/accelerator';
@@ -255,6 +256,41 @@ describe('devices', () => {
     expect(() => made({ accelerator: Accelerator.gaudi({ count: 1 }) })).toThrow(
       "'image' is nothing; allowed: an image, as llama.cpp publishes none for devices of kind 'gaudi'",
     );
+  });
+
+  test.each([
+    ['server-vulkan-v0.4.1', LlamaBackend.VULKAN, Accelerator.amd({ deviceGroups: [44] })],
+    ['server-vulkan-v0.4.1', LlamaBackend.VULKAN, Accelerator.intel({ deviceGroups: [44] })],
+    ['server-vulkan-v0.4.1', LlamaBackend.VULKAN, Accelerator.custom({ resource: 'example.com/gpu' })],
+    ['server-cuda-v0.4.1', LlamaBackend.CUDA, Accelerator.custom({ resource: 'nvidia.com/gpu.shared' })],
+    ['server-rocm-v0.4.1', LlamaBackend.ROCM, Accelerator.amd({ deviceGroups: [44] })],
+  ])('have image %s by backend %s', (tag, backend, accelerator) => {
+    const { main, value, server } = served({ accelerator, backend });
+    expect(main.image).toBe(`ghcr.io/ggml-org/llama.cpp:${tag}`);
+    expect(value('--gpu-layers')).toBe('all');
+    expect(server.version).toBe('v0.4.1');
+  });
+
+  test.each<[string, Partial<LlamaServerProps>, string]>([
+    [
+      'of NVIDIA',
+      { accelerator: Accelerator.nvidia() },
+      "'backend' is 'vulkan'; allowed: cuda, for devices of kind 'nvidia'. Or give image",
+    ],
+    ['that there are none of', {}, "'backend' is 'vulkan'; allowed: nothing without an accelerator"],
+    [
+      'of an image',
+      { accelerator: Accelerator.amd({ deviceGroups: [44] }), ...IMAGE('b6500') },
+      "'backend' is 'vulkan'; allowed: nothing beside image",
+    ],
+    [
+      'without a backend',
+      { accelerator: Accelerator.custom({ resource: 'example.com/gpu' }), backend: undefined },
+      "'backend' is nothing; allowed: cuda, rocm, intel, vulkan, for devices of kind 'other'. Or give image",
+    ],
+    ['of a word', { accelerator: Accelerator.nvidia(), backend: 'CUDA' as never }, "'backend' is 'CUDA'"],
+  ])('%s have no backend', (_, props, message) => {
+    expect(() => made({ backend: LlamaBackend.VULKAN, ...props })).toThrow(message);
   });
 
   test.each<[string, Accelerator | undefined, string]>([

@@ -1,3 +1,4 @@
+import { LlamaBackend } from './backend';
 import { isLlamaVersion } from './version';
 
 /** Whose devices decide the image; `cpu` for none. @internal */
@@ -12,11 +13,22 @@ const RELEASE = 'v0.4.1';
 const CPU_SERVER_DIGEST = 'sha256:283ed1799f2711361dadd863305ffe31c9fca3321a099712a8cc65061502b523';
 
 /**
- * What of a tag says the backend (.github/workflows/docker.yml of ggml-org/llama.cpp, which has had `cuda`, `rocm`,
- * `intel`, `vulkan` and `musa` longer than the flag table goes back, `cuda12` and `cuda13` since b9842 at the latest,
- * and `openvino` since b9842). All are built for amd64; those for CPUs, CUDA and Vulkan for arm64 too.
+ * Which backends a kind of devices can be used by, that of its vendor first. What is of no known vendor may be any: GPUs
+ * of NVIDIA that are shared under another name, or an integrated GPU.
+ *
+ * Tags name them (.github/workflows/docker.yml of ggml-org/llama.cpp, which has had `cuda`, `rocm`, `intel`, `vulkan` and
+ * `musa` longer than the flag table goes back, `cuda12` and `cuda13` since b9842 at the latest, and `openvino` since
+ * b9842). All are built for amd64; those for CPUs, CUDA and Vulkan for arm64 too (docs/docker.md).
  */
-const BACKENDS: Partial<Record<LlamaDevice, string>> = { nvidia: 'cuda', amd: 'rocm', intel: 'intel' };
+const BACKENDS: Readonly<Record<LlamaDevice, readonly LlamaBackend[]>> = {
+  cpu: [],
+  nvidia: [LlamaBackend.CUDA],
+  amd: [LlamaBackend.ROCM, LlamaBackend.VULKAN],
+  intel: [LlamaBackend.INTEL, LlamaBackend.VULKAN],
+  gaudi: [],
+  tpu: [],
+  other: Object.values(LlamaBackend),
+};
 
 /** The devices that a backend computes on, where it is not for all that have a driver of it, as `vulkan` is. */
 const DEVICES: Readonly<Record<string, readonly LlamaDevice[]>> = {
@@ -40,11 +52,21 @@ export function devicesOfLlamaImage(image: string): readonly LlamaDevice[] | und
   return Object.hasOwn(DEVICES, backend) ? DEVICES[backend] : undefined;
 }
 
-/** The server's image for a kind of devices; undefined where llama.cpp publishes none. @internal */
-export function defaultLlamaImage(device: LlamaDevice): string | undefined {
-  if (device === 'cpu') return `${REPOSITORY}:server-${RELEASE}@${CPU_SERVER_DIGEST}`;
-  const backend = BACKENDS[device];
-  return backend && `${REPOSITORY}:server-${backend}-${RELEASE}`;
+/** By which backends a kind of devices can be used; none where llama.cpp publishes no image. @internal */
+export function llamaBackends(device: LlamaDevice): readonly LlamaBackend[] {
+  return BACKENDS[device];
+}
+
+/** That of the vendor; undefined where the vendor is not known, or has none. @internal */
+export function defaultLlamaBackend(device: LlamaDevice): LlamaBackend | undefined {
+  return device === 'other' ? undefined : BACKENDS[device].at(0);
+}
+
+/** The server's image. @param backend none for CPUs @internal */
+export function llamaServerImage(backend?: LlamaBackend): string {
+  return backend === undefined
+    ? `${REPOSITORY}:server-${RELEASE}@${CPU_SERVER_DIGEST}`
+    : `${REPOSITORY}:server-${backend}-${RELEASE}`;
 }
 
 /** What converts and quantizes: all of llama.cpp's programs, Python 3.12 and PyTorch. @internal */
