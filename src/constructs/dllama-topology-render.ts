@@ -15,6 +15,7 @@ import {
   storePodVolume,
 } from '../pod/pod-spec';
 import { programPath, Programs } from '../pod/programs';
+import { revisionOf, withRevision } from '../serving/revision';
 import type { ServerTarget } from '../serving/server-target';
 import { addSmokeTest } from '../serving/smoke-test';
 import {
@@ -47,11 +48,19 @@ const LOGS = Size.mebibytes(320);
 export function renderDllamaTopology(spec: DllamaTopologySpec): ServerTarget {
   const rootPrograms = new Programs(spec.owner, [GUARD_PROGRAM, FRONT_PROGRAM, SCRIPT]);
   const workerPrograms = new Programs(spec.owner, [SCRIPT], 'worker');
-  renderRoot(spec, rootPrograms);
+  const workers = spec.workerSets.map((set) => ({
+    set,
+    template: workerTemplate(spec, set, workerPrograms),
+  }));
+  const root = rootTemplate(spec, rootPrograms);
+  // Who asks the root asks its workers.
+  const revision = revisionOf(root, ...workers.map(({ template }) => template));
+  renderRoot(spec, withRevision(root, revision));
   renderServices(spec);
-  if (spec.workers > 0) renderWorkers(spec, workerPrograms);
+  for (const { set, template } of workers) renderWorkerSet(spec, set, template);
+  if (spec.workers > 1) renderWorkerDisruption(spec);
   renderNetwork(spec);
-  const target = targetOf(spec);
+  const target = targetOf(spec, revision);
   spec.monitoring?._render(target);
   if (spec.smokeTest) addSmokeTest(spec.owner.scope, target, spec.smokeTest);
   rootPrograms.add();
@@ -60,12 +69,13 @@ export function renderDllamaTopology(spec: DllamaTopologySpec): ServerTarget {
 }
 
 /** The root, whose front takes the requests: whoever watches or asks the topology watches or asks that. */
-function targetOf(spec: DllamaTopologySpec): ServerTarget {
+function targetOf(spec: DllamaTopologySpec, revision: string): ServerTarget {
   const { owner, volume, model, front } = spec;
   return {
     owner,
     component: 'root',
     selector: selectorLabels(owner, 'root'),
+    revision,
     workload: { apiVersion: 'apps/v1', kind: 'Deployment', name: `${owner.name}-root` },
     service: { name: owner.name, port: spec.port },
     container: { name: 'front', port: FRONT_PORT },
@@ -81,7 +91,7 @@ function targetOf(spec: DllamaTopologySpec): ServerTarget {
   };
 }
 
-function renderRoot(spec: DllamaTopologySpec, programs: Programs): void {
+function renderRoot(spec: DllamaTopologySpec, template: Record<string, unknown>): void {
   const { owner, volume, model } = spec;
   addObject(owner, 'Root', {
     apiVersion: 'apps/v1',
@@ -96,32 +106,34 @@ function renderRoot(spec: DllamaTopologySpec, programs: Programs): void {
         strategy: { type: 'Recreate' },
         progressDeadlineSeconds: spec.startupSeconds + 600,
         selector: { matchLabels: selectorLabels(owner, 'root') },
-        template: {
-          metadata: {
-            labels: { ...standardLabels(owner, 'root'), ...storeLabels([volume]), ...NO_MESH.labels },
-            annotations: { ...NO_MESH.annotations },
-          },
-          spec: renderPod({
-            placement: spec.rootPlacement,
-            imagePullSecrets: spec.imagePullSecrets,
-            stores: [volume],
-            more: { terminationGracePeriodSeconds: PRE_STOP_SECONDS + spec.drainSeconds + 10 },
-            initContainers: [
-              ...guards(model, volume, spec.front.image, spec.workerHosts),
-              frontContainer(spec),
-            ],
-            containers: [rootContainer(spec)],
-            volumes: [
-              // Only the root reads the model; it sends the workers their parts.
-              storePodVolume(volume),
-              { name: 'state', emptyDir: { sizeLimit: '1Mi' } },
-              programs.volume(),
-            ],
-          }),
-        },
+        template,
       },
     },
   });
+}
+
+function rootTemplate(spec: DllamaTopologySpec, programs: Programs): Record<string, unknown> {
+  const { owner, volume, model } = spec;
+  return {
+    metadata: {
+      labels: { ...standardLabels(owner, 'root'), ...storeLabels([volume]), ...NO_MESH.labels },
+      annotations: { ...NO_MESH.annotations },
+    },
+    spec: renderPod({
+      placement: spec.rootPlacement,
+      imagePullSecrets: spec.imagePullSecrets,
+      stores: [volume],
+      more: { terminationGracePeriodSeconds: PRE_STOP_SECONDS + spec.drainSeconds + 10 },
+      initContainers: [...guards(model, volume, spec.front.image, spec.workerHosts), frontContainer(spec)],
+      containers: [rootContainer(spec)],
+      volumes: [
+        // Only the root reads the model; it sends the workers their parts.
+        storePodVolume(volume),
+        { name: 'state', emptyDir: { sizeLimit: '1Mi' } },
+        programs.volume(),
+      ],
+    }),
+  };
 }
 
 function rootContainer(spec: DllamaTopologySpec): ContainerSpec {
@@ -246,22 +258,26 @@ function addHeadlessService(
   });
 }
 
-function renderWorkers(spec: DllamaTopologySpec, programs: Programs): void {
-  for (const set of spec.workerSets) renderWorkerSet(spec, set, programs);
-  if (spec.workers > 1) {
-    addObject(spec.owner, 'WorkerDisruption', {
-      apiVersion: 'policy/v1',
-      kind: 'PodDisruptionBudget',
-      name: spec.workerService,
-      component: 'worker',
-      body: { spec: { maxUnavailable: 1, selector: { matchLabels: selectorLabels(spec.owner, 'worker') } } },
-    });
-  }
+function renderWorkerDisruption({ owner, workerService }: DllamaTopologySpec): void {
+  addObject(owner, 'WorkerDisruption', {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    name: workerService,
+    component: 'worker',
+    body: { spec: { maxUnavailable: 1, selector: { matchLabels: selectorLabels(owner, 'worker') } } },
+  });
 }
 
-function renderWorkerSet(spec: DllamaTopologySpec, set: WorkerSetSpec, programs: Programs): void {
+function workerLabels({ owner }: DllamaTopologySpec, { slots }: WorkerSetSpec): Record<string, string> {
+  return { ...selectorLabels(owner, 'worker'), [LABEL.slots]: slots };
+}
+
+function renderWorkerSet(
+  spec: DllamaTopologySpec,
+  set: WorkerSetSpec,
+  template: Record<string, unknown>,
+): void {
   const { owner } = spec;
-  const labels = { ...selectorLabels(owner, 'worker'), [LABEL.slots]: set.slots };
   addObject(owner, `Workers-${set.slots}`, {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
@@ -274,28 +290,36 @@ function renderWorkerSet(spec: DllamaTopologySpec, set: WorkerSetSpec, programs:
         serviceName: spec.workerService,
         // None is of use without the others.
         podManagementPolicy: 'Parallel',
-        selector: { matchLabels: labels },
-        template: {
-          metadata: {
-            labels: { ...standardLabels(owner, 'worker'), ...labels, ...NO_MESH.labels },
-            annotations: { ...NO_MESH.annotations },
-          },
-          spec: renderPod({
-            placement: set.placement,
-            imagePullSecrets: spec.imagePullSecrets,
-            stores: [],
-            more: {
-              // The restart loop ends at once; there is nothing to drain in a worker.
-              terminationGracePeriodSeconds: 5,
-              ...(spec.workers > 1 ? { topologySpreadConstraints: [spread(spec)] } : {}),
-            },
-            containers: [workerContainer(spec, set)],
-            volumes: [programs.volume()],
-          }),
-        },
+        selector: { matchLabels: workerLabels(spec, set) },
+        template,
       },
     },
   });
+}
+
+function workerTemplate(
+  spec: DllamaTopologySpec,
+  set: WorkerSetSpec,
+  programs: Programs,
+): Record<string, unknown> {
+  return {
+    metadata: {
+      labels: { ...standardLabels(spec.owner, 'worker'), ...workerLabels(spec, set), ...NO_MESH.labels },
+      annotations: { ...NO_MESH.annotations },
+    },
+    spec: renderPod({
+      placement: set.placement,
+      imagePullSecrets: spec.imagePullSecrets,
+      stores: [],
+      more: {
+        // The restart loop ends at once; there is nothing to drain in a worker.
+        terminationGracePeriodSeconds: 5,
+        ...(spec.workers > 1 ? { topologySpreadConstraints: [spread(spec)] } : {}),
+      },
+      containers: [workerContainer(spec, set)],
+      volumes: [programs.volume()],
+    }),
+  };
 }
 
 function spread(spec: DllamaTopologySpec): Record<string, unknown> {

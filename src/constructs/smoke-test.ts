@@ -38,8 +38,10 @@ export interface SmokeTestProps extends SmokeTestOptions {
  * model, an answer and a streamed answer, and leaves in the termination message of its pod how fast they came:
  * `timeToFirstToken`, in seconds, and `tokensPerSecond`. In the verify phase it is the last gate of a promotion.
  *
- * A server that changes is tested again: the Job's name follows from what its pods run. One that only an address is known
- * of is tested again when `attempt` is raised.
+ * A server that changes is tested again: the Job's name follows from what its pods run. It asks the pods of that version
+ * by a Service of its own, so that those of the version before, which may still run, cannot answer for them; but a server
+ * that requests start (`Scaling.kedaHttp`) is asked by what starts it, whichever pods answer. One that only an address is
+ * known of is tested again when `attempt` is raised.
  *
  * Servers have it as a property, `smokeTest`; this construct is for several tests of one server, and for addresses.
  *

@@ -13,6 +13,8 @@ export const LABEL = {
   slots: 'cdk8s-llm/slots',
   /** Which copy of a server a pod belongs to, where a copy is several pods. */
   copy: 'cdk8s-llm/copy',
+  /** Of which version of a server a pod is: a hash of the templates of all its pods. */
+  podRevision: 'cdk8s-llm/pod-revision',
   /** The LocalQueue by which Kueue admits the pods of a Deployment, StatefulSet or LeaderWorkerSet: on that object. */
   queue: 'kueue.x-k8s.io/queue-name',
 } as const;

@@ -9,6 +9,7 @@ an address that the server does not have; 75 also for an answer that came too la
 """
 import json
 import math
+import socket
 import ssl
 import sys
 import time
@@ -151,6 +152,8 @@ def refused(server, error):
     if isinstance(error, ssl.SSLCertVerificationError):
         raise Failure(NO_ACCESS, '%s: the certificate is not trusted (%s); if it is of a private authority, set '
                       'SSL_CERT_FILE to a file that holds it' % (server.endpoint, error.verify_message))
+    if isinstance(error, socket.gaierror):
+        return '%s: within the cluster, the name is known while a pod behind it is ready' % error
     return str(error) or type(error).__name__
 
 

@@ -5,6 +5,7 @@ import { addObject, selectorLabels } from '../pod/owner';
 import type { EngineVariable } from './engine-spec';
 import { GroupSpec, WORKER_COMPONENT, withinGroup } from './group';
 import { groupPrograms, leaderCommand, workerCommand } from './group-program';
+import { revisionOf, withRevision } from './revision';
 import { PodTemplateOverrides, serverPodTemplate } from './server-pod';
 import { Rollout } from './server-props';
 import { renderServerAround, ServerWorkload, workloadAnnotations, workloadLabels } from './server-render';
@@ -29,10 +30,15 @@ function allOf({ owner, component }: ServerSpec): Record<string, unknown> {
   };
 }
 
-/** Nobody asks a worker but the pods of its group. */
-function addWorkerNetwork({ owner }: ServerSpec): void {
+/** Nobody asks a worker but the pods of its group. It may ask whom the first node may: its engine has the same flags. */
+function addWorkerNetwork({ owner, reaches }: ServerSpec): void {
   const group = withinGroup(owner);
-  addNetworkPolicy(owner, { component: WORKER_COMPONENT, ingress: [group], egress: [group], dns: true });
+  addNetworkPolicy(owner, {
+    component: WORKER_COMPONENT,
+    ingress: [group],
+    egress: [group, ...reaches],
+    dns: true,
+  });
 }
 
 /** The rank of a worker of a StatefulSet: its pods are numbered from 1. */
@@ -40,46 +46,19 @@ const RANK: EngineVariable = { name: 'NODE_RANK', field: "metadata.labels['apps.
 
 /** Two StatefulSets for each copy, as the first node has other arguments, and one Service that names all their pods. */
 function addStatefulSets(spec: ServerSpec, group: GroupSpec): ServerWorkload {
-  const { owner, engine, replicas = 1 } = spec;
+  const { owner, replicas = 1 } = spec;
   const service = `${owner.name}-nodes`;
-  const { command } = engine;
-  const id = shortHash({ command, args: group.leaderArgs, image: engine.image });
-  for (let copy = 0; copy < replicas; copy++) {
-    const leader = `${owner.name}-${copy}`;
-    // StatefulSets must not select each other's pods.
-    const ofCopy = { [LABEL.copy]: String(copy) };
-    const host = `${leader}-0.${service}.${owner.namespace}.svc`;
-    addStatefulSet(spec, {
-      name: leader,
-      service,
-      replicas: 1,
-      template: {
-        command: leaderCommand(id, group.nodes, command),
-        args: group.leaderArgs,
-        labels: ofCopy,
-      },
-    });
-    addStatefulSet(spec, {
-      name: `${leader}-${WORKER_COMPONENT}`,
-      service,
-      replicas: group.nodes - 1,
-      firstRank: 1,
-      template: {
-        component: WORKER_COMPONENT,
-        command: workerCommand(id, host, `$(${RANK.name})`, command),
-        args: group.workerArgs(host, `$(${RANK.name})`),
-        env: [RANK],
-        probes: 'none',
-        labels: ofCopy,
-      },
-    });
-  }
+  const copies = Array.from({ length: replicas }, (_, copy) => nodesOf(spec, group, service, copy));
+  // The copies differ by their numbers alone: with more of them, those that run stay as they are.
+  const revision = revisionOf(...copies[0].map(({ template }) => template));
+  for (const nodes of copies.flat()) addStatefulSet(spec, nodes, revision);
   addNodesService(spec, service);
   groupPrograms(owner).add();
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
     name: `${owner.name}-0`,
+    revision,
     disrupted: allOf(spec),
   };
 }
@@ -87,14 +66,56 @@ function addStatefulSets(spec: ServerSpec, group: GroupSpec): ServerWorkload {
 interface NodesSpec {
   readonly name: string;
   readonly service: string;
+  readonly component: string;
   readonly replicas: number;
   readonly firstRank?: number;
-  readonly template: PodTemplateOverrides;
+  /** By which the StatefulSet knows its pods among those of the others. */
+  readonly labels: Record<string, string>;
+  readonly template: Record<string, unknown>;
 }
 
-function addStatefulSet(spec: ServerSpec, nodes: NodesSpec): void {
+/** The first node of a copy, and the others. */
+function nodesOf(spec: ServerSpec, group: GroupSpec, service: string, copy: number): NodesSpec[] {
+  const { owner, engine, component } = spec;
+  const { command } = engine;
+  const id = shortHash({ command, args: group.leaderArgs, image: engine.image });
+  const name = `${owner.name}-${copy}`;
+  const host = `${name}-0.${service}.${owner.namespace}.svc`;
+  const rank = `$(${RANK.name})`;
+  // StatefulSets must not select each other's pods.
+  const labels = { [LABEL.copy]: String(copy) };
+  const leader: PodTemplateOverrides = {
+    command: leaderCommand(id, group.nodes, command),
+    args: group.leaderArgs,
+    labels,
+    spread: false,
+  };
+  const worker: PodTemplateOverrides = {
+    component: WORKER_COMPONENT,
+    command: workerCommand(id, host, rank, command),
+    args: group.workerArgs(host, rank),
+    env: [RANK],
+    probes: 'none',
+    labels,
+    spread: false,
+  };
+  return [
+    { name, service, component, replicas: 1, labels, template: serverPodTemplate(spec, leader) },
+    {
+      name: `${name}-${WORKER_COMPONENT}`,
+      service,
+      component: WORKER_COMPONENT,
+      replicas: group.nodes - 1,
+      firstRank: 1,
+      labels,
+      template: serverPodTemplate(spec, worker),
+    },
+  ];
+}
+
+function addStatefulSet(spec: ServerSpec, nodes: NodesSpec, revision: string): void {
   const { owner } = spec;
-  const component = nodes.template.component ?? spec.component;
+  const { component } = nodes;
   addObject(owner, `StatefulSet-${nodes.name.slice(owner.name.length + 1)}`, {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
@@ -108,8 +129,8 @@ function addStatefulSet(spec: ServerSpec, nodes: NodesSpec): void {
         replicas: nodes.replicas,
         ...(nodes.firstRank === undefined ? {} : { ordinals: { start: nodes.firstRank } }),
         podManagementPolicy: 'Parallel',
-        selector: { matchLabels: { ...selectorLabels(owner, component), ...nodes.template.labels } },
-        template: serverPodTemplate(spec, { ...nodes.template, spread: false }),
+        selector: { matchLabels: { ...selectorLabels(owner, component), ...nodes.labels } },
+        template: withRevision(nodes.template, revision),
       },
     },
   });
@@ -142,6 +163,16 @@ function addLeaderWorkerSet(spec: ServerSpec, group: GroupSpec, exclusiveTopolog
   const { owner, rollout } = spec;
   const name = `${owner.name}-group`;
   const surge = rollout === Rollout.SURGE;
+  const leader = serverPodTemplate(spec, { args: group.leaderArgs, spread: false });
+  const worker = serverPodTemplate(spec, {
+    component: WORKER_COMPONENT,
+    args: group.workerArgs(LWS.leader, LWS.rank),
+    probes: 'none',
+    spread: false,
+    // A worker that goes first takes the answers with it that the leader still writes.
+    preStopSeconds: spec.preStopSeconds + (spec.engine.drains ? spec.drainSeconds : 0),
+  });
+  const revision = revisionOf(leader, worker);
   addObject(owner, 'LeaderWorkerSet', {
     apiVersion: 'leaderworkerset.x-k8s.io/v1',
     kind: 'LeaderWorkerSet',
@@ -158,15 +189,8 @@ function addLeaderWorkerSet(spec: ServerSpec, group: GroupSpec, exclusiveTopolog
         leaderWorkerTemplate: {
           size: group.nodes,
           restartPolicy: 'RecreateGroupOnPodRestart',
-          leaderTemplate: serverPodTemplate(spec, { args: group.leaderArgs, spread: false }),
-          workerTemplate: serverPodTemplate(spec, {
-            component: WORKER_COMPONENT,
-            args: group.workerArgs(LWS.leader, LWS.rank),
-            probes: 'none',
-            spread: false,
-            // A worker that goes first takes the answers with it that the leader still writes.
-            preStopSeconds: spec.preStopSeconds + (spec.engine.drains ? spec.drainSeconds : 0),
-          }),
+          leaderTemplate: withRevision(leader, revision),
+          workerTemplate: withRevision(worker, revision),
         },
         rolloutStrategy: {
           type: 'RollingUpdate',
@@ -178,5 +202,11 @@ function addLeaderWorkerSet(spec: ServerSpec, group: GroupSpec, exclusiveTopolog
       },
     },
   });
-  return { apiVersion: 'leaderworkerset.x-k8s.io/v1', kind: 'LeaderWorkerSet', name, disrupted: allOf(spec) };
+  return {
+    apiVersion: 'leaderworkerset.x-k8s.io/v1',
+    kind: 'LeaderWorkerSet',
+    name,
+    revision,
+    disrupted: allOf(spec),
+  };
 }

@@ -1,26 +1,23 @@
-import { ApiObject } from 'cdk8s';
 import { shortHash } from '../pod/content-hash';
-import type { ServerTarget } from './server-target';
-
-/** What runs pods of a server. */
-const WORKLOADS = ['Deployment', 'StatefulSet', 'LeaderWorkerSet'];
+import { LABEL } from '../pod/metadata';
 
 /**
- * What changes whenever a server's pods do, and otherwise not: a hash of its workloads as they are written, without the
- * number of copies.
+ * What changes whenever the pods of a server do, and otherwise not: not with the number of copies, for instance.
+ *
+ * @param templates of all its pods, of one copy where each has workloads of its own
+ * @internal
+ */
+export function revisionOf(...templates: object[]): string {
+  return shortHash(templates);
+}
+
+/**
+ * A pod template whose pods tell of which revision they are: nothing else tells those of a new version from those that
+ * still run. The label is in the template alone, as the selector of a workload cannot change.
  *
  * @internal
  */
-export function revisionOf({ owner }: ServerTarget): string {
-  const workloads = owner.scope.node
-    .findAll()
-    .filter((each): each is ApiObject => ApiObject.isApiObject(each) && WORKLOADS.includes(each.kind))
-    .map((workload) => workload.toJson() as { kind: string; metadata: { name: string }; spec: object });
-  return shortHash(
-    workloads.map(({ kind, metadata, spec }) => ({
-      kind,
-      name: metadata.name,
-      spec: { ...spec, replicas: undefined },
-    })),
-  );
+export function withRevision(template: Record<string, unknown>, revision: string): Record<string, unknown> {
+  const { labels, ...metadata } = template.metadata as { labels: Record<string, string> };
+  return { ...template, metadata: { ...metadata, labels: { ...labels, [LABEL.podRevision]: revision } } };
 }

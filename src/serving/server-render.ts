@@ -2,6 +2,7 @@ import { storeAnnotations } from '../pod/pod-spec';
 import { ANNOTATION, LABEL } from '../pod/metadata';
 import { addNetworkPolicy } from '../pod/network';
 import { addObject, selectorLabels } from '../pod/owner';
+import { revisionOf, withRevision } from './revision';
 import { programsOf, serverPodTemplate } from './server-pod';
 import { secretPurposes } from './server-env';
 import { deploymentStrategy } from './server-rollout';
@@ -15,6 +16,8 @@ export interface ServerWorkload {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;
+  /** Of its pods: they have it as a label. */
+  readonly revision: string;
   /** Which of the pods take requests. @default - all of the component `server` */
   readonly serving?: Record<string, string>;
   /** Of which pods one at a time may be taken away, as a label selector. @default - those that take requests */
@@ -24,6 +27,8 @@ export interface ServerWorkload {
 /** Adds the objects of a server whose copies are single pods. @internal */
 export function renderServer(spec: ServerSpec): ServerTarget {
   return renderServerAround(spec, () => {
+    const template = serverPodTemplate(spec);
+    const revision = revisionOf(template);
     addObject(spec.owner, 'Deployment', {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
@@ -37,11 +42,11 @@ export function renderServer(spec: ServerSpec): ServerTarget {
           strategy: deploymentStrategy(spec.rollout),
           progressDeadlineSeconds: spec.progressSeconds,
           selector: { matchLabels: selectorLabels(spec.owner, spec.component) },
-          template: serverPodTemplate(spec),
+          template: withRevision(template, revision),
         },
       },
     });
-    return { apiVersion: 'apps/v1', kind: 'Deployment', name: spec.owner.name };
+    return { apiVersion: 'apps/v1', kind: 'Deployment', name: spec.owner.name, revision };
   });
 }
 
@@ -111,12 +116,14 @@ function lines(texts: readonly (string | undefined)[]): string | undefined {
   return given.length ? [...new Set(given)].join('\n') : undefined;
 }
 
-function targetOf(spec: ServerSpec, { apiVersion, kind, name, serving }: ServerWorkload): ServerTarget {
+function targetOf(spec: ServerSpec, workload: ServerWorkload): ServerTarget {
   const { owner, engine } = spec;
+  const { apiVersion, kind, name, revision, serving } = workload;
   return {
     owner,
     component: spec.component,
     selector: serving ?? selectorLabels(owner, spec.component),
+    revision,
     workload: { apiVersion, kind, name },
     service: { name: owner.name, port: spec.servicePort },
     entrance: spec.scaling?._entrance(owner),
@@ -188,7 +195,7 @@ function addDisruptionBudget(spec: ServerSpec, { serving, disrupted }: ServerWor
   });
 }
 
-function addNetwork({ owner, engine, component, clients, watchers }: ServerSpec): void {
+function addNetwork({ owner, engine, component, clients, watchers, reaches }: ServerSpec): void {
   const { ingress = [], egress = [], dns = false } = engine.network ?? {};
   const metrics = engine.ports?.find(({ name }) => name === engine.metrics?.port);
   const served = (engine.ports ?? []).flatMap(({ port, servicePort }) =>
@@ -201,7 +208,7 @@ function addNetwork({ owner, engine, component, clients, watchers }: ServerSpec)
       { peers: watchers, ports: [metrics?.port ?? engine.port] },
       ...ingress,
     ],
-    egress,
-    dns,
+    egress: [...egress, ...reaches],
+    dns: dns || reaches.length > 0,
   });
 }

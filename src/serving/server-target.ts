@@ -9,6 +9,8 @@ export interface ServerTarget {
   readonly component: string;
   /** Labels that the pods which take requests have, and no others: of a group of pods, the leader's. */
   readonly selector: Record<string, string>;
+  /** Of the pods, which have it as a label: that of the version before is another. */
+  readonly revision: string;
   /** What runs the pods. */
   readonly workload: { readonly apiVersion: string; readonly kind: string; readonly name: string };
   readonly service: { readonly name: string; readonly port: number };

@@ -5,10 +5,10 @@ import { checkAddress, checkKind, checkPositiveInteger } from '../pod/checks';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { JobOptions, ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
+import { LABEL } from '../pod/metadata';
 import { Opening, Peer, portOf } from '../pod/network';
 import type { NetworkPeer } from '../pod/network-peer';
 import { Owner, ownerOf } from '../pod/owner';
-import { revisionOf } from './revision';
 import { checkSeconds } from './checks';
 import { checkSecretValue } from './server-env';
 import type { ServerTarget } from './server-target';
@@ -45,6 +45,12 @@ export interface SmokeTestSpec {
   readonly egress: Opening[];
   /** The server's pods, which let those of the Job in. */
   readonly admittedBy?: { readonly selector: Record<string, string>; readonly port: number };
+  /** The headless Service by which the Job asks the pods of the version that it is to test, and no older ones. */
+  readonly tested?: {
+    readonly name: string;
+    readonly selector: Record<string, string>;
+    readonly port: number;
+  };
   /** Changes with the server's pods: another one is another test. */
   readonly revision?: string;
   readonly provenance: Record<string, string | undefined>;
@@ -91,14 +97,14 @@ export function resolveSmokeTest(
 
 type Reached = Pick<
   SmokeTestSpec,
-  'routeSeconds' | 'endpoint' | 'host' | 'egress' | 'admittedBy' | 'revision'
+  'routeSeconds' | 'endpoint' | 'host' | 'egress' | 'admittedBy' | 'tested' | 'revision'
 >;
 
 /** What leads out of the cluster: a server is asked within it. */
 const OUTSIDE: (keyof JobOptions)[] = ['httpsProxy', 'httpProxy', 'noProxy', 'caConfigMap', 'egressPorts'];
 
 function ofServer(scope: Construct, owner: Owner, server: ServerTarget, options: SmokeTestOptions): Reached {
-  const { entrance, service, selector, container } = server;
+  const { entrance, selector, container, revision } = server;
   const { namespace } = server.owner;
   if (namespace !== owner.namespace) {
     throw new InputError(scope, 'server', `a server in namespace ${namespace}`, {
@@ -113,7 +119,6 @@ function ofServer(scope: Construct, owner: Owner, server: ServerTarget, options:
       advice: "To test the way from outside, give a SmokeTest its address: { endpoint: 'https://...' }.",
     });
   }
-  const revision = revisionOf(server);
   if (!entrance && endsWhenIdle(server)) {
     throw new InputError(scope, 'smokeTest', 'given', {
       allowed: 'nothing for a server of which no copy may run: asking it does not start it',
@@ -123,7 +128,7 @@ function ofServer(scope: Construct, owner: Owner, server: ServerTarget, options:
     });
   }
   if (entrance) {
-    // A server that does not run is started by what stands before it.
+    // A server that does not run is started by what stands before it, which does not ask for a version.
     return {
       endpoint: `http://${entrance.service}.${entrance.namespace}.svc:${entrance.port}/v1`,
       host: entrance.host,
@@ -133,12 +138,19 @@ function ofServer(scope: Construct, owner: Owner, server: ServerTarget, options:
       revision,
     };
   }
+  // While a new version is rolled out, the pods of the one before answer at the server's own Service. A name of its own
+  // for each version, as a Service that is changed leads to the old pods for a moment more.
+  const tested = {
+    name: `${owner.name}-${revision}`,
+    selector: { ...selector, [LABEL.podRevision]: revision },
+    port: container.port,
+  };
   return {
-    endpoint: `http://${service.name}.${namespace}.svc:${service.port}/v1`,
+    endpoint: `http://${tested.name}.${namespace}.svc:${tested.port}/v1`,
     routeSeconds: 1,
-    // A policy sees the port of the pod behind the Service.
-    egress: [{ peers: [{ podSelector: { matchLabels: selector } }], ports: [container.port] }],
+    egress: [{ peers: [{ podSelector: { matchLabels: tested.selector } }], ports: [tested.port] }],
     admittedBy: { selector, port: container.port },
+    tested,
     revision,
   };
 }

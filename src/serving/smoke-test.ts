@@ -66,6 +66,7 @@ export function renderSmokeTest(spec: SmokeTestSpec): void {
   });
   addNetworkPolicy(owner, { component: COMPONENT, ingress: [], egress: spec.egress, dns: true });
   if (spec.admittedBy) admit(spec, spec.admittedBy);
+  if (spec.tested) addTested(spec, spec.tested);
   programs.add();
 }
 
@@ -115,6 +116,26 @@ function admit({ owner }: SmokeTestSpec, { selector, port }: NonNullable<SmokeTe
             ports: [{ protocol: 'TCP', port }],
           },
         ],
+      },
+    },
+  });
+}
+
+/** Names those of the pods that are ready. */
+function addTested(
+  { owner }: SmokeTestSpec,
+  { name, selector, port }: NonNullable<SmokeTestSpec['tested']>,
+): void {
+  addObject(owner, 'Service', {
+    apiVersion: 'v1',
+    kind: 'Service',
+    name,
+    component: COMPONENT,
+    body: {
+      spec: {
+        clusterIP: 'None',
+        selector,
+        ports: [{ name: 'http', port, targetPort: 'http', protocol: 'TCP', appProtocol: 'http' }],
       },
     },
   });

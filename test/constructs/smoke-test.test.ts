@@ -1,8 +1,19 @@
 import * as path from 'node:path';
-import { Chart, Duration, Yaml } from 'cdk8s';
+import { Chart, Duration, Size, Yaml } from 'cdk8s';
 import { ConfigMap, Secret } from 'cdk8s-plus-28';
-import { DllamaConversion, FluxSourceRef, GitOps, ModelStore, NetworkPeer, PhasedApp } from '../../src';
+import {
+  Accelerator,
+  DllamaConversion,
+  FluxSourceRef,
+  GitOps,
+  ModelStore,
+  NetworkPeer,
+  PhasedApp,
+} from '../../src';
 import { SmokeTest } from '../../src/constructs/smoke-test';
+import { VllmServer } from '../../src/constructs/vllm-server';
+import type { VllmServerProps } from '../../src/constructs/vllm-server-props';
+import { MultiNode } from '../../src/serving/group';
 import { KedaTrigger } from '../../src/serving/scalers/keda-trigger';
 import { Scaling } from '../../src/serving/scaling';
 import { SmokeTestApi } from '../../src/serving/smoke-test-options';
@@ -10,7 +21,7 @@ import type { KubeObject } from '../../src/validation/kube-object';
 import { OpenAiDouble } from '../doubles/openai';
 import { temporaryFolder } from '../support/folders';
 import { JobStand } from '../support/job-stand';
-import { cache, downloaded, topology } from '../support/models';
+import { cache, conversion, downloaded, topology } from '../support/models';
 import {
   argument,
   container,
@@ -27,6 +38,26 @@ const OF_TEST = /smoke-test/;
 
 function jobOf(objects: KubeObject[]): KubeObject {
   return the(objects, 'Job', OF_TEST);
+}
+
+function endpointOf(objects: KubeObject[]): string {
+  return argument(container(jobOf(objects), 'smoke-test'), 'endpoint')[0];
+}
+
+type Labels = Record<string, string>;
+
+/** The labels of all pods of servers. */
+function templatesOf(objects: KubeObject[]): Labels[] {
+  return objects
+    .filter(({ kind }) => ['Deployment', 'StatefulSet', 'LeaderWorkerSet'].includes(kind))
+    .flatMap(({ spec: { template, leaderWorkerTemplate: group } }) =>
+      group ? [group.leaderTemplate, group.workerTemplate] : [template],
+    )
+    .map(({ metadata }) => metadata.labels as Labels);
+}
+
+function includes(labels: Labels, selector: Labels): boolean {
+  return Object.entries(selector).every(([name, value]) => labels[name] === value);
 }
 
 function argumentsOf(objects: KubeObject[]): string[] {
@@ -47,14 +78,15 @@ describe('a smoke test of a server', () => {
     expect(podSpec(job).volumes).toHaveLength(1);
   });
 
-  test('asks the Service for the model by its name, and waits as long as a start may take, and longer', () => {
+  test('asks for the model by its name, and waits as long as a start may take, and longer', () => {
     const [startup] = ofKind(objects, 'Deployment').map(
       (each) => container(each, 'acme').startupProbe as { periodSeconds: number; failureThreshold: number },
     );
     const wait = Number(argument(container(jobOf(objects), 'smoke-test'), 'wait-seconds')[0]);
     expect(wait).toBeGreaterThan(startup.periodSeconds * startup.failureThreshold + 500);
-    expect(argumentsOf(objects).map((each) => each.replace(/=[0-9a-f]+$/, '='))).toEqual([
-      '--endpoint=http://qwen-chat.llm.svc:8080/v1',
+    const anyNumber = (text: string) => text.replace(/=[0-9a-f]+$/, '=').replace(/-[0-9a-f]{8}\./, '-*.');
+    expect(argumentsOf(objects).map(anyNumber)).toEqual([
+      '--endpoint=http://qwen-chat-smoke-test-*.llm.svc:8000/v1',
       '--api=chat',
       '--model=qwen3',
       '--expect=Paris',
@@ -68,12 +100,13 @@ describe('a smoke test of a server', () => {
   test('reaches the pods of the server alone, which let it in whomever else they let in', () => {
     const narrow = served({ smokeTest: {}, allowFrom: [NetworkPeer.namespace('gateway')] });
     const server = the(narrow, 'Deployment').spec.selector.matchLabels as Record<string, string>;
+    const tested = the(narrow, 'Service', OF_TEST).spec.selector as Record<string, string>;
     const test = podSpecLabels(jobOf(narrow));
     const { egress, ingress } = the(narrow, 'NetworkPolicy', 'qwen-chat-smoke-test-verify').spec;
     expect(ingress).toEqual([]);
     expect(egress).toEqual([
       { ports: [expect.objectContaining({ port: 53 }), expect.objectContaining({ port: 53 })] },
-      { to: [{ podSelector: { matchLabels: server } }], ports: [{ protocol: 'TCP', port: 8000 }] },
+      { to: [{ podSelector: { matchLabels: tested } }], ports: [{ protocol: 'TCP', port: 8000 }] },
     ]);
     const admit = the(narrow, 'NetworkPolicy', 'qwen-chat-smoke-test-admit').spec;
     expect(admit).toEqual({
@@ -183,16 +216,87 @@ test('a topology of distributed-llama is tested at its front', () => {
   const pipeline = pipelineFor();
   const weights = cache(pipeline.download);
   const { artifact } = new DllamaConversion(pipeline.convert, 'q40', { model: weights.artifact });
-  const chat = topology(pipeline.serve, {
+  topology(pipeline.serve, {
     model: artifact,
     smokeTest: {},
     allowFrom: [NetworkPeer.namespace('web')],
   });
   const objects = checkedObjects(pipeline);
-  expect(argumentsOf(objects)).toContain(`--endpoint=${chat.endpoint}`);
+  expect(endpointOf(objects)).toMatch(/^http:\/\/qwen-chat-smoke-test-[0-9a-f]{8}\.llm\.svc:8080\/v1$/);
   expect(argumentsOf(objects)).toContain(`--model=${artifact.modelFile}`);
   const { podSelector } = the(objects, 'NetworkPolicy', /admit$/).spec;
   expect(podSelector.matchLabels).toEqual(the(objects, 'Deployment').spec.selector.matchLabels);
+});
+
+describe('while a new version is rolled out', () => {
+  const vllm = (image: string, more: Partial<VllmServerProps>) => {
+    const pipeline = pipelineFor();
+    new VllmServer(pipeline.serve, 'chat', {
+      model: sharedModel(pipeline),
+      accelerator: Accelerator.nvidia({ memory: Size.gibibytes(80) }),
+      smokeTest: {},
+      image,
+      ...more,
+    });
+    return checkedObjects(pipeline);
+  };
+  const groups = (multiNode: MultiNode) => (image: string, replicas: number) =>
+    vllm(`docker.io/vllm/vllm-openai:${image}`, { replicas, multiNode, nodes: 2, pipelineParallel: 2 });
+  const kinds: [string, (image: string, replicas: number) => KubeObject[]][] = [
+    [
+      'Deployment',
+      (tag, replicas) => served({ image: `registry.example.com/acme:${tag}`, replicas, smokeTest: {} }),
+    ],
+    ['StatefulSets of groups', groups(MultiNode.statefulSets())],
+    ['LeaderWorkerSet', groups(MultiNode.leaderWorkerSet())],
+    [
+      'topology of distributed-llama',
+      (tag, workers) => {
+        const pipeline = pipelineFor();
+        const { artifact } = conversion(pipeline.convert, { model: cache(pipeline.download).artifact });
+        topology(pipeline.serve, {
+          model: artifact,
+          smokeTest: {},
+          replicaPower: workers,
+          image: `registry.example.com/dllama:${tag}`,
+        });
+        return checkedObjects(pipeline);
+      },
+    ],
+  ];
+
+  test.each(kinds)('of a %s, its old pods cannot answer for it', (_kind, objectsFor) => {
+    const [before, after] = [objectsFor('v0.16.4', 1), objectsFor('v0.16.5', 1)];
+    const asked = new URL(endpointOf(after));
+    const service = the(after, 'Service', asked.hostname.split('.')[0]).spec;
+    expect(service.ports).toEqual([
+      expect.objectContaining({ port: Number(asked.port), targetPort: 'http' }),
+    ]);
+    const answering = (objects: KubeObject[]) =>
+      templatesOf(objects).filter((labels) => includes(labels, service.selector as Labels));
+    expect(answering(after)).toHaveLength(1);
+    expect(answering(before)).toEqual([]);
+    // Clients are answered by both.
+    const clients = the(after, 'Service', 'qwen-chat').spec.selector as Labels;
+    expect(templatesOf(before).filter((labels) => includes(labels, clients))).toHaveLength(1);
+    // What selects pods for as long as a workload is there knows nothing of versions.
+    for (const object of after.filter(({ spec: { selector } = {} }) => selector?.matchLabels !== undefined)) {
+      expect(object.spec.selector.matchLabels).not.toHaveProperty('cdk8s-llm/pod-revision');
+    }
+  });
+
+  test.each(kinds.slice(0, 3))(
+    'the pods of a %s stay when only their number changes',
+    (_kind, objectsFor) => {
+      const revisions = (replicas: number) => [
+        ...new Set(
+          templatesOf(objectsFor('v0.16.4', replicas)).map((labels) => labels['cdk8s-llm/pod-revision']),
+        ),
+      ];
+      expect(revisions(3)).toEqual(revisions(2));
+      expect(revisions(3)).toHaveLength(1);
+    },
+  );
 });
 
 describe('a SmokeTest', () => {
@@ -211,7 +315,7 @@ describe('a SmokeTest', () => {
     const job = the(objects, 'Job', /german/);
     expect(container(job, 'smoke-test').args).toEqual(
       expect.arrayContaining([
-        '--endpoint=http://qwen-chat.llm.svc:8080/v1',
+        expect.stringMatching(/^--endpoint=http:\/\/qwen-german-[0-9a-f]{8}\.llm\.svc:8000\/v1$/),
         '--prompt=Wie heißt die Hauptstadt Frankreichs?',
         '--max-tokens=20',
         '--max-first-token-ms=1500',

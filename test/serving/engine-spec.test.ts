@@ -241,9 +241,14 @@ describe('another workload', () => {
       apiVersion: 'apps/v1',
       kind: 'StatefulSet',
       name: 'qwen-chat',
+      revision: '0123abcd',
       serving,
     }));
-    expect(target).toMatchObject({ workload: { kind: 'StatefulSet', name: 'qwen-chat' }, selector: serving });
+    expect(target).toMatchObject({
+      workload: { kind: 'StatefulSet', name: 'qwen-chat' },
+      selector: serving,
+      revision: '0123abcd',
+    });
     const objects = pipeline.serve.toJson() as KubeObject[];
     expect(the(objects, 'Service').spec.selector).toEqual(serving);
     expect(the(objects, 'PodDisruptionBudget').spec.selector.matchLabels).toEqual(serving);

@@ -18,6 +18,13 @@ describe('smoke_test.py waits', () => {
     await late.stop();
   });
 
+  test('while the name of its pods is not known, as none is ready', async () => {
+    const test = begin('http://nowhere.invalid:8000/v1');
+    await says(test, /waiting for http:.*the name is known while a pod behind it is ready/);
+    test.child.kill('SIGTERM');
+    expect(outcome(await test.ended)).toMatchObject({ code: 75 });
+  });
+
   test('while the model is loaded, and while a gateway does not know its route', async () => {
     held.server.refusals.push(503, 404, 502);
     const { code, log } = await ask(held.server, ['--model=qwen3']);
