@@ -18,9 +18,9 @@ export interface NodeCacheImage {
 /**
  * A Git repository that a `NodeCache` keeps on its nodes at one commit: `cache.repository(name)`.
  *
- * `artifact` is the checked-out tree, without `.git`: files, folders, links and executable bits as the commit has them.
- * Pods mount, await and place it as they do a model, read-only; its files are in the folder `artifact.path` of the
- * volume. The other members say where on the node all this is.
+ * Pods mount, await and place `artifact` as they do a model, read-only. In its folder are two others: `tree`, the
+ * files of the commit with their links and executable bits and nothing besides, and `git`, the bare repository. The
+ * other members say where on the node all this is.
  */
 export interface NodeCacheRepository {
   /** What the cache calls it. */
@@ -32,16 +32,16 @@ export interface NodeCacheRepository {
   /** The full id of the commit. */
   readonly commit: string;
 
-  /** The tree at that commit, with the marker that says that it is complete. */
+  /** The tree and the repository, with the marker that says that both are complete. */
   readonly artifact: Artifact;
 
   /** The cache's folder on the nodes, absolute: the `hostPath`. */
   readonly hostPath: string;
 
-  /** The folder of the tree below `hostPath`: the `subPath`. It is `artifact.path`. */
+  /** The folder of the files of the commit, below `hostPath` and below the mount of the store: `<artifact.path>/tree`. */
   readonly subPath: string;
 
-  /** The folder of the bare Git repository, which has the commit, below `hostPath`. For who needs `git` itself. */
+  /** The folder of the bare repository, likewise, for who needs `git` itself: `<artifact.path>/git`. */
   readonly gitDir: string;
 
   /** The nodes that keep it. */
