@@ -102,6 +102,7 @@ export { LeaderWorkerSetOptions, MultiNode } from './serving/group';
 export { IModelServer } from './serving/model-server';
 export { ServerProbe, ServerProbeOptions } from './serving/server-probe';
 export * from './serving/server-props';
+export { ServerReach } from './serving/server-reach';
 export { SmokeTestApi, SmokeTestOptions } from './serving/smoke-test-options';
 export { AlertOptions } from './serving/watch/alert-options';
 export { DashboardOptions, PrometheusMonitoringProps, ScrapeKind } from './serving/watch/prometheus';

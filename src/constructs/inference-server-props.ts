@@ -1,8 +1,6 @@
 import type { Duration, Size } from 'cdk8s';
 import type { SecretValue } from 'cdk8s-plus-28';
 import type { Artifact } from '../artifact/artifact';
-import type { NetworkPeer } from '../pod/network-peer';
-import type { IModelServer } from '../serving/model-server';
 import type { ServerProbe } from '../serving/server-probe';
 import type { ServerProps } from '../serving/server-props';
 
@@ -46,30 +44,6 @@ export interface ServerPort {
    * @default - not said
    */
   readonly appProtocol?: string;
-}
-
-/** Whom a server itself asks something. */
-export interface ServerReach {
-  /**
-   * Another server, at the port of its API. It must let this one in: `allowFrom` of it.
-   *
-   * @default - `peers` at `ports`
-   */
-  readonly server?: IModelServer;
-
-  /**
-   * The pods or addresses. Not with `server`.
-   *
-   * @default - `server`
-   */
-  readonly peers?: NetworkPeer[];
-
-  /**
-   * Their TCP ports, as the pods themselves listen. Not with `server`.
-   *
-   * @default - that of `server`
-   */
-  readonly ports?: number[];
 }
 
 /** The names of an engine's Prometheus metrics, by what they mean. What it does not have is left out. */
@@ -285,11 +259,4 @@ export interface InferenceServerProps extends ServerProps {
    * @default 15 seconds
    */
   readonly shutdownTimeout?: Duration;
-
-  /**
-   * Whom the engine itself asks something: another server, a registry of services. Names can then be looked up.
-   *
-   * @default - nobody
-   */
-  readonly reaches?: ServerReach[];
 }

@@ -14,8 +14,6 @@ import {
 } from '../pod/checks';
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
-import type { Opening } from '../pod/network';
-import { NetworkPeer } from '../pod/network-peer';
 import { POD_USER } from '../pod/security';
 import type {
   EngineFile,
@@ -27,8 +25,6 @@ import type {
 } from '../serving/engine-spec';
 import { checkSeconds } from '../serving/checks';
 import { ArtifactRole, MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
-import { IModelServer, targetOf } from '../serving/model-server';
-import { checkPeers } from '../serving/server-checks';
 import { checkSecretValue } from '../serving/server-env';
 import { engineProbe, ServerProbe } from '../serving/server-probe';
 import { resolveServer, serverOwner, ServerSpec } from '../serving/server-spec';
@@ -37,7 +33,6 @@ import type {
   ServedArtifact,
   ServerMetrics,
   ServerPort,
-  ServerReach,
 } from './inference-server-props';
 
 const CONFIG_FOLDER = '/etc/cdk8s-llm/config';
@@ -112,7 +107,6 @@ export function resolveInferenceServer(scope: Construct, props: InferenceServerP
     metrics: resolveMetrics(scope, props, numbers),
     modelNames: checkWords(scope, 'modelNames', props.modelNames ?? [], 0),
     apiKey,
-    network: resolveNetwork(scope, props),
     secretPurposes: apiKey && [`${apiKey.secret}/${apiKey.key}=the API key that clients must send`],
   });
 }
@@ -429,39 +423,4 @@ function resolveMetrics(
     }
   }
   return { path, port, ...names };
-}
-
-const REACH: Record<keyof ServerReach, true> = { server: true, peers: true, ports: true };
-
-function resolveNetwork(scope: Construct, { reaches }: InferenceServerProps) {
-  const egress = checkList(scope, 'reaches', reaches).flatMap((given, index): Opening[] => {
-    const field = `reaches[${index}]`;
-    const { server, peers, ports } = checkOptions(scope, field, given, REACH);
-    if (server === undefined) {
-      const to = checkPeers(scope, `${field}.peers`, peers ?? []).map(({ _peer }) => _peer);
-      if (to.length === 0) throw new InputError(scope, `${field}.peers`, peers, { allowed: 'one or more' });
-      const numbers = checkList(scope, `${field}.ports`, ports);
-      if (numbers.length === 0 || !numbers.every((port) => isPort(port, 1))) {
-        throw new InputError(scope, `${field}.ports`, ports, { allowed: 'one or more of 1 to 65535' });
-      }
-      return [{ peers: to, ports: numbers }];
-    }
-    const odd = peers ? 'peers' : ports && 'ports';
-    if (odd) {
-      throw new InputError(scope, `${field}.${odd}`, 'given', { allowed: 'nothing, as the server is known' });
-    }
-    return openingsTo(scope, `${field}.server`, server);
-  });
-  return { egress, dns: egress.length > 0 };
-}
-
-/** To a server's pods, and to what stands before it and starts it. */
-function openingsTo(scope: Construct, field: string, server: IModelServer): Opening[] {
-  const { container, entrance } = targetOf(scope, field, server);
-  return [
-    { peers: [NetworkPeer.server(server)._peer], ports: [container.port] },
-    ...(entrance
-      ? [{ peers: [NetworkPeer.namespace(entrance.namespace)._peer], ports: [entrance.port] }]
-      : []),
-  ];
 }

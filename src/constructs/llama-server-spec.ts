@@ -207,7 +207,7 @@ function resolveVersion(scope: Construct, props: LlamaServerProps, image: string
 }
 
 function resolveExtraArgs(scope: Construct, props: LlamaServerProps, version: string): string[] {
-  const args = checkExtraArgs(scope, LLAMA_FLAG_TABLE, version, props.extraArgs, LLAMA_PROPERTIES);
+  const args = checkExtraArgs(scope, LLAMA_FLAG_TABLE, version, props, LLAMA_PROPERTIES);
   const unwritable =
     props.writableRoot || props.accelerator?._spec?.writesRoot ? undefined : unwritablePath(args);
   if (unwritable === undefined) return args;

@@ -167,5 +167,5 @@ export function checkedArguments(scope: Construct, props: VllmServerProps, comma
     checkPropertyArgs(scope, VLLM_FLAGS, version, property, args.join(' '), args);
   }
   const set = { ...propertiesOfFlags(own), ...ALWAYS_SET };
-  return [model, ...own, ...checkExtraArgs(scope, VLLM_FLAGS, version, props.extraArgs, set)];
+  return [model, ...own, ...checkExtraArgs(scope, VLLM_FLAGS, version, props, set)];
 }

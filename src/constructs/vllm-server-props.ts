@@ -316,7 +316,8 @@ export interface VllmServerProps extends ServerProps {
   readonly cpuThreads?: string;
 
   /**
-   * Further arguments, each by itself: `['--max-logprobs', '5']`. Those that the construct sets itself are refused.
+   * Further arguments, each by itself: `['--max-logprobs', '5']`. Those that the construct sets itself are refused, and
+   * those by which the server asks others unless `reaches` says whom.
    *
    * @default - none
    */

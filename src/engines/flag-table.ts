@@ -29,6 +29,12 @@ export interface EngineFlag {
   readonly negatable?: boolean;
   /** Why a user must not set it by extraArgs even where the construct leaves it out. */
   readonly refused?: string;
+  /**
+   * Whether the engine asks somebody else because of it: always, or as its value says.
+   *
+   * @param key of the JSON, where one is set by `--flag.key value`
+   */
+  readonly asks?: true | ((value: string, key?: string) => boolean);
 }
 
 /** How an engine reads its command line. In long names `_` is as good as `-` for all engines that we know. @internal */
@@ -70,6 +76,8 @@ export interface FlagCheck {
   readonly set?: Readonly<Record<string, string>>;
   /** Whether the arguments are the library's own, which may have flags that a user must not set. @default false */
   readonly own?: boolean;
+  /** Whether the engine can reach anybody. @default true */
+  readonly reaches?: boolean;
 }
 
 /**
@@ -210,7 +218,7 @@ function problemOf(
   version: string,
   spellings: Map<string, Spelling>,
   part: Part,
-  { set = {}, own = false }: FlagCheck,
+  { set = {}, own = false, reaches = true }: FlagCheck,
 ): FlagProblem | undefined {
   const { name, spelling } = part;
   if (!spelling) return unknown(table, version, spellings, name);
@@ -254,7 +262,19 @@ function problemOf(
       advice: `Write '${name}', '${part.values[0]}'.`,
     };
   }
+  if (!reaches && asksOthers(flag, part)) {
+    return {
+      given: name,
+      allowed: 'flags by which it asks nobody, as nothing says whom it may reach',
+      advice: "Use the property 'reaches' too: whom it asks, and at which ports.",
+    };
+  }
   return wrongValue(part, spelling.off ? 'none' : part.key ? 'text' : valueOfFlag(table, version, flag));
+}
+
+function asksOthers({ asks }: EngineFlag, { spelling, key, values }: Part): boolean {
+  if (asks === undefined || spelling?.off) return false;
+  return asks === true || values.some((value) => asks(value, key));
 }
 
 function unknown(

@@ -6,6 +6,7 @@ import type { Placement } from '../pod/pod-spec';
 import type { Monitoring } from './monitoring';
 import type { Route } from './route';
 import type { Scaling } from './scaling';
+import type { ServerReach } from './server-reach';
 import type { SmokeTestOptions } from './smoke-test-options';
 
 /** How a new version of a server takes the place of the old one. */
@@ -86,6 +87,14 @@ export interface ServerProps {
    * @default [NetworkPeer.sameNamespace()]
    */
   readonly allowFrom?: NetworkPeer[];
+
+  /**
+   * Whom the engine itself asks something: another server, a collector of traces, who has the images that requests name
+   * by their address. Names can then be looked up.
+   *
+   * @default - nobody
+   */
+  readonly reaches?: ServerReach[];
 
   /**
    * The port of the Service.

@@ -18,7 +18,7 @@ import { canonicalJson } from '../pod/content-hash';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { isLabelValue, LABEL_VALUE } from '../pod/labels';
-import type { Peer } from '../pod/network';
+import type { Opening, Peer } from '../pod/network';
 import { NetworkPeer } from '../pod/network-peer';
 import { Owner, ownerOf } from '../pod/owner';
 import { checkPlacement, unitePlacements } from '../pod/placement';
@@ -33,6 +33,7 @@ import type { Scaling } from './scaling';
 import { checkPart, checkPeers, checkSmokeTest } from './server-checks';
 import { resolveEnv } from './server-env';
 import type { Rollout, ServerProps } from './server-props';
+import { resolveReaches } from './server-reach';
 import { resolveRollout } from './server-rollout';
 import { checkVolumes, withSharedMemory, writtenBytes } from './server-volumes';
 import type { SmokeTestOptions } from './smoke-test-options';
@@ -91,6 +92,8 @@ export interface ServerSpec {
   readonly clients: Peer[];
   /** Who reads the metrics. */
   readonly watchers: Peer[];
+  /** Whom the engine asks, at which ports. */
+  readonly reaches: Opening[];
   readonly startupSeconds: number;
   readonly progressSeconds: number;
   readonly preStopSeconds: number;
@@ -171,6 +174,7 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
       ...(scaling?._peers ?? []),
     ]),
     watchers: distinct([...(monitoring?._peers ?? []), ...(scaling?._watchers ?? [])]),
+    reaches: resolveReaches(scope, props.reaches),
     startupSeconds,
     progressSeconds: startupSeconds + graceSeconds + WAIT_SECONDS,
     preStopSeconds,

@@ -20,6 +20,9 @@ const TABLE: FlagTable = {
     '--old': { value: 'integer', until: '200', replacedBy: '--new' },
     '--new': { value: 'integer', since: '200' },
     '--gone': { value: 'none', until: '200', replacedBy: 'It is always on.' },
+    '--traces': { value: 'text', asks: true },
+    '--ask': { value: 'none', negatable: true, asks: true },
+    '--events': { value: 'json', asks: (value, key) => key === 'to' || value.includes('"to"') },
     '--host': { value: 'text', refused: 'Probes need it to listen at every address.' },
   },
 };
@@ -130,6 +133,17 @@ describe('arguments that are wrong', () => {
       "--context=1: a flag and its value as two arguments; engine does not read '='. Write '--context', '1'.",
     ]);
     expect(problems(['--config.a', '1'], '200', LLAMA)).toHaveLength(1);
+  });
+
+  it.each([
+    [['--traces', 'http://x'], ['--traces']],
+    [['--ask', '--no-ask'], ['--ask']],
+    [['--events', '{"to": "x"}', '--events', '{}'], ['--events']],
+    [['--events.to', 'x', '--events.at', 'x'], ['--events.to']],
+  ])('refuses to ask where nobody can be reached: %j', (args, given) => {
+    expect(checkFlags(TABLE, '200', args, { reaches: false }).map((problem) => problem.given)).toEqual(given);
+    expect(checkFlags(TABLE, '200', args, { reaches: true })).toEqual([]);
+    expect(problems(args)).toEqual([]);
   });
 
   it('names the property of a flag that the construct sets, by whichever spelling', () => {

@@ -271,7 +271,7 @@ export const LLAMA_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--rope-freq-scale': { value: 'number' },
   '--rope-scale': { value: 'number' },
   '--rope-scaling': { value: ['none', 'linear', 'yarn'] },
-  '--rpc': { value: 'text' },
+  '--rpc': { value: 'text', asks: true },
   '--sampler-seq': { value: 'text', aliases: ['--sampling-seq'] },
   '--samplers': { value: 'text' },
   '--seed': { value: 'text', aliases: ['-s'] },

@@ -19,7 +19,7 @@ export const FRONTEND_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--exclude-tools-when-tool-choice-none': { value: 'none', since: '0.10.1', negatable: true },
   '--tool-call-parser': { value: 'text' },
   '--tool-parser-plugin': { value: 'path', since: '0.6.3' },
-  '--tool-server': { value: 'text', since: '0.10.1' },
+  '--tool-server': { value: 'text', since: '0.10.1', asks: true },
   '--log-config-file': { value: 'path', since: '0.9.1' },
   '--max-log-len': { value: 'integer' },
   '--enable-prompt-tokens-details': { value: 'none', since: '0.6.4', negatable: true },

@@ -20,7 +20,7 @@ export const MODEL_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--seed': { value: 'integer' },
   '--hf-config-path': { value: 'path', since: '0.8.0', refused: FROM_ARTIFACT },
   '--allowed-local-media-path': { value: 'path', since: '0.6.4' },
-  '--allowed-media-domains': { value: 'list', since: '0.11.1' },
+  '--allowed-media-domains': { value: 'list', since: '0.11.1', asks: true },
   '--revision': { value: 'text', refused: FROM_ARTIFACT },
   '--code-revision': { value: 'text', refused: FROM_ARTIFACT },
   '--tokenizer-revision': { value: 'text', refused: FROM_ARTIFACT },

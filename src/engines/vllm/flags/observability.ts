@@ -3,7 +3,7 @@ import type { EngineFlag } from '../../flag-table';
 /** The flags of logs, metrics and traces. @internal */
 export const OBSERVABILITY_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--show-hidden-metrics-for-version': { value: 'text', since: '0.8.0' },
-  '--otlp-traces-endpoint': { value: 'text' },
+  '--otlp-traces-endpoint': { value: 'text', asks: true },
   '--collect-detailed-traces': { value: 'list' },
   '--kv-cache-metrics': { value: 'none', since: '0.12.0', negatable: true },
   '--kv-cache-metrics-sample': { value: 'number', since: '0.12.0' },
