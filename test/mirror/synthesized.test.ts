@@ -8,6 +8,9 @@ import { cache, claim, conversion, downloaded, sharedClaim } from '../support/mo
 import { PIPELINES } from '../support/pipelines';
 import { hostLike } from './scan';
 
+/** By which a route of the examples is asked from outside, and which asks nobody. */
+const OWN_HOST = 'llm.example.com';
+
 const SHA256 = 'a'.repeat(64);
 const MANIFEST = { manifest: { path: 'SHA256SUMS', sha256: SHA256 } };
 
@@ -45,6 +48,9 @@ const VOCABULARY = [
   'batch.kubernetes.io',
   'cluster-autoscaler.kubernetes.io',
   'networking.k8s.io',
+  'gateway.networking.k8s.io',
+  'monitoring.coreos.com',
+  'nvidia.com',
   'argoproj.io',
   'argocd.argoproj.io',
   'kustomize.toolkit.fluxcd.io',
@@ -222,7 +228,7 @@ function synthesized(fill: Fill, props: PhasedAppProps): Record<string, string> 
 /** The names of hosts in all files; those in the texts of programs and in all else apart. */
 function hostsIn(files: Record<string, string>) {
   const hosts = Object.values(files).flatMap(hostLike);
-  return [...new Set(hosts)].filter((host) => !VOCABULARY.includes(host)).sort();
+  return [...new Set(hosts)].filter((host) => ![...VOCABULARY, OWN_HOST].includes(host)).sort();
 }
 
 const outside = (hosts: string[]) => hosts.filter((host) => !host.endsWith('.mirror.test'));
