@@ -116,6 +116,13 @@ export function formatViolations(violations: readonly Violation[]): string {
   return blocks.join('\n');
 }
 
+/** What goes wrong where a rule, or a schema, is broken. @internal */
+export function whyOf(rule: string): string {
+  return RULES.find(({ id }) => id === rule)?.why ?? SCHEMA_WHY;
+}
+
+const SCHEMA_WHY = 'The API server refuses the object, or drops the field without a word.';
+
 /** Whether it is a Kubernetes object at all. */
 function isObject({ object, where }: CheckedObject, violations: Violation[]): boolean {
   const { apiVersion, kind, metadata } = (object ?? {}) as Partial<CheckedObject['object']>;

@@ -1,7 +1,14 @@
 import { InputError } from '../pod/input-error';
 import { checkKubernetesVersion, DEFAULT_KUBERNETES_VERSION } from '../pod/kubernetes-version';
-import { CheckedObject, checkObjects, FOREIGN_RULES, ForeignRules, KubeObject, Violation } from './check';
-import { RULES } from './rules';
+import {
+  CheckedObject,
+  checkObjects,
+  FOREIGN_RULES,
+  ForeignRules,
+  KubeObject,
+  Violation,
+  whyOf,
+} from './check';
 
 /** What `properties:` in cdk8s.yaml may hold. */
 export interface LlmValidationProps {
@@ -110,13 +117,11 @@ function objectsOf(context: Context, manifest: string): CheckedObject[] {
     .map((object) => ({ object, where: manifest }));
 }
 
-const SCHEMA_WHY = 'The API server refuses the object, or drops the field without a word.';
-
 function reportOf({ rule, object, where, field, message }: Violation) {
   const sentence = field === undefined ? message : `${field} ${message}`;
   return {
     ruleName: rule,
-    recommendation: RULES.find(({ id }) => id === rule)?.why ?? SCHEMA_WHY,
+    recommendation: whyOf(rule),
     fix: sentence,
     violatingResources: [
       { resourceName: object, manifestPath: where, locations: field === undefined ? [] : [field] },
