@@ -12,14 +12,17 @@ leader first, which lets its own process end the requests that are under way, an
   group.py leader --port PORT --size NODES --id ID -- COMMAND...
   group.py worker --leader HOST --port PORT --rank RANK --id ID -- COMMAND...
 
-The id tells groups of two versions apart while one takes the place of the other.
+The id tells groups of two versions apart while one takes the place of the other. It ends as the process does; with 75
+when the group is lost, and with 64 when the process cannot be started.
 """
 import argparse
 import asyncio
+import errno
+import os
 import signal
 import sys
 
-from program import TRANSIENT, log
+from program import TRANSIENT, USAGE, Failure, Parser, log
 
 BEAT_SECONDS = 5
 SILENCE_SECONDS = 60  # a node that is busy, or a network that has a bad moment, is not lost
@@ -47,7 +50,15 @@ class Pod:
         self.lost = asyncio.get_running_loop().create_future()
 
     async def start(self):
-        self.process = await asyncio.create_subprocess_exec(*self.command)
+        try:
+            self.process = await asyncio.create_subprocess_exec(*self.command)
+        except OSError as error:
+            final = error.errno in (errno.ENOENT, errno.EACCES, errno.ENOEXEC)
+            raise Failure(
+                USAGE if final else TRANSIENT,
+                f"cannot start '{self.command[0]}' ({error.strerror}): the image must have it in its PATH, as a program "
+                f'that user {os.getuid()} may run',
+            ) from None
         if self.draining:
             self.drain()
 
@@ -151,13 +162,21 @@ async def lead(options):
             log(f'worker {rank} is to end: ending the requests that are under way')
             pod.drain()
 
-    server = await asyncio.start_server(meet, None, options.port)
+    meetings = set()
+
+    def connected(reader, writer):
+        meeting = asyncio.ensure_future(meet(reader, writer))
+        meetings.add(meeting)
+        meeting.add_done_callback(meetings.discard)
+
+    server = await asyncio.start_server(connected, None, options.port)
     on_signals(pod.drain)
     try:
         await pod.start()
         return await pod.ended()
     finally:
         server.close()
+        await stop(meetings)
 
 
 async def work(options):
@@ -193,8 +212,7 @@ async def work(options):
     try:
         return await pod.ended()
     finally:
-        for task in kept:
-            task.cancel()
+        await stop(kept)
         writer.close()
 
 
@@ -224,6 +242,12 @@ async def join(options):
         await asyncio.sleep(RETRY_SECONDS)
 
 
+async def stop(tasks):
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def on_signals(call):
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -240,7 +264,7 @@ def parse(arguments):
     common.add_argument('--id', required=True)
     common.add_argument('--beat', type=float, default=BEAT_SECONDS)
     common.add_argument('--silence', type=float, default=SILENCE_SECONDS)
-    parser = argparse.ArgumentParser(prog='group.py')
+    parser = Parser(prog='group.py')
     roles = parser.add_subparsers(dest='role', required=True)
     leader = roles.add_parser('leader', parents=[common])
     leader.add_argument('--size', type=int, required=True)
@@ -255,8 +279,12 @@ def parse(arguments):
 
 
 def main():
-    options = parse(sys.argv[1:])
-    return asyncio.run(lead(options) if options.role == 'leader' else work(options))
+    try:
+        options = parse(sys.argv[1:])
+        return asyncio.run(lead(options) if options.role == 'leader' else work(options))
+    except Failure as failure:
+        log(f'FAILED (exit {failure.code}): {failure}')
+        return failure.code
 
 
 if __name__ == '__main__':

@@ -93,8 +93,10 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await Promise.all(pods.map((each) => each.end()));
+  const ended = pods;
   pods = [];
+  await Promise.all(ended.map((each) => each.end()));
+  for (const { log } of ended) expect(log).not.toMatch(/Traceback|Exception|Error/);
 });
 
 async function together(size = 2) {
@@ -191,7 +193,6 @@ test('what else connects is let go, and loses nobody', async () => {
     await new Promise((resolve) => socket.on('close', resolve).resume());
   }
   expect(first.log).not.toContain('starts anew');
-  expect(first.log).not.toContain('Traceback');
 });
 
 test('a worker that says nothing any more is lost', async () => {
@@ -205,6 +206,25 @@ test('a worker that says nothing any more is lost', async () => {
 
 test('a command is needed', async () => {
   const none = pod('leader', ...common('one'), '--size', '2');
-  expect(await none.ended).toBe(2);
-  expect(none.log).toContain('put it behind --');
+  expect(await none.ended).toBe(64);
+  expect(none.log).toMatch(/^\S+ FAILED \(exit 64\): group\.py: .* put it behind --\n$/);
+});
+
+test.each([
+  ['is not there', 'no-such-server', 'No such file or directory'],
+  ['is no program', __filename, 'Permission denied'],
+])('a command that %s is named, and nobody retries in vain', async (_, command, reason) => {
+  const first = pod('leader', ...common('one'), '--size', '2', '--', command, 'serve');
+  expect(await first.ended).toBe(64);
+  expect(first.log).toContain(`FAILED (exit 64): cannot start '${command}' (${reason}): the image must have it`);
+  expect(first.log.trim().split('\n')).toHaveLength(1);
+});
+
+test('a worker without its command ends, and its leader starts anew', async () => {
+  const first = leader();
+  await first.said('server runs');
+  const where = ['--leader', '127.0.0.1', '--rank', '1'];
+  const other = pod('worker', ...common('one'), ...where, '--', 'no-such-server');
+  expect(await other.ended).toBe(64);
+  expect(await first.ended).toBe(75);
 });
