@@ -264,13 +264,18 @@ describe('an address', () => {
     'Qwen/Qwen3-1.7B',
     'https://huggingface.co/Qwen',
     `https://huggingface.co/Qwen/Qwen3-1.7B/resolve/${COMMIT}/config.json`,
-    'https://huggingface.co/Qwen/Qwen3-1.7B?library=transformers',
     'hf://',
     '',
   ])('%j is refused with the forms that are known', (address) => {
     expect(() => ModelSource.parse(address, { revision: COMMIT })).toThrow(
       `'address' is '${address}'; allowed: 'hf://[datasets/]org/name@<commit>', ` +
         "'https://huggingface.co/[datasets/]org/name[/tree/<commit>]', 's3://bucket/prefix', 'gs://bucket/prefix', ",
+    );
+  });
+
+  test('is refused without what its query says', () => {
+    expect(() => ModelSource.parse('https://huggingface.co/Qwen/Qwen3-1.7B?token=geheim')).toThrow(
+      "'address' is 'https://huggingface.co/Qwen/Qwen3-1.7B?token=***'; allowed: 'hf://",
     );
   });
 });

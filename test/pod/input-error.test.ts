@@ -19,9 +19,23 @@ test.each<[unknown, string]>([
   [{ a: 1 }, '{"a":1}'],
   [[], '[]'],
   [null, 'null'],
-])('what was given is written as in a program: %j', (given, written) => {
+  [NaN, 'NaN'],
+  [10n, '10'],
+  [() => 'geheim', 'a function'],
+  [{ a: 10n }, 'an object of class Object'],
+  ['https://me:geheim@host/a', "'https://***@host/a'"],
+  [{ url: 'https://host/a?sig=geheim' }, '{"url":"https://host/a?sig=***"}'],
+  [['https://geheim@host', ['s3://b?token=geheim']], '["https://***@host",["s3://b?token=***"]]'],
+])('what was given is written as in a program: %p', (given, written) => {
   expect(new InputError('Here', 'field', given, { allowed: 'x' }).message).toBe(
     `Here: 'field' is ${written}; allowed: x.`,
+  );
+});
+
+test('a construct has no JSON, and is named by its class', () => {
+  const construct = new Construct(plainChart(), 'weights');
+  expect(new InputError('Here', 'field', construct, details).message).toContain(
+    'is an object of class Construct;',
   );
 });
 
@@ -29,6 +43,11 @@ test.each([
   ['https://me:geheim@host/a', 'https://***@host/a'],
   ['https://token@host', 'https://***@host'],
   ['https://host/a@b', 'https://host/a@b'],
+  ['https://host/a?X-Amz-Signature=geheim&b=c', 'https://host/a?X-Amz-Signature=***&b=***'],
+  ['https://me:ge heim@host?geheim', 'https://***@host?***'],
+  ['https://host/a?token=ge\nhe im', 'https://host/a?token=***'],
+  ['https://host/a?', 'https://host/a?'],
+  ['model-?.gguf', 'model-?.gguf'],
   ['host', 'host'],
 ])('credentials in an address are not repeated: %s', (address, written) => {
   expect(withoutCredentials(address)).toBe(written);

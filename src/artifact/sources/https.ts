@@ -2,7 +2,7 @@ import type { Size } from 'cdk8s';
 import type { ISecret } from 'cdk8s-plus-28';
 import { checkFlag } from '../../pod/checks';
 import { shortHash } from '../../pod/content-hash';
-import { InputError, withoutCredentials } from '../../pod/input-error';
+import { InputError } from '../../pod/input-error';
 import { checkSecret } from '../../pod/secret-env';
 import { checkApart, checkPath, checkSha256, folderName } from './checks';
 import type { ChecksumHelp } from './checks';
@@ -233,7 +233,7 @@ export function parseHttpsAddress(address: string): HttpsAddress | undefined {
   if (url === undefined) return undefined;
   const sha256 = /^sha256=([0-9A-Fa-f]{64})$/.exec(fragment ?? '')?.[1];
   if (fragment && !sha256) {
-    throw new InputError('ModelSource.parse', 'address', withoutCredentials(address), {
+    throw new InputError('ModelSource.parse', 'address', address, {
       allowed: "'https://host/path#sha256=<64 hexadecimal digits>'",
     });
   }
@@ -371,7 +371,7 @@ function checkUrl(where: string, field: string, given: unknown, { plainHttp }: H
     url.password ||
     /\s/.test(text)
   ) {
-    throw new InputError(where, field, text ? withoutCredentials(text) : given, {
+    throw new InputError(where, field, given, {
       allowed: "'https://host/path' without credentials",
       advice: 'A token is given by tokenSecret.',
     });

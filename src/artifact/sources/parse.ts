@@ -1,4 +1,4 @@
-import { InputError, withoutCredentials } from '../../pod/input-error';
+import { InputError } from '../../pod/input-error';
 import { ClaimSourceOptions, claimSource, parseClaimAddress } from './claim';
 import type { FolderManifestPin } from './folder-pins';
 import { HttpsSourceOptions, httpsSource, parseHttpsAddress } from './https';
@@ -147,7 +147,7 @@ function parseHuggingFace(
 ): SourceSpec {
   const found = parseHuggingFaceAddress(address);
   if (!found) {
-    throw new InputError(WHERE, 'address', withoutCredentials(address), {
+    throw new InputError(WHERE, 'address', address, {
       allowed: FORMS.join(', '),
       advice: /^https?:/.test(address)
         ? "A file of a web server needs its checksum: { https: { sha256: '<hex>' } }. A forge is no hub of models."

@@ -1,7 +1,7 @@
 import type { Size } from 'cdk8s';
 import type { IServiceAccount, ISecret } from 'cdk8s-plus-28';
 import { checkAddress, checkFlag } from '../../pod/checks';
-import { InputError, withoutCredentials } from '../../pod/input-error';
+import { InputError } from '../../pod/input-error';
 import { checkSecret } from '../../pod/secret-env';
 import { checkServiceAccount } from '../../pod/service-account';
 import { checkPrefix, folderName } from './checks';
@@ -486,15 +486,10 @@ function parseBucketAddress(scheme: string, address: string): BucketAddress | un
   const [, place, sha256] = /^(.*?)(?:@sha256:([0-9A-Fa-f]{64}))?$/s.exec(rest) as RegExpExecArray;
   const [bucket, ...folders] = place.split('/');
   if (/[@:?#]/.test(bucket) || /[?#]/.test(place)) {
-    throw new InputError(
-      'ModelSource.parse',
-      'address',
-      withoutCredentials(address.replace(/\?.*$/s, '?***')),
-      {
-        allowed: `'${scheme}://${scheme === 'gs' ? 'bucket' : 'container[@account]'}/prefix[@sha256:<sha256 of its .artifact.json>]'`,
-        advice: 'Keys, signatures and the server are given as options.',
-      },
-    );
+    throw new InputError('ModelSource.parse', 'address', address, {
+      allowed: `'${scheme}://${scheme === 'gs' ? 'bucket' : 'container[@account]'}/prefix[@sha256:<sha256 of its .artifact.json>]'`,
+      advice: 'Keys, signatures and the server are given as options.',
+    });
   }
   const prefix = folders.join('/').replace(/\/$/, '');
   return { bucket, ...(prefix ? { prefix } : {}), ...(sha256 ? { manifestSha256: sha256 } : {}) };

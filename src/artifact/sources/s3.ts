@@ -1,6 +1,6 @@
 import { checkFlag } from '../../pod/checks';
 import { shortHash } from '../../pod/content-hash';
-import { InputError, withoutCredentials } from '../../pod/input-error';
+import { InputError } from '../../pod/input-error';
 import { s3EndpointFlag, s3PlaceArgs, s3Ports, s3Secrets } from '../s3-access';
 import { checkS3Connection, S3ConnectionProps, S3Prefix, S3ServerProps } from '../s3-connection';
 import type { S3Connection } from '../s3-connection';
@@ -103,7 +103,7 @@ export function parseS3Address(address: string): S3Address | undefined {
   const [, place, sha256] = /^(.*?)(?:@sha256:([0-9A-Fa-f]{64}))?$/s.exec(rest) as RegExpExecArray;
   const [bucket, ...folders] = place.split('/');
   if (bucket.includes('@') || bucket.includes(':') || place.includes('?')) {
-    throw new InputError('ModelSource.parse', 'address', withoutCredentials(address), {
+    throw new InputError('ModelSource.parse', 'address', address, {
       allowed: "'s3://bucket/prefix' or 's3://bucket/prefix@sha256:<sha256 of its .artifact.json>'",
       advice: 'Keys, versions and the server are given as options.',
     });

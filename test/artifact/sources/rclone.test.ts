@@ -217,7 +217,7 @@ describe('a bucket in Google Cloud Storage', () => {
   test('an address with credentials or a query is refused, and not repeated', () => {
     expect(() => parseGcsAddress('gs://me:secret@models/x')).toThrow(/gs:\/\/\*\*\*@models/);
     const refused = () => parseAzureBlobAddress('az://models/x?sig=secret');
-    expect(refused).toThrow(/az:\/\/models\/x\?\*\*\*/);
+    expect(refused).toThrow(/az:\/\/models\/x\?sig=\*\*\*/);
     expect(refused).not.toThrow(/secret/);
   });
 });
