@@ -197,7 +197,7 @@ class Conversion(Directory):
         path = os.path.join(self.options.tools, name)
         if not os.path.exists(path):
             raise Failure(USAGE, 'the image has no %s: name one of llama.cpp\'s "full" images, '
-                          'ghcr.io/ggml-org/llama.cpp:full-<version>' % path)
+                          'whose tags begin with full-' % path)
         return path
 
     def run(self, what, words, output):
