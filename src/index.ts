@@ -79,7 +79,7 @@ export * from './pod/accelerator/accelerator-props';
 export { DeviceSelector } from './pod/accelerator/device-selector';
 export * from './pod/accelerator/dra-props';
 export { TpuType } from './pod/accelerator/tpu-types';
-export { JobOptions } from './pod/job-options';
+export { JobOptions, OutsideOptions } from './pod/job-options';
 export { NetworkPeer } from './pod/network-peer';
 export { Placement, Toleration } from './pod/pod-spec';
 export { Monitoring } from './serving/monitoring';

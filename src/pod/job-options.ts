@@ -7,8 +7,57 @@ import { checkPlacement } from './placement';
 import { Placement } from './pod-spec';
 import { secretNames } from './secret-env';
 
+/** How pods reach what is outside of the cluster, and by which Secrets their images are pulled. */
+export interface OutsideOptions {
+  /**
+   * The Secrets by which the images are pulled.
+   *
+   * @default - those of the namespace's default service account
+   */
+  readonly imagePullSecrets?: ISecret[];
+
+  /**
+   * The proxy through which the pods reach https addresses: `http://proxy.example.com:3128`. Addresses that end
+   * in `.svc` or `.cluster.local` are reached directly.
+   *
+   * @default - none
+   */
+  readonly httpsProxy?: string;
+
+  /**
+   * The proxy through which the pods reach http addresses, those without TLS. Names without a dot are not known to
+   * be in the cluster: write them with `.svc`, or name them in `noProxy`.
+   *
+   * @default - none; they are reached directly
+   */
+  readonly httpProxy?: string;
+
+  /**
+   * Further hosts that are reached without a proxy; `.example.com` stands for all below one.
+   *
+   * @default - those in the cluster alone
+   */
+  readonly noProxy?: string[];
+
+  /**
+   * The ConfigMap that holds, under the key `ca.crt`, all certificate authorities that the pods are to
+   * trust: private ones, and public ones where they reach public addresses too.
+   *
+   * @default - those of the image
+   */
+  readonly caConfigMap?: IConfigMap;
+
+  /**
+   * Further TCP ports that the pods may reach. The ports of their addresses are open; but a NetworkPolicy sees the
+   * port of the pod behind a Service, so where that is another one (80 before 9000, say) name it here.
+   *
+   * @default - none
+   */
+  readonly egressPorts?: number[];
+}
+
 /** What every Job can be told. */
-export interface JobOptions {
+export interface JobOptions extends OutsideOptions {
   /**
    * Where the Job may run.
    *
@@ -29,59 +78,17 @@ export interface JobOptions {
    * @default 1
    */
   readonly attempt?: number;
-
-  /**
-   * The Secrets by which the images are pulled.
-   *
-   * @default - those of the namespace's default service account
-   */
-  readonly imagePullSecrets?: ISecret[];
-
-  /**
-   * The proxy through which the Job reaches https addresses: `http://proxy.example.com:3128`. Addresses that end
-   * in `.svc` or `.cluster.local` are reached directly.
-   *
-   * @default - none
-   */
-  readonly httpsProxy?: string;
-
-  /**
-   * The proxy through which the Job reaches http addresses, those without TLS. Names without a dot are not known to
-   * be in the cluster: write them with `.svc`, or name them in `noProxy`.
-   *
-   * @default - none; they are reached directly
-   */
-  readonly httpProxy?: string;
-
-  /**
-   * Further hosts that are reached without a proxy; `.example.com` stands for all below one.
-   *
-   * @default - those in the cluster alone
-   */
-  readonly noProxy?: string[];
-
-  /**
-   * The ConfigMap that holds, under the key `ca.crt`, all certificate authorities that the Job is to trust:
-   * private ones, and public ones where it reaches public addresses too.
-   *
-   * @default - those of the image
-   */
-  readonly caConfigMap?: IConfigMap;
-
-  /**
-   * Further TCP ports that the Job may reach. The ports of its addresses are open; but a NetworkPolicy sees the
-   * port of the pod behind a Service, so where that is another one (80 before 9000, say) name it here.
-   *
-   * @default - none
-   */
-  readonly egressPorts?: number[];
 }
 
 /** The options with every default applied. @internal */
-export interface ResolvedJobOptions {
+export interface ResolvedJobOptions extends ResolvedOutsideOptions {
   readonly placement: Placement;
   readonly backoffLimit: number;
   readonly attempt: number;
+}
+
+/** Likewise. @internal */
+export interface ResolvedOutsideOptions {
   readonly imagePullSecrets: string[];
   readonly httpsProxy?: string;
   readonly httpProxy?: string;
@@ -125,13 +132,7 @@ export function resolveJobOptions(
   options: JobOptions,
   defaults: { readonly backoffLimit: number },
 ): ResolvedJobOptions {
-  const { httpsProxy, httpProxy } = options;
-  const noProxy = checkList(scope, 'noProxy', options.noProxy);
-  const egressPorts = checkList(scope, 'egressPorts', options.egressPorts);
-  if (httpsProxy !== undefined) checkAddress(scope, 'httpsProxy', httpsProxy);
-  if (httpProxy !== undefined) checkAddress(scope, 'httpProxy', httpProxy);
-  checkNoProxy(scope, noProxy, httpsProxy ?? httpProxy);
-  egressPorts.forEach((port) => checkPort(scope, 'egressPorts', port));
+  const outside = resolveOutsideOptions(scope, options);
   return {
     placement: checkPlacement(scope, 'placement', options.placement),
     backoffLimit: checkPositiveInteger(
@@ -141,6 +142,20 @@ export function resolveJobOptions(
       0,
     ),
     attempt: checkPositiveInteger(scope, 'attempt', options.attempt ?? 1),
+    ...outside,
+  };
+}
+
+/** @internal */
+export function resolveOutsideOptions(scope: Construct, options: OutsideOptions): ResolvedOutsideOptions {
+  const { httpsProxy, httpProxy } = options;
+  const noProxy = checkList(scope, 'noProxy', options.noProxy);
+  const egressPorts = checkList(scope, 'egressPorts', options.egressPorts);
+  if (httpsProxy !== undefined) checkAddress(scope, 'httpsProxy', httpsProxy);
+  if (httpProxy !== undefined) checkAddress(scope, 'httpProxy', httpProxy);
+  checkNoProxy(scope, noProxy, httpsProxy ?? httpProxy);
+  egressPorts.forEach((port) => checkPort(scope, 'egressPorts', port));
+  return {
     imagePullSecrets: secretNames(scope, 'imagePullSecrets', options.imagePullSecrets),
     httpsProxy,
     httpProxy,

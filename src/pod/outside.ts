@@ -1,9 +1,9 @@
-import { ResolvedJobOptions } from './job-options';
+import type { ResolvedOutsideOptions } from './job-options';
 
 const CA_FOLDER = '/etc/cdk8s-llm/ca';
 const CA_FILE = `${CA_FOLDER}/ca.crt`;
 
-type Options = Pick<ResolvedJobOptions, 'httpsProxy' | 'httpProxy' | 'noProxy' | 'caConfigMap'>;
+type Options = Pick<ResolvedOutsideOptions, 'httpsProxy' | 'httpProxy' | 'noProxy' | 'caConfigMap'>;
 
 /** What is never behind a proxy: the cluster, and where clouds hand out a pod's or a node's identity. */
 const DIRECT = [
