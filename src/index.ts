@@ -65,6 +65,7 @@ export * from './engines/dllama/published-models';
 export { LlamaBackend } from './engines/llama/backend';
 export { CacheType } from './engines/llama/cache-type';
 export { GgufType } from './engines/llama/gguf-type';
+export { KnownModels } from './engines/known-models';
 export * from './engines/model-facts';
 export { Mirror, MirrorProps } from './mirror/mirror';
 export { GitOps } from './phases/gitops/gitops';

@@ -18,9 +18,9 @@ export interface ModelCacheProps extends JobOptions {
 
   /**
    * The model's dimensions, from its config.json. With them the constructs that follow can compute sizes and
-   * memory, and refuse what cannot work.
+   * memory, and refuse what cannot work. For a copy of a well-known model: `KnownModels.facts('Qwen/Qwen3-8B')`.
    *
-   * @default - those this library knows of well-known repositories
+   * @default - those this library knows of well-known repositories on Hugging Face
    */
   readonly facts?: ModelFacts;
 

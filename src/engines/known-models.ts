@@ -1,5 +1,43 @@
-import { knownServingFacts } from './known-configs';
+import { InputError } from '../pod/input-error';
+import { knownServingFacts, knownServingRepositories } from './known-configs';
 import { ModelArchitecture, ModelFacts, ModelFactsProps } from './model-facts';
+
+/**
+ * Well-known repositories on Hugging Face whose facts this library has, as their config.json says them.
+ * `ModelSource.huggingFace` finds them by itself; this is for copies of them elsewhere, and for their GGUF files.
+ *
+ * @example
+ *
+ * new ModelCache(pipeline.download, 'image', {
+ *   source: ModelSource.oci('registry.example.com/models/qwen3-8b@sha256:...', { path: '/models' }),
+ *   store: ModelStore.imageVolume(),
+ *   facts: KnownModels.facts('Qwen/Qwen3-8B'),
+ * });
+ */
+export class KnownModels {
+  /**
+   * The facts of a repository. A fine-tuned model has those of the model that it was made from, unless its config.json
+   * differs.
+   *
+   * @param repository `org/name`, in upper or lower case
+   * @throws when it is not among `repositories`
+   */
+  public static facts(repository: string): ModelFacts {
+    const facts = typeof repository === 'string' ? knownFacts(repository) : undefined;
+    if (facts) return facts;
+    throw new InputError('KnownModels.facts', 'repository', repository, {
+      allowed: KnownModels.repositories.join(', '),
+      advice: "Those of others are read from config.json: ModelFacts.fromConfigFile('config.json').",
+    });
+  }
+
+  /** The repositories, in alphabetical order. */
+  public static get repositories(): string[] {
+    return [...Object.keys(KNOWN_MODELS), ...knownServingRepositories()].sort();
+  }
+
+  private constructor() {}
+}
 
 /**
  * The facts of a well-known repository on Hugging Face, so that nobody has to write them down; undefined for

@@ -1,3 +1,4 @@
+import { KnownModels } from '../../src';
 import { knownFacts, knownRepositories } from '../../src/engines/known-models';
 
 /** Repositories whose files hold the output matrix beside the embedding that it equals. */
@@ -26,4 +27,31 @@ describe('known models', () => {
     expect(knownFacts('someone/Qwen3-1.7B')).toBeUndefined();
     expect(knownFacts('constructor')).toBeUndefined();
   });
+});
+
+describe('facts for copies of known models', () => {
+  test.each(['Qwen/Qwen3-8B', 'qwen/qwen3-8b', 'nvidia/Llama-3.1-70B-Instruct-FP8'])(
+    'are those of %s',
+    (name) => {
+      expect(KnownModels.facts(name)).toEqual(knownFacts(name));
+    },
+  );
+
+  test('are there for each repository that is listed', () => {
+    const { repositories } = KnownModels;
+    expect(repositories).toEqual(expect.arrayContaining([...knownRepositories(), 'deepseek-ai/DeepSeek-R1']));
+    expect(repositories).toEqual([...new Set(repositories)].sort());
+    for (const repository of repositories) expect(KnownModels.facts(repository).layers).toBeGreaterThan(0);
+  });
+
+  test.each(['acme/Qwen3-8B', '', null, 8])(
+    'are not there for %j, and the error lists the others',
+    (name) => {
+      const facts = () => KnownModels.facts(name as string);
+      expect(facts).toThrow(
+        `KnownModels.facts: 'repository' is ${typeof name === 'string' ? `'${name}'` : name};`,
+      );
+      expect(facts).toThrow(/Qwen\/Qwen3-8B, .*ModelFacts\.fromConfigFile/);
+    },
+  );
 });

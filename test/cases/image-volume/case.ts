@@ -1,9 +1,8 @@
 import { Secret } from 'cdk8s-plus-28';
 import {
   Accelerator,
-  ModelArchitecture,
+  KnownModels,
   ModelCache,
-  ModelFacts,
   ModelSource,
   ModelStore,
   PhasedApp,
@@ -26,18 +25,7 @@ export function imageVolume(props: PhasedAppProps = {}): PhasedApp {
     ),
     store: ModelStore.imageVolume(),
     licence: 'apache-2.0',
-    facts: ModelFacts.of({
-      architecture: ModelArchitecture.QWEN3,
-      dim: 4096,
-      hiddenDim: 12288,
-      layers: 36,
-      heads: 32,
-      kvHeads: 8,
-      headDim: 128,
-      vocabSize: 151936,
-      maxSeqLen: 40960,
-      sourceBytes: 16381470720,
-    }),
+    facts: KnownModels.facts('Qwen/Qwen3-8B'),
   });
 
   new VllmServer(qwen.serve, 'chat', {
