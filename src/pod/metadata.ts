@@ -51,6 +51,8 @@ export const ANNOTATION = {
   evicts: 'cdk8s-llm/evicts',
   /** Expected size of an artifact in bytes, where it is known at synth. */
   artifactBytes: 'cdk8s-llm/artifact-bytes',
+  /** What differs between the checkout that a workload runs from and the image: how much, and its hash. */
+  checkout: 'cdk8s-llm/checkout',
   /** A named departure from Pod Security `restricted`, with the reason. */
   podSecurityOptOut: 'cdk8s-llm/pod-security-opt-out',
   /** Rules that the object is excused from: `<rule>: <reason>`, one a line. */
