@@ -89,7 +89,8 @@ function withoutErrors(code) {
   return lean;
 }
 
-async function minify(code) {
+/** Small, without a module that it would need at run time. */
+export async function minify(code) {
   const options = { minify: true, treeShaking: true, format: 'cjs', target: 'node20', charset: 'utf8' };
   const { code: small } = await transform(code, options);
   if (/\brequire\(/.test(small)) throw new Error('the code would need a module at run time');

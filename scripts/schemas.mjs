@@ -1,6 +1,6 @@
 // Writes src/validation/generated/: the JSON Schema of every kind that we check, and what the library loads of
 // it: functions compiled from it, which need no ajv. accept.js says whether an object fits; when it does not,
-// explain.js says why, and schema.js what would.
+// explain.js says why, and schema.js what would. migrate.js does the same for what src/migrate reads.
 //
 //   node scripts/schemas.mjs              compile from the schema and imports/schemas; offline
 //   node scripts/schemas.mjs --packages   derive the schema anew from the npm packages first
@@ -17,6 +17,7 @@ import {
 } from './schemas.compile.mjs';
 import { customResourceSchemas } from './schemas.custom.mjs';
 import { kubernetesSchema } from './schemas.kubernetes.mjs';
+import { migrationModule } from './schemas.migrate.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = join(root, 'src/validation/generated');
@@ -42,6 +43,7 @@ const files = {
   ),
   'explain.js': await explainModule(schemas),
   'schema.js': schemaModule(schemas),
+  'migrate.js': await migrationModule(join(root, 'src/migrate/schemas')),
 };
 
 for (const [name, text] of Object.entries(files)) {

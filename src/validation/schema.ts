@@ -161,7 +161,7 @@ function checkMetadata(entry: Entry, report: Report): SchemaResult {
 }
 
 function explain(error: SchemaError, entry: Entry, minor: number): { field: string; message: string } {
-  const segments = error.instancePath.split('/').slice(1).map(unescapePointer);
+  const segments = segmentsOfPointer(error.instancePath);
   const { value, schema } = walk(segments, entry);
   const field = segments.length > 0 ? fieldName(segments) : undefined;
   const given = quote(value);
@@ -264,12 +264,16 @@ function walk(segments: readonly string[], { object }: Entry): { value: unknown;
   return { value, schema };
 }
 
-function unescapePointer(segment: string): string {
-  return segment.replace(/~1/g, '/').replace(/~0/g, '~');
+/** The names and indices of a JSON pointer, as ajv gives it. @internal */
+export function segmentsOfPointer(pointer: string): string[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((segment) => segment.replace(/~1/g, '/').replace(/~0/g, '~'));
 }
 
-/** `spec.containers[0].resources.limits["nvidia.com/gpu"]` */
-function fieldName(segments: readonly string[]): string {
+/** `spec.containers[0].resources.limits["nvidia.com/gpu"]` @internal */
+export function fieldName(segments: readonly string[]): string {
   return segments
     .map((segment) => {
       if (/^\d+$/.test(segment)) return `[${segment}]`;
@@ -279,7 +283,8 @@ function fieldName(segments: readonly string[]): string {
     .replace(/^\./, '');
 }
 
-function typeName(type: unknown): string {
+/** What a type of JSON Schema is called in a message. @internal */
+export function typeName(type: unknown): string {
   const names: Record<string, string> = {
     integer: 'a whole number',
     number: 'a number',
