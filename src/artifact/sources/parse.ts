@@ -1,4 +1,5 @@
 import { InputError } from '../../pod/input-error';
+import { parseAzureBlobAddress, parseGcsAddress, parseS3Address } from './bucket-address';
 import { ClaimSourceOptions, claimSource, parseClaimAddress } from './claim';
 import type { FolderManifestPin } from './folder-pins';
 import { HttpsSourceOptions, httpsSource, parseHttpsAddress } from './https';
@@ -11,15 +12,8 @@ import {
 import { NgcSourceOptions, ngcSource, parseNgcAddress } from './ngc';
 import { OciSourceProps, ociSource, parseOciAddress } from './oci';
 import { OllamaSourceProps, ollamaSource, parseOllamaAddress } from './ollama';
-import {
-  AzureBlobSourceOptions,
-  azureBlobSource,
-  GcsSourceOptions,
-  gcsSource,
-  parseAzureBlobAddress,
-  parseGcsAddress,
-} from './rclone';
-import { parseS3Address, S3SourceOptions, s3Source } from './s3';
+import { AzureBlobSourceOptions, azureBlobSource, GcsSourceOptions, gcsSource } from './rclone';
+import { S3SourceOptions, s3Source } from './s3';
 import type { SourceSpec } from './source-spec';
 
 const WHERE = 'ModelSource.parse';
@@ -114,13 +108,10 @@ export function parseSource(given: string, told?: ParsedSourceOptions): SourceSp
   const bucket = parseS3Address(address);
   if (bucket) return of('s3') && s3Source({ ...bucket, ...checkOnePin('s3', bucket.manifest, s3) });
   const google = parseGcsAddress(address);
-  if (google) {
-    const place = withManifest(google);
-    return of('gcs') && gcsSource({ ...place, ...checkOnePin('gcs', place.manifest, gcs) });
-  }
+  if (google) return of('gcs') && gcsSource({ ...google, ...checkOnePin('gcs', google.manifest, gcs) });
   const azure = parseAzureBlobAddress(address);
   if (azure) {
-    const { bucket: container, account: named, ...others } = withManifest(azure);
+    const { bucket: container, account: named, ...others } = azure;
     const given = checkOnePin('azureBlob', others.manifest, azureBlob);
     const account = of('azureBlob') && accountOf(named, given);
     return azureBlobSource({ container, ...others, ...given, account });
@@ -220,8 +211,4 @@ function checkOnePin<T extends { readonly manifest?: FolderManifestPin }>(
     oneOf(`${field}.manifest.sha256`, inAddress.sha256, options.manifest.sha256);
   }
   return options;
-}
-
-function withManifest<T extends { manifestSha256?: string }>({ manifestSha256, ...place }: T) {
-  return { ...place, ...(manifestSha256 ? { manifest: { sha256: manifestSha256 } } : {}) };
 }

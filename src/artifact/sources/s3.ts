@@ -6,7 +6,7 @@ import { checkS3Connection, S3ConnectionProps, S3Prefix, S3ServerProps } from '.
 import type { S3Connection } from '../s3-connection';
 import { folderName } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
-import { FolderManifestPin, FolderPins, resolvePins, ResolvedPins } from './folder-pins';
+import { FolderPins, resolvePins, ResolvedPins } from './folder-pins';
 import { byPath } from './named-files';
 import { SourceProof, SourceSpec } from './source-spec';
 
@@ -81,38 +81,6 @@ export function s3Source(given: S3SourceProps): SourceSpec {
       serviceAccountName: connection.serviceAccountName,
       needsFolder: false,
     },
-  };
-}
-
-/** An address of a folder in S3, taken apart. @internal */
-export interface S3Address {
-  readonly bucket: string;
-  readonly prefix?: string;
-  readonly manifest?: FolderManifestPin;
-}
-
-/**
- * `s3://bucket[/prefix][@sha256:<of its .artifact.json>]`; nothing where it is none.
- *
- * @throws when it holds credentials or a query, which would end up in logs or be lost
- * @internal
- */
-export function parseS3Address(address: string): S3Address | undefined {
-  const [, rest] = /^s3:\/\/(.*)$/s.exec(address) ?? [];
-  if (rest === undefined) return undefined;
-  const [, place, sha256] = /^(.*?)(?:@sha256:([0-9A-Fa-f]{64}))?$/s.exec(rest) as RegExpExecArray;
-  const [bucket, ...folders] = place.split('/');
-  if (bucket.includes('@') || bucket.includes(':') || place.includes('?')) {
-    throw new InputError('ModelSource.parse', 'address', address, {
-      allowed: "'s3://bucket/prefix' or 's3://bucket/prefix@sha256:<sha256 of its .artifact.json>'",
-      advice: 'Keys, versions and the server are given as options.',
-    });
-  }
-  const prefix = folders.join('/').replace(/\/$/, '');
-  return {
-    bucket,
-    ...(prefix ? { prefix } : {}),
-    ...(sha256 ? { manifest: { sha256 } } : {}),
   };
 }
 

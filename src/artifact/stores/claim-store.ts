@@ -1,12 +1,12 @@
-import { Size } from 'cdk8s';
+import type { Size } from 'cdk8s';
 import type { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
-import { checkKind } from '../../pod/checks';
+import { checkSize } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { ANNOTATION } from '../../pod/metadata';
 import { addObject, Owner } from '../../pod/owner';
 import { checkPlacement } from '../../pod/placement';
 import type { Placement } from '../../pod/pod-spec';
-import { bytesOf, bytesQuantity } from '../../pod/quantity';
+import { bytesQuantity } from '../../pod/quantity';
 import { checkAccessModes, isReadOnly } from './access-modes';
 import type { ClaimVolume } from './store-volume';
 
@@ -85,7 +85,7 @@ const DEFAULT_MODES = ['ReadWriteOnce'];
 export function newClaim(props: ClaimStoreProps): ClaimSpec {
   const where = 'ModelStore.claim';
   const { size, name, storageClassName, accessModes, placement } = props ?? {};
-  checkSize(where, size);
+  checkSize(where, 'size', size, 'what the artifacts in it need together, for instance Size.gibibytes(20)');
   if (name !== undefined) checkClaimName(where, name);
   const modes = checkAccessModes(where, accessModes ?? DEFAULT_MODES);
   if (isReadOnly(modes)) {
@@ -113,15 +113,6 @@ export function existingClaim(name: string, options: ExistingClaimOptions): Clai
     accessModes: checkAccessModes(where, options?.accessModes ?? DEFAULT_MODES),
     placement: checkPlacement(where, 'placement', options?.placement),
   };
-}
-
-function checkSize(where: string, size: Size): void {
-  const allowed = 'what the artifacts in it need together, for instance Size.gibibytes(20)';
-  checkKind(where, 'size', size, (given) => typeof given.toKibibytes === 'function', {
-    allowed,
-    advice: "A Size is made by cdk8s: import { Size } from 'cdk8s'.",
-  });
-  if (bytesOf(size) <= 0) throw new InputError(where, 'size', bytesQuantity(size), { allowed });
 }
 
 function checkClaimName(where: string, name: string): void {

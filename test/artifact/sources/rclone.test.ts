@@ -4,12 +4,7 @@ import { Secret, ServiceAccount } from 'cdk8s-plus-28';
 import { SourceProof } from '../../../src';
 import { sourceKey } from '../../../src/artifact/key';
 import type { DownloaderFetch } from '../../../src/artifact/sources/downloader';
-import {
-  azureBlobSource,
-  gcsSource,
-  parseAzureBlobAddress,
-  parseGcsAddress,
-} from '../../../src/artifact/sources/rclone';
+import { azureBlobSource, gcsSource } from '../../../src/artifact/sources/rclone';
 import type { AzureBlobSourceProps, GcsSourceProps } from '../../../src/artifact/sources/rclone';
 
 const SHA = 'a1'.repeat(32);
@@ -204,22 +199,6 @@ describe('a bucket in Google Cloud Storage', () => {
   ])('%j is refused', (more, message) => {
     expect(() => gcs(more as Partial<GcsSourceProps>)).toThrow(message);
   });
-
-  test.each([
-    ['gs://models', { bucket: 'models' }],
-    ['gs://models/qwen/3/', { bucket: 'models', prefix: 'qwen/3' }],
-    [`gs://models/qwen@sha256:${SHA}`, { bucket: 'models', prefix: 'qwen', manifestSha256: SHA }],
-    ['s3://models', undefined],
-  ])('%s is understood', (address, expected) => {
-    expect(parseGcsAddress(address)).toEqual(expected);
-  });
-
-  test('an address with credentials or a query is refused, and not repeated', () => {
-    expect(() => parseGcsAddress('gs://me:secret@models/x')).toThrow(/gs:\/\/\*\*\*@models/);
-    const refused = () => parseAzureBlobAddress('az://models/x?sig=secret');
-    expect(refused).toThrow(/az:\/\/models\/x\?sig=\*\*\*/);
-    expect(refused).not.toThrow(/secret/);
-  });
 });
 
 describe('a container in Azure Blob Storage', () => {
@@ -234,13 +213,6 @@ describe('a container in Azure Blob Storage', () => {
     expect(fetchOf(azure()).adoptArgs).toContain('--origin=address=az://models@acct/qwen/3');
     expect(fetchOf(azure()).args).toContain('source:models/qwen/3');
     expect(azure({ unpinned: true }).address).toBe('az://models@acct/qwen/3');
-    expect(parseAzureBlobAddress('az://models/qwen')).toEqual({ bucket: 'models', prefix: 'qwen' });
-    expect(parseAzureBlobAddress(`az://models@acct/qwen@sha256:${SHA}`)).toEqual({
-      bucket: 'models',
-      account: 'acct',
-      prefix: 'qwen',
-      manifestSha256: SHA,
-    });
     expect(sourceKey(azure({ unpinned: true, account: 'other' }))).not.toBe(
       sourceKey(azure({ unpinned: true })),
     );

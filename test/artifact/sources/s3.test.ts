@@ -4,7 +4,7 @@ import { ArtifactFormat, ModelSource, S3SourceProps, SourceProof } from '../../.
 import { sourceKey } from '../../../src/artifact/key';
 import { s3Args, s3Env, s3Ports, s3SecretPurpose } from '../../../src/artifact/s3-access';
 import { checkS3Connection, S3ConnectionProps, S3Prefix } from '../../../src/artifact/s3-connection';
-import { parseS3Address, s3Source } from '../../../src/artifact/sources/s3';
+import { s3Source } from '../../../src/artifact/sources/s3';
 import type { ProgramFetch } from '../../../src/artifact/sources/source-spec';
 
 const SHA = 'a1'.repeat(32);
@@ -285,32 +285,12 @@ describe('two buckets in one pod', () => {
 });
 
 describe('an address', () => {
-  test.each([
-    ['s3://models', { bucket: 'models' }],
-    ['s3://models/', { bucket: 'models' }],
-    ['s3://models/org/model/', { bucket: 'models', prefix: 'org/model' }],
-    ['s3://models/a b@c', { bucket: 'models', prefix: 'a b@c' }],
-    [`s3://models/m@sha256:${SHA}`, { bucket: 'models', prefix: 'm', manifest: { sha256: SHA } }],
-    ['gs://models/m', undefined],
-    ['https://models.s3.amazonaws.com/m', undefined],
-  ])('%s', (address, parsed) => {
-    expect(parseS3Address(address)).toEqual(parsed);
-  });
-
   test('that the source itself gives, gives the source again', () => {
     const { address } = ModelSource.s3({ bucket: 'models', prefix: 'org/model', ...MANIFEST });
     const again = ModelSource.parse(address);
     expect(again.address).toBe(address);
     expect(again.proof).toBe(SourceProof.CONTENT);
   });
-
-  test.each(['s3://key:geheim@models/m', 's3://key@models', 's3://models/m?versionId=geheim'])(
-    '%s is refused, and no credentials are repeated',
-    (address) => {
-      expect(() => parseS3Address(address)).toThrow(/'s3:\/\/bucket\/prefix'.*options/);
-      expect(() => parseS3Address(address)).not.toThrow(/:geheim@/);
-    },
-  );
 });
 
 test('files that are named say how they are to be read', () => {
