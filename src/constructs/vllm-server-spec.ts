@@ -101,7 +101,7 @@ export function resolveVllmServer(scope: Construct, props: VllmServerProps): Vll
       apiKey,
       network: network(owner, props, layout),
       secretPurposes: apiKey ? [`${apiKey.secret}/${apiKey.key}=the API key of ${owner.name}`] : [],
-      podsPerReplica: layout.nodes,
+      groupedBy: group?.multiNode.kind,
     },
   };
 }

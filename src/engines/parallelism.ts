@@ -19,8 +19,8 @@ export interface Parallelism {
 
 /** Why a model cannot be divided so. @internal */
 export interface ParallelismProblem {
-  readonly number: 'tensor' | 'pipeline' | 'data';
-  readonly given: number;
+  readonly number: 'tensor' | 'pipeline' | 'data' | 'expert';
+  readonly given: number | boolean;
   /** What would do. */
   readonly allowed: string;
   /** Why, and what to do. */
@@ -36,7 +36,8 @@ export function devicesOf({ tensor, pipeline, data }: Parallelism): number {
  * The first reason why a model cannot be divided so among so many devices; undefined when nothing speaks against it.
  *
  * Sources: vLLM, `ModelConfig.verify_with_parallel_config` (heads), `models/llama.py` (key-value heads are divided, or
- * repeated), `fp8_utils.validate_fp8_block_shape` (blocks of quantized weights), `distributed/utils.get_pp_indices`.
+ * repeated), `fp8_utils.validate_fp8_block_shape` (blocks of quantized weights), `distributed/utils.get_pp_indices`,
+ * `ModelConfig._verify_with_expert_parallelism`.
  *
  * @param devices those that one copy has, where it is known
  * @param facts the model's, where they are known
@@ -49,7 +50,10 @@ export function parallelismProblem(
 ): ParallelismProblem | undefined {
   return (
     (devices === undefined ? undefined : devicesProblem(parallelism, devices, facts)) ??
-    (facts && (tensorProblem(parallelism, facts) ?? pipelineProblem(parallelism, facts)))
+    (facts &&
+      (tensorProblem(parallelism, facts) ??
+        pipelineProblem(parallelism, facts) ??
+        expertProblem(parallelism, facts)))
   );
 }
 
@@ -124,6 +128,18 @@ function pipelineProblem({ pipeline }: Parallelism, { layers }: ModelFacts): Par
     given: pipeline,
     allowed: `1 to ${layers}, the number of layers`,
     advice: 'Each part of a pipeline has a layer at least.',
+  };
+}
+
+function expertProblem({ expert }: Parallelism, facts: ModelFacts): ParallelismProblem | undefined {
+  // Some mixtures say how many experts they have in ways that no facts are read from.
+  if (!expert || facts.experts > 0 || /expert|moe/i.test(JSON.stringify(facts._config ?? {})))
+    return undefined;
+  return {
+    number: 'expert',
+    given: true,
+    allowed: 'false, as the model has no experts',
+    advice: 'Leave it out, or say in the facts of the model how many experts it has.',
   };
 }
 

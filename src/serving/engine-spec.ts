@@ -2,6 +2,7 @@ import type { Size } from 'cdk8s';
 import type { EngineMetrics } from '../engines/engine-metrics';
 import type { Opening } from '../pod/network';
 import type { Owner } from '../pod/owner';
+import type { MultiNodeSpec } from './group';
 import type { MountedArtifacts } from './mounted-artifacts';
 
 /**
@@ -69,8 +70,8 @@ export interface EngineSpec {
   readonly secretPurposes?: string[];
   /** Fields of the pod that the engine needs besides: `hostname`, `subdomain`. */
   readonly podMore?: Record<string, unknown>;
-  /** How many devices' worth of pods one replica is: nodes of a group. @default 1 */
-  readonly podsPerReplica?: number;
+  /** What runs the pods of a copy, where they are several. */
+  readonly groupedBy?: MultiNodeSpec['kind'];
 }
 
 /** @internal */

@@ -26,7 +26,8 @@ export class MultiNode {
    * StatefulSets, which every cluster has: one for the first node of each copy and one for its other nodes. A program
    * in their pods keeps them together: when one of them ends, all of the copy start anew.
    *
-   * A new version starts the pods of all copies at once. Where that is too much, use `leaderWorkerSet`.
+   * A new version starts the pods of all copies at once: where there are several, `rollout` has to say RECREATE. Where
+   * that is too much, use `leaderWorkerSet`.
    */
   public static statefulSets(): MultiNode {
     return new MultiNode({ kind: 'stateful-sets' });

@@ -150,7 +150,8 @@ export interface ServerProps {
   readonly drainTimeout?: Duration;
 
   /**
-   * How a new version takes the place of the old one.
+   * How a new version takes the place of the old one. StatefulSets of several nodes can RECREATE alone, and several
+   * copies of a LeaderWorkerSet all but that.
    *
    * @default - RECREATE for one copy with an accelerator or with a claim that one node alone can mount, REPLACE for
    * several such, SURGE otherwise; RECREATE too where the pod writes to a claim that no other can mount at the same time

@@ -1,5 +1,6 @@
 import type { IConstruct } from 'constructs';
 import { InputError } from '../pod/input-error';
+import type { MultiNodeSpec } from './group';
 import { Rollout } from './server-props';
 
 /** What decides how a new version can take the place of the old one. @internal */
@@ -12,6 +13,8 @@ export interface RolloutFacts {
   readonly singleNodeClaim?: string;
   /** A claim that one copy writes, and no second can mount. */
   readonly exclusiveClaim?: string;
+  /** What runs the pods of a copy, where they are several. */
+  readonly groupedBy?: MultiNodeSpec['kind'];
 }
 
 /** @throws when a second copy could not start while the first runs, and would have to. @internal */
@@ -34,7 +37,31 @@ export function resolveRollout(scope: IConstruct, given: Rollout | undefined, fa
         'for ever. Use a claim of access mode ReadWriteMany.',
     });
   }
+  if (facts.groupedBy === 'stateful-sets') return rolloutOfStatefulSets(scope, given, maxReplicas);
+  if (facts.groupedBy === 'leader-worker-set' && given === Rollout.RECREATE && maxReplicas > 1) {
+    throw new InputError(scope, 'rollout', given, {
+      allowed: `${Rollout.REPLACE} or ${Rollout.SURGE}`,
+      advice: 'A LeaderWorkerSet changes one copy after the other.',
+    });
+  }
   return given ?? defaultRollout(facts);
+}
+
+/** All of them start their pods anew at once. With several copies the user has to say that this may be. */
+function rolloutOfStatefulSets(scope: IConstruct, given: Rollout | undefined, maxReplicas: number): Rollout {
+  const advice =
+    'A new version starts the pods of all StatefulSets at once. Use MultiNode.leaderWorkerSet(), which changes one ' +
+    'copy after the other';
+  if (given !== undefined && given !== Rollout.RECREATE) {
+    throw new InputError(scope, 'rollout', given, { allowed: Rollout.RECREATE, advice: `${advice}.` });
+  }
+  if (given === undefined && maxReplicas > 1) {
+    throw new InputError(scope, 'replicas', maxReplicas, {
+      allowed: '1 with StatefulSets: none of several copies answers while a new version starts',
+      advice: `${advice}, or say that it may be: rollout: Rollout.RECREATE.`,
+    });
+  }
+  return Rollout.RECREATE;
 }
 
 function defaultRollout({ scarce, singleNodeClaim, exclusiveClaim, maxReplicas }: RolloutFacts): Rollout {

@@ -154,6 +154,7 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
       )[0],
       exclusiveClaim: engine.writable.find(({ claim }) => claim && !claim.shared)?.claim?.name,
     }),
+      groupedBy: engine.groupedBy,
     cpu: checkCpu(scope, props.cpu ?? engine.resources.cpu),
     memory,
     storage: mebibytesFor(bytesOf(engine.resources.logs ?? LOGS) + writtenBytes(engine.writable)),

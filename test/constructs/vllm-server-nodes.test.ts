@@ -6,6 +6,7 @@ import type { VllmServerProps } from '../../src/constructs/vllm-server-props';
 import { MultiNode } from '../../src/serving/group';
 import { KedaTrigger } from '../../src/serving/scalers/keda-trigger';
 import { Scaling } from '../../src/serving/scaling';
+import { Rollout } from '../../src/serving/server-props';
 import type { KubeObject } from '../../src/validation/kube-object';
 import { cache, claim } from '../support/models';
 import { container, flagValues, ofKind, podSpec, the, Untyped } from '../support/objects';
@@ -56,6 +57,9 @@ const scaled = () =>
 
 /** What is divided between nodes. The heads of the test's model do not divide by 16. */
 const DIVIDED = { tensorParallel: 8, pipelineParallel: 2 };
+
+/** All of which start anew with a new version. */
+const TWO_COPIES = { replicas: 2, rollout: Rollout.RECREATE };
 
 describe('StatefulSets', () => {
   test('tensors are divided within nodes, layers between them', () => {
@@ -132,7 +136,7 @@ describe('StatefulSets', () => {
   });
 
   test('requests go to the first nodes alone', () => {
-    const found = objects({ ...DIVIDED, replicas: 2 });
+    const found = objects({ ...DIVIDED, ...TWO_COPIES });
     const { selector } = spec(the(found, 'Service', 'qwen-chat'));
     expect(selector['app.kubernetes.io/component']).toBe('server');
     const selected = ofKind(found, 'StatefulSet').filter((set) => {
@@ -144,7 +148,7 @@ describe('StatefulSets', () => {
 
   test('one pod of all copies is taken away at a time: a copy ends with any of its pods', () => {
     for (const multiNode of [undefined, LWS]) {
-      const found = objects({ ...DIVIDED, replicas: 2, multiNode });
+      const found = objects({ ...DIVIDED, ...(multiNode ? { replicas: 2, multiNode } : TWO_COPIES) });
       expect(spec(the(found, 'PodDisruptionBudget'))).toMatchObject({
         maxUnavailable: 1,
         selector: {
@@ -158,7 +162,7 @@ describe('StatefulSets', () => {
   });
 
   test('each copy is a group of its own, and none selects the pods of another', () => {
-    const sets = ofKind(objects({ ...DIVIDED, replicas: 2 }), 'StatefulSet');
+    const sets = ofKind(objects({ ...DIVIDED, ...TWO_COPIES }), 'StatefulSet');
     expect(sets).toHaveLength(4);
     const selectors = sets.map((set) => JSON.stringify(spec(set).selector.matchLabels));
     expect(new Set(selectors).size).toBe(4);
@@ -313,6 +317,31 @@ describe('what cannot be', () => {
     expect(refusal(own(false))).toContain('ReadWriteMany');
     const pipeline = pipelineFor();
     expect(() => add(pipeline, own(true)(pipeline))).not.toThrow();
+  });
+
+  test('several StatefulSets of which one after the other changes', () => {
+    for (const rollout of [Rollout.SURGE, Rollout.REPLACE]) {
+      const message = refusal({ ...DIVIDED, rollout });
+      expect(message).toContain(
+        `'rollout' is '${rollout}'; allowed: recreate. A new version starts the pods of all`,
+      );
+      expect(message).toContain('Use MultiNode.leaderWorkerSet()');
+    }
+    const copies = refusal({ ...DIVIDED, replicas: 2 });
+    expect(copies).toContain("'replicas' is 2; allowed: 1 with StatefulSets");
+    expect(copies).toContain('rollout: Rollout.RECREATE');
+    const pipeline = pipelineFor();
+    expect(() => add(pipeline, { ...DIVIDED, ...TWO_COPIES })).not.toThrow();
+  });
+
+  test('a LeaderWorkerSet of which all copies end before a new one starts', () => {
+    const recreated = { ...DIVIDED, multiNode: LWS, rollout: Rollout.RECREATE };
+    expect(refusal({ ...recreated, replicas: 2 })).toContain(
+      "'rollout' is 'recreate'; allowed: replace or surge",
+    );
+    expect(refusal({ ...recreated, scaling: scaled() })).toContain("'rollout' is 'recreate'");
+    const { rolloutStrategy } = spec(the(objects(recreated), 'LeaderWorkerSet'));
+    expect(rolloutStrategy.rollingUpdateConfiguration).toEqual({ maxSurge: 0, maxUnavailable: 1 });
   });
 
   test('a queue of Kueue that admits half a copy', () => {

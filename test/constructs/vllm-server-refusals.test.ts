@@ -87,6 +87,13 @@ test.each<[string, unknown, string]>([
   expect(refused(known)).toContain(message);
 });
 
+test('a model without experts is not divided by experts', () => {
+  expect(refused({ expertParallel: true })).toContain(
+    "'expertParallel' is true; allowed: false, as the model has no experts",
+  );
+  expect(taken({ accelerator: GPU, expertParallel: false })).not.toThrow();
+});
+
 test('a rank of adapters is one that vLLM has', () => {
   const adapters = (pipeline: Pipeline) => [
     {
@@ -212,9 +219,22 @@ describe('arguments', () => {
     ['--revision', 'main'],
     ['--download-dir', '/x'],
     ['--hf-config-path', 'x'],
+    ['--data-parallel-backend', 'ray'],
+    ['-pcp', '2'],
   ])('do not undo what the construct sets up: %s', (...extraArgs) => {
     const message = refused({ extraArgs });
     expect(message).toContain(`'extraArgs' is '${extraArgs[0]}'; allowed: flags that do not undo`);
+  });
+
+  test.each([
+    ['--pipeline-parallel-size', '2', 'pipelineParallel'],
+    ['-dp', '2', 'dataParallel'],
+    ['--enable-expert-parallel', undefined, 'expertParallel'],
+  ])('divide the model by properties, which are checked: not by %s', (flag, value, property) => {
+    const extraArgs = value === undefined ? [flag] : [flag, value];
+    expect(refused({ extraArgs })).toContain(
+      `'extraArgs' is '${flag}'; allowed: flags that the construct does not set itself. Use the property '${property}'`,
+    );
   });
 
   test('say nothing of the port in the pod, which is not that of the Service', () => {

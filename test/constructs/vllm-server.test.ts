@@ -1,6 +1,6 @@
 import { Duration, Size } from 'cdk8s';
 import { ConfigMap, PersistentVolumeClaim, Secret } from 'cdk8s-plus-28';
-import { Accelerator, Artifact, ModelSource, NetworkPeer, Pipeline } from '../../src';
+import { Accelerator, Artifact, ModelArchitecture, ModelSource, NetworkPeer, Pipeline } from '../../src';
 import { VllmServer } from '../../src/constructs/vllm-server';
 import { ChatTemplate } from '../../src/constructs/vllm-server-chat-template';
 import { KvRole, KvTransfer } from '../../src/constructs/vllm-server-kv-transfer';
@@ -55,6 +55,18 @@ function refusal(props: Given | ((pipeline: Pipeline) => Given)): string {
 function other(pipeline: Pipeline, id: string, repository = `org/${id}`): Artifact {
   const source = ModelSource.huggingFace(repository, { revision: COMMIT });
   return cache(pipeline.download, { source, store: sharedClaim(), facts: tinyFacts() }, id).artifact;
+}
+
+/** A model with experts. */
+function mixture(pipeline: Pipeline): Artifact {
+  const facts = tinyFacts({
+    architecture: ModelArchitecture.QWEN3_MOE,
+    experts: 8,
+    activeExperts: 2,
+    moeHiddenDim: 128,
+  });
+  const source = ModelSource.huggingFace('org/mixture', { revision: COMMIT });
+  return cache(pipeline.download, { source, store: sharedClaim(), facts }, 'mixture').artifact;
 }
 
 describe('what is run', () => {
@@ -182,9 +194,10 @@ describe('how a request ends with its pod', () => {
 
 describe('properties become arguments', () => {
   test('each as it is', () => {
-    const given = args({
+    const given = args((pipeline) => ({
+      model: mixture(pipeline),
       accelerator: GPU,
-      maxModelLen: 4096,
+      maxModelLen: 2048,
       dtype: VllmDtype.BFLOAT16,
       quantization: 'fp8',
       kvCacheDtype: 'fp8',
@@ -200,10 +213,10 @@ describe('properties become arguments', () => {
       logRequests: true,
       expertParallel: true,
       extraArgs: ['--max-logprobs', '5'],
-    });
+    }));
     expect(given).toEqual(
       expect.arrayContaining([
-        ...['--max-model-len', '4096', '--dtype', 'bfloat16', '--quantization', '--kv-cache-dtype', 'fp8'],
+        ...['--max-model-len', '2048', '--dtype', 'bfloat16', '--quantization', '--kv-cache-dtype', 'fp8'],
         ...['--gpu-memory-utilization', '0.85', '--no-enable-prefix-caching', '--no-enable-chunked-prefill'],
         ...[
           '--max-num-seqs',
@@ -301,7 +314,6 @@ describe('the version', () => {
   test.each([
     ['v0.7.0', { reasoningParser: 'deepseek_r1' }, "'reasoningParser'", '0.7.1'],
     ['v0.8.2', { dataParallel: 2, accelerator: Accelerator.nvidia({ count: 2 }) }, "'dataParallel'", '0.8.3'],
-    ['v0.7.3', { expertParallel: true }, "'expertParallel'", '0.8.0'],
     ['v0.8.0', { chunkedPrefill: false }, "'chunkedPrefill'", '0.8.5'],
     ['v0.10.1', { nodes: 2 }, "'nodes'", '0.12.0'],
     ['v0.21.0', { kvTransfer: KvTransfer.cpuMemory(Size.gibibytes(8)) }, "'kvTransfer'", '0.22.0'],
@@ -314,6 +326,13 @@ describe('the version', () => {
     });
     expect(message).toContain(field);
     expect(message).toContain(since);
+  });
+
+  test('v0.7.3 cannot divide by experts', () => {
+    const image = 'docker.io/vllm/vllm-openai:v0.7.3';
+    expect(refusal((p) => ({ accelerator: GPU, image, model: mixture(p), expertParallel: true }))).toMatch(
+      /'expertParallel' is .* before 0\.8\.0/,
+    );
   });
 
   test('a flag that is gone is refused, with what took its place', () => {

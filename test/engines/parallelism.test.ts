@@ -23,6 +23,16 @@ test.each<[string, Parallelism, number, ModelFacts | undefined]>([
   ['latent attention, whose heads share one vector: 16 devices', split(16), 16, deepseek],
   ['two devices for blocks of 128 in 768', split(2), 2, qwen30bFp8],
   ['whole experts are not cut', split(8, 1, 1, true), 8, qwen235bFp8],
+  [
+    'experts of which the facts know nothing',
+    split(2, 1, 1, true),
+    2,
+    ModelFacts.fromConfig({
+      ...{ model_type: 'dbrx', hidden_size: 256, intermediate_size: 512, num_hidden_layers: 2 },
+      ...{ num_attention_heads: 8, vocab_size: 1024, max_position_embeddings: 2048 },
+      ffn_config: { moe_num_experts: 16 },
+    }),
+  ],
   ['anything without facts', split(7), 7, undefined],
 ])('%s: can be', (_, parallelism, devices, facts) => {
   expect(parallelismProblem(parallelism, devices, facts)).toBeUndefined();
@@ -70,6 +80,12 @@ test.each<[Parallelism, number | undefined, ModelFacts | undefined, object]>([
   [split(8), 8, qwen235bFp8, { advice: expect.stringContaining('1536 / 8') as string }],
   [split(1, 81), 81, llama70b, { number: 'pipeline', given: 81, allowed: '1 to 80, the number of layers' }],
   [split(3), undefined, llama70b, { number: 'tensor', given: 3 }],
+  [
+    split(8, 1, 1, true),
+    8,
+    llama70b,
+    { number: 'expert', given: true, allowed: 'false, as the model has no experts' },
+  ],
 ])('%j on %s devices cannot be', (parallelism, devices, facts, problem) => {
   expect(parallelismProblem(parallelism, devices, facts)).toMatchObject(problem);
 });

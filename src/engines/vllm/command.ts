@@ -116,9 +116,12 @@ const PROPERTIES: Record<string, string> = {
   '--disable-access-log-for-endpoints': 'logRequests',
 };
 
-/** Flags that the construct decides although they are not among its arguments. @internal */
+/** Flags that the construct decides although they are not always among its arguments. @internal */
 export const ALWAYS_SET: Record<string, string> = {
   '--model': 'model',
+  '--pipeline-parallel-size': 'pipelineParallel',
+  '--data-parallel-size': 'dataParallel',
+  '--enable-expert-parallel': 'expertParallel',
   '--distributed-executor-backend': 'nodes',
 };
 

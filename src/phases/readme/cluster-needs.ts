@@ -10,6 +10,7 @@ const BROUGHT_BY: Record<string, string> = {
   'inference.networking.x-k8s.io': 'Gateway API Inference Extension, and a gateway that knows it',
   'keda.sh': 'KEDA 2.15 or newer',
   'http.keda.sh': "KEDA's HTTP add-on 0.11 or newer",
+  // The first that tells each pod its LWS_WORKER_INDEX (kubernetes-sigs/lws#416).
   'leaderworkerset.x-k8s.io': 'LeaderWorkerSet 0.6 or newer',
   'monitoring.coreos.com':
     'the Prometheus operator; for alerts and dashboards kube-state-metrics, the metrics of the kubelets and, for ' +

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { LlamaServer, Monitoring, NetworkPeer, PhasedApp } from '../../../src';
+import { LlamaServer, Monitoring, MultiNode, NetworkPeer, PhasedApp, VllmServer } from '../../../src';
 import { Accelerator } from '../../../src/pod/accelerator/accelerator';
 import { Route } from '../../../src/serving/route';
 import { Scaling } from '../../../src/serving/scaling';
@@ -87,6 +87,21 @@ test('what the cluster must have is listed, and the most that an autoscaler may 
   expect(table('### Endpoints of qwen')[0]['address in the cluster']).toMatch(
     /^host .*`qwen\.llm` at the interceptor .*, which starts it; while it runs:<br>`http:/,
   );
+});
+
+test('a controller of groups has to know what their pods are told by', () => {
+  const outdir = temporaryFolder();
+  const app = new PhasedApp({ outdir });
+  const pipeline = app.pipeline('qwen', { namespace: 'llm' });
+  new VllmServer(pipeline.serve, 'chat', {
+    model: sharedModel(pipeline),
+    nodes: 2,
+    multiNode: MultiNode.leaderWorkerSet(),
+    accelerator: Accelerator.nvidia({ count: 1 }),
+  });
+  app.synth();
+  const readme = fs.readFileSync(path.join(outdir, 'README.md'), 'utf8');
+  expect(rows(section(readme, '## What the cluster must have'))[0].what).toBe('LeaderWorkerSet 0.6 or newer');
 });
 
 test('who sends the API key is named beside who asks for it', () => {

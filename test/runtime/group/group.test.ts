@@ -216,7 +216,9 @@ test.each([
 ])('a command that %s is named, and nobody retries in vain', async (_, command, reason) => {
   const first = pod('leader', ...common('one'), '--size', '2', '--', command, 'serve');
   expect(await first.ended).toBe(64);
-  expect(first.log).toContain(`FAILED (exit 64): cannot start '${command}' (${reason}): the image must have it`);
+  expect(first.log).toContain(
+    `FAILED (exit 64): cannot start '${command}' (${reason}): the image must have it`,
+  );
   expect(first.log.trim().split('\n')).toHaveLength(1);
 });
 

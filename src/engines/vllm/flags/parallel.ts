@@ -22,14 +22,20 @@ export const PARALLEL_FLAGS: Readonly<Record<string, EngineFlag>> = {
   '--dcp-comm-backend': { value: 'text', since: '0.18.0' },
   '--dcp-kv-cache-interleave-size': { value: 'integer', since: '0.11.1' },
   '--cp-kv-cache-interleave-size': { value: 'integer', since: '0.12.0' },
-  '--prefill-context-parallel-size': { value: 'integer', aliases: ['-pcp'], since: '0.12.0' },
+  '--prefill-context-parallel-size': {
+    value: 'integer',
+    aliases: ['-pcp'],
+    since: '0.12.0',
+    // It multiplies the devices, and not only divides their work as --decode-context-parallel-size does.
+    refused: LAYOUT,
+  },
   '--data-parallel-size': { value: 'integer', aliases: ['-dp'], since: '0.8.3' },
   '--data-parallel-rank': { value: 'integer', aliases: ['-dpn'], since: '0.9.2', refused: LAYOUT },
   '--data-parallel-start-rank': { value: 'integer', aliases: ['-dpr'], since: '0.9.0', refused: LAYOUT },
   '--data-parallel-size-local': { value: 'integer', aliases: ['-dpl'], since: '0.9.0', refused: LAYOUT },
   '--data-parallel-address': { value: 'text', aliases: ['-dpa'], since: '0.9.0', refused: LAYOUT },
   '--data-parallel-rpc-port': { value: 'integer', aliases: ['-dpp'], since: '0.9.0', refused: LAYOUT },
-  '--data-parallel-backend': { value: ['mp', 'ray'], aliases: ['-dpb'], since: '0.9.1' },
+  '--data-parallel-backend': { value: ['mp', 'ray'], aliases: ['-dpb'], since: '0.9.1', refused: LAYOUT },
   '--data-parallel-hybrid-lb': {
     value: 'none',
     aliases: ['-dph'],
