@@ -3,17 +3,24 @@ import { waivers } from '../../validation/waivers';
 import { code, table, text } from './markdown';
 import { entryText, type PipelineModel } from './pipeline-model';
 
+/** What this library asks of pods besides: the profile lets them write to their root file system. */
+const BESIDES_RESTRICTED = 'readOnlyRootFilesystem';
+
 /** The departures from Pod Security `restricted`, and from single checks, of all pipelines. @internal */
 export class OptOuts {
   private readonly rows: string[][] = [];
   private readonly waived: string[][] = [];
+  private writableRoots = false;
 
   public add(pipeline: PipelineModel): void {
     for (const entry of pipeline.set.entries) {
       const template = pipeline.set.podOf(entry)?.template.metadata?.annotations;
       const said =
         entry.annotations[ANNOTATION.podSecurityOptOut] ?? template?.[ANNOTATION.podSecurityOptOut];
-      if (said !== undefined) this.rows.push([code(pipeline.name), entryText(entry), text(said)]);
+      if (said !== undefined) {
+        this.rows.push([code(pipeline.name), entryText(entry), text(said)]);
+        this.writableRoots ||= said.includes(`${BESIDES_RESTRICTED}: `);
+      }
       for (const [rule, reason] of waivers(entry)) {
         this.waived.push([code(pipeline.name), entryText(entry), code(rule), text(reason)]);
       }
@@ -21,7 +28,12 @@ export class OptOuts {
   }
 
   public table(): string {
-    return table(['pipeline', 'object', 'what and why'], this.rows, 'None.') + this.waivers();
+    return table(['pipeline', 'object', 'what and why'], this.rows, 'None.') + this.note() + this.waivers();
+  }
+
+  private note(): string {
+    if (!this.writableRoots) return '';
+    return `\n${code('restricted')} does not ask for ${code(BESIDES_RESTRICTED)}: pods that depart from it alone pass the profile.\n`;
   }
 
   private waivers(): string {

@@ -239,6 +239,20 @@ describe('opt-outs from restricted', () => {
     );
   });
 
+  test('a root file system that can be written is none of them', () => {
+    const said = (reason: string) => {
+      const [root, ...others] = serveObjects();
+      root.metadata.annotations!['cdk8s-llm/pod-security-opt-out'] = reason;
+      return section(
+        readme([qwen({ [Phase.SERVE]: [root, ...others] })]),
+        '## Opt-outs from Pod Security `restricted`',
+      );
+    };
+    const note = '`restricted` does not ask for `readOnlyRootFilesystem`';
+    expect(said('hostPath: why\nreadOnlyRootFilesystem: hooks')).toContain(note);
+    expect(said('hostPath: why')).not.toContain(note);
+  });
+
   test('none is said', () => {
     expect(section(ONE, '## Opt-outs from Pod Security `restricted`')).toMatch(/\nNone\.\n/);
   });
