@@ -27,6 +27,7 @@ import { checkPlacement } from '../pod/placement';
 import { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
 import { secretNames } from '../pod/secret-env';
+import { checkSeconds } from '../serving/checks';
 import { checkPeers, checkSmokeTest } from '../serving/server-checks';
 import { checkMonitoring, Monitoring } from '../serving/monitoring';
 import type { SmokeTestOptions } from '../serving/smoke-test-options';
@@ -179,9 +180,9 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
     monitoring: checkMonitoring(scope, props.monitoring),
     smokeTest: checkSmokeTest(scope, props.smokeTest),
     front: resolveFront(scope, props, files.model, maxSeqLen),
-    drainSeconds: seconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2)),
+    drainSeconds: checkSeconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2)),
     startupSeconds: props.startupTimeout
-      ? seconds(scope, 'startupTimeout', props.startupTimeout)
+      ? checkSeconds(scope, 'startupTimeout', props.startupTimeout)
       : 600 + Math.ceil(((model.bytes ?? 0) * 2) / READ_BYTES_PER_SECOND),
   };
 }
@@ -387,21 +388,17 @@ function resolveFront(
   return {
     image: checkImage(scope, 'front.image', front.image ?? PYTHON_IMAGE),
     queueLength: checkPositiveInteger(scope, 'front.queueLength', front.queueLength ?? 32),
-    queueSeconds: seconds(scope, 'front.queueTimeout', front.queueTimeout ?? Duration.minutes(10)),
+    queueSeconds: checkSeconds(scope, 'front.queueTimeout', front.queueTimeout ?? Duration.minutes(10)),
     maxBodyMib: checkPositiveInteger(
       scope,
       'front.maxBody in MiB',
       bytesOf(front.maxBody ?? Size.mebibytes(8)) / MIB,
     ),
-    stallSeconds: seconds(scope, 'front.stallTimeout', front.stallTimeout ?? Duration.minutes(5)),
+    stallSeconds: checkSeconds(scope, 'front.stallTimeout', front.stallTimeout ?? Duration.minutes(5)),
     maxSeqLen,
     // What dllama-api itself reports as the model's id.
     modelId: modelFile.split('/').at(-1)!,
   };
-}
-
-function seconds(scope: Construct, field: string, duration: Duration): number {
-  return checkPositiveInteger(scope, `${field} in seconds`, duration.toSeconds());
 }
 
 /** The engine's errors name the field, the value and the advice, but know no construct. */

@@ -216,8 +216,8 @@ export interface InferenceServerProps extends ServerProps {
   readonly sharedMemory?: Size;
 
   /**
-   * Ephemeral storage besides the writable folders: log files, and, with `writableRoot`, what the engine writes
-   * anywhere else.
+   * Ephemeral storage besides the writable folders: log files, for which it is at least 50 MiB, and, with
+   * `writableRoot`, what the engine writes anywhere else.
    *
    * @default 320 MiB
    */

@@ -14,6 +14,7 @@ import {
 } from '../pod/checks';
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
+import { bytesOf, bytesQuantity } from '../pod/quantity';
 import { POD_USER } from '../pod/security';
 import type {
   EngineFile,
@@ -38,6 +39,9 @@ import type {
 const CONFIG_FOLDER = '/etc/cdk8s-llm/config';
 
 const HOME = '/home/server';
+
+/** By default the kubelet keeps five files of 10 MiB, which count as ephemeral storage. */
+const LEAST_LOGS = Size.mebibytes(50);
 
 /** Two minutes of failures: a server that is busy for a moment is not dead. */
 const PATIENT_FAILURES = 12;
@@ -95,10 +99,7 @@ export function resolveInferenceServer(scope: Construct, props: InferenceServerP
       cpu: '4',
       memoryAdvice:
         'On CPUs the weights are in it; with devices it is what the engine needs beside them. /dev/shm counts in it.',
-      logs:
-        props.ephemeralStorage === undefined
-          ? undefined
-          : checkSize(scope, 'ephemeralStorage', props.ephemeralStorage),
+      logs: resolveLogs(scope, props),
     },
     user: resolveUser(scope, props),
     startupSeconds: checkSeconds(scope, 'engineStartup', props.engineStartup ?? Duration.minutes(10)),
@@ -148,6 +149,7 @@ function resolvePorts(scope: Construct, props: InferenceServerProps): EnginePort
     const field = `ports[${index}]`;
     const { name, containerPort, servicePort, appProtocol } = checkOptions(scope, field, given, PORT);
     if (
+      typeof name !== 'string' ||
       !/^(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/.test(name) ||
       name.includes('--') ||
       names.has(name)
@@ -232,7 +234,13 @@ function resolveRoles(scope: Construct, props: InferenceServerProps): ArtifactRo
   const others = checkList(scope, 'artifacts', props.artifacts).map((given, index) => {
     const field = `artifacts[${index}]`;
     const { name, artifact, mountPath } = checkOptions(scope, field, given, SERVED);
-    if (!/^[a-z][-a-z0-9]{0,30}$/.test(name) || name === 'model' || name === 'config' || seen.has(name)) {
+    if (
+      typeof name !== 'string' ||
+      !/^[a-z][-a-z0-9]{0,30}$/.test(name) ||
+      name === 'model' ||
+      name === 'config' ||
+      seen.has(name)
+    ) {
       throw new InputError(scope, `${field}.name`, name, {
         allowed:
           "a name of its own of at most 31 lower-case letters, digits and '-'; not 'model' or 'config'",
@@ -343,11 +351,24 @@ function resolveWritable(scope: Construct, props: InferenceServerProps): Writabl
     ...(coversAny(given, home) || home.startsWith('/tmp/') ? {} : { [home]: Size.gibibytes(1) }),
     ...given,
   };
+  const fieldOf = (path: string) =>
+    Object.hasOwn(given, path) ? 'writableFolders' : path === own ? 'env.HOME' : undefined;
   return Object.entries(folders).map(([path, size], index) => ({
     name: `writable-${index}`,
     path,
+    field: fieldOf(path),
     size: checkSize(scope, `writableFolders.${path}`, size),
   }));
+}
+
+function resolveLogs(scope: Construct, { ephemeralStorage }: InferenceServerProps): Size | undefined {
+  if (ephemeralStorage === undefined) return undefined;
+  const given = checkSize(scope, 'ephemeralStorage', ephemeralStorage);
+  if (bytesOf(given) >= bytesOf(LEAST_LOGS)) return given;
+  throw new InputError(scope, 'ephemeralStorage', bytesQuantity(given), {
+    allowed: `${bytesQuantity(LEAST_LOGS)} or more, which the kubelet keeps of a container's log`,
+    advice: 'It comes on top of the writable folders: a pod that writes more than all that is evicted.',
+  });
 }
 
 /** Whether a folder is one of the given, or below one. */

@@ -125,6 +125,8 @@ export interface WritableFolder {
   /** The volume's: `tmp`, `home`, `cache`. */
   readonly name: string;
   readonly path: string;
+  /** The property by which the user has chosen the path. @default - it is the engine's own */
+  readonly field?: string;
   /** Of an emptyDir, counted in the container's ephemeral storage. Not with `claim`. */
   readonly size?: Size;
   /** What is likely written, where it is less than what may be: the container's request. @default - `size` */

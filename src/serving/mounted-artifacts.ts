@@ -68,6 +68,15 @@ export class MountedArtifacts {
     ];
   }
 
+  /** The folders at which a container has them, and the property that says so. */
+  public get mountPoints(): { field: string; path: string }[] {
+    return this.mounts.map(({ mountPath }) => {
+      const own = this.all.find((each) => each.mountPath !== undefined && each.mountPath === mountPath);
+      const field = own === undefined || own.role === 'model' ? 'modelMountPath' : `mountPath of ${own.role}`;
+      return { field, path: String(mountPath) };
+    });
+  }
+
   /** The names of the claims among the volumes. */
   public get claims(): string[] {
     return this.volumes.flatMap((volume) => (volume.kind === 'claim' ? [volume.claimName] : []));

@@ -9,6 +9,15 @@ import type { ServerProps } from './server-props';
 /** What every shell and every version of Kubernetes takes for the name of a variable. */
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** By which the programs of a container choose among its devices. */
+const CHOICES = ['CUDA_VISIBLE_DEVICES', 'HIP_VISIBLE_DEVICES', 'ROCR_VISIBLE_DEVICES'];
+
+/** By which NVIDIA's runtime gives a container devices of the node, whether or not they are reserved for it. */
+const GRANT = 'NVIDIA_VISIBLE_DEVICES';
+
+/** What it says where an image for GPUs is to see none. */
+const NO_DEVICES = ['void', 'none', ''];
+
 /**
  * The environment of an engine: what its construct sets, and what the user adds.
  *
@@ -17,7 +26,7 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
  */
 export function resolveEnv(
   scope: IConstruct,
-  props: Pick<ServerProps, 'env' | 'secretEnv'>,
+  props: Pick<ServerProps, 'env' | 'secretEnv' | 'accelerator'>,
   engine: Pick<EngineSpec, 'env' | 'refusedEnv'>,
 ): EngineVariable[] {
   const env = checkNamed(scope, 'env', props.env);
@@ -31,6 +40,16 @@ export function resolveEnv(
     if (own.has(name)) refuse('a name that this construct does not set itself');
     const reason = engine.refusedEnv?.[name];
     if (reason !== undefined) refuse('another name', reason);
+    const chooses =
+      props.accelerator === undefined
+        ? name === GRANT && !NO_DEVICES.includes(env[name])
+        : name === GRANT || CHOICES.includes(name);
+    if (chooses) {
+      refuse(
+        'nothing that chooses devices: a container has those of its accelerator',
+        'It would take those of other pods, or leave its own unused.',
+      );
+    }
   };
   const plain = Object.entries(env).map(([name, value]): EngineVariable => {
     check('env', name);

@@ -126,13 +126,14 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
   const { owner, artifacts } = engine;
   const accelerator = resolveAccelerator(scope, props);
   const devices = accelerator && acceleratorOnPod(owner, accelerator);
-  const scaling = props.scaling && checkPart(scope, 'scaling', props.scaling);
+  const scaling = props.scaling === undefined ? undefined : checkPart(scope, 'scaling', props.scaling);
   const replicas = resolveReplicas(scope, props);
   const maxReplicas = replicas ?? scaling!._maxReplicas;
   const routes = checkList(scope, 'routes', props.routes).map((route, index) =>
     checkPart(scope, `routes[${index}]`, route),
   );
-  const monitoring = props.monitoring && checkPart(scope, 'monitoring', props.monitoring);
+  const monitoring =
+    props.monitoring === undefined ? undefined : checkPart(scope, 'monitoring', props.monitoring);
   checkVolumes(scope, engine);
   const memory = resolveMemory(scope, props, engine);
   const startupSeconds = resolveStartup(scope, props, engine);

@@ -22,31 +22,78 @@ const MAX_TEXT_BYTES = 1024 * 1024;
 
 type Volumes = Pick<EngineSpec, 'writable' | 'sharedMemory' | 'files'>;
 
-/** @throws when two volumes have one name or one folder, when a text is too long for a ConfigMap. @internal */
-export function checkVolumes(scope: IConstruct, { writable, files = [] }: Volumes): void {
+/**
+ * @throws when two volumes have one name or one folder, when one is mounted in another that is read-only, when a text is
+ * too long for a ConfigMap
+ * @internal
+ */
+export function checkVolumes(
+  scope: IConstruct,
+  { writable, files = [], artifacts }: Volumes & Pick<EngineSpec, 'artifacts'>,
+): void {
   const names = new Set(TAKEN);
-  const folders = new Set<string>(['/dev/shm']);
-  const check = (field: string, name: string, folder: string) => {
+  const checkName = (field: string, name: string) => {
     if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
       throw new InputError(scope, field, name, { allowed: "at most 63 lower-case letters, digits and '-'" });
     }
     if (names.has(name) || /^models-\d+$/.test(name)) {
       throw new InputError(scope, field, name, { allowed: 'a name that no other volume of the pod has' });
     }
-    if (!/^\/[^\s:]*[^\s:/]$/.test(folder) || folder.split('/').includes('..')) {
-      throw new InputError(scope, field, folder, { allowed: "an absolute path without ':' or '..'" });
-    }
-    if (folders.has(folder)) {
-      throw new InputError(scope, field, folder, { allowed: 'a folder that no other volume is mounted at' });
-    }
     names.add(name);
-    folders.add(folder);
   };
-  for (const { name, path } of writable) check('writable folder', name, path);
+  for (const { name } of writable) checkName('writable folder', name);
   for (const file of files) {
-    check('files', file.name, file.folder);
+    checkName('files', file.name);
     if ('texts' in file) checkTexts(scope, file.name, file.texts);
   }
+  // What the user says comes last: an error then names that, and not what is always there.
+  checkFolders(scope, [
+    { field: 'sharedMemory', path: '/dev/shm', readOnly: false },
+    ...writable.filter(({ field }) => field === undefined).map(writableMount),
+    ...artifacts.mountPoints.map((mount) => ({ ...mount, readOnly: true })),
+    ...files.map(({ folder }) => ({ field: 'files', path: folder, readOnly: true })),
+    ...writable.filter(({ field }) => field !== undefined).map(writableMount),
+  ]);
+}
+
+/** A folder of a container at which a volume is mounted, and the property that says so. */
+interface MountPoint {
+  readonly field: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+function writableMount({ field = 'writable folder', path }: WritableFolder): MountPoint {
+  return { field, path, readOnly: false };
+}
+
+/** The container runtime makes the folder that a volume is mounted at, and cannot do so where it may not write. */
+function checkFolders(scope: IConstruct, mounts: readonly MountPoint[]): void {
+  mounts.forEach(({ field, path, readOnly }, index) => {
+    const refuse = (allowed: string) => {
+      throw new InputError(scope, field, path, { allowed });
+    };
+    if (!/^(\/[^\s:/]+)+$/.test(path) || /\/\.\.?(\/|$)/.test(path)) {
+      refuse("an absolute path without ':', '.' and '..'");
+    }
+    for (const other of mounts.slice(0, index)) {
+      if (other.path === path) refuse('a folder that no other volume is mounted at');
+      if (other.readOnly && isBelow(path, other.path)) {
+        refuse(
+          `a folder that is not in ${other.path}, which is mounted to be read: nothing can be mounted there`,
+        );
+      }
+      if (readOnly && isBelow(other.path, path)) {
+        refuse(
+          `a folder that ${other.path} is not in: it is mounted to be read, and nothing can be mounted there`,
+        );
+      }
+    }
+  });
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path.startsWith(`${folder}/`);
 }
 
 function checkTexts(scope: IConstruct, name: string, texts: Record<string, string>): void {

@@ -10,6 +10,7 @@ import { Opening, Peer, portOf } from '../pod/network';
 import type { NetworkPeer } from '../pod/network-peer';
 import { Owner, ownerOf } from '../pod/owner';
 import { checkSeconds } from './checks';
+import { checkPeers } from './server-checks';
 import { checkSecretValue } from './server-env';
 import type { ServerTarget } from './server-target';
 import { SmokeTestApi, SmokeTestOptions } from './smoke-test-options';
@@ -173,18 +174,19 @@ function ofAddress(
   { ports }: ResolvedJobOptions,
 ): Reached {
   const address = checkAddress(scope, 'endpoint', endpoint, { path: true }).replace(/\/+$/, '');
-  to?.forEach((peer, index) =>
-    checkKind(scope, `to[${index}]`, peer, ({ _peer }) => typeof _peer === 'object', {
-      allowed: 'a NetworkPeer',
-      advice: "Make one: NetworkPeer.namespace('envoy-gateway-system').",
-    }),
-  );
+  const peers = to === undefined ? undefined : checkPeers(scope, 'to', to);
+  if (peers?.length === 0) {
+    throw new InputError(scope, 'to', 'an empty list', {
+      allowed: 'one NetworkPeer or more',
+      advice: 'The test could reach nobody. Leave it out for any address.',
+    });
+  }
   return {
     endpoint: address,
     routeSeconds: ROUTE_SECONDS,
     egress: [
       {
-        ...(to ? { peers: to.map(({ _peer }) => _peer) } : {}),
+        ...(peers ? { peers: peers.map(({ _peer }) => _peer) } : {}),
         ports: [...new Set([portOf(address), ...ports])],
       },
     ],

@@ -590,6 +590,12 @@ describe('time', () => {
     expect(deployment.spec.progressDeadlineSeconds).toBeGreaterThan(7200);
   });
 
+  test.each(['drainTimeout', 'startupTimeout'])('is no text: %s', (field) => {
+    expect(() => made({ [field]: '5m' })).toThrow(
+      `models/chat: '${field}' is 'a string'; allowed: a Duration`,
+    );
+  });
+
   test('to stop is enough for the answer under way', () => {
     const { deployment, root } = made({ drainTimeout: Duration.seconds(300) });
     const [, preStop] = root.lifecycle.preStop.exec.command;

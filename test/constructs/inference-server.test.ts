@@ -423,11 +423,21 @@ describe('what it writes', () => {
     expect(engine(objects).resources.limits.memory).toBe('8Gi');
   });
 
+  test('may have the model in a folder that it writes', () => {
+    const objects = served({ modelMountPath: '/tmp/model' });
+    expect(mounts(objects)).toContain('/tmp');
+    expect(engine(objects).volumeMounts.map((m: Untyped) => m.mountPath)).toContain('/tmp/model');
+  });
+
+  const other = (pipeline: Pipeline) =>
+    cache(pipeline.download, { source: source(UNKNOWN), store: sharedClaim({ name: 'others' }) }, 'other')
+      .artifact;
+
   refuses([
     [
       'a folder that is none',
       { writableFolders: { data: Size.gibibytes(1) } },
-      /'writable folder' is 'data'/,
+      /'writableFolders' is 'data'; allowed: an absolute path/,
     ],
     [
       'a folder of nothing',
@@ -437,7 +447,61 @@ describe('what it writes', () => {
     [
       '/dev/shm by another name',
       { writableFolders: { '/dev/shm': Size.gibibytes(1) } },
-      /'writable folder' is '\/dev\/shm'/,
+      /'writableFolders' is '\/dev\/shm'; allowed: a folder that no other volume/,
+    ],
+    [
+      'a folder in that of the models',
+      { writableFolders: { '/models/cache': Size.gibibytes(1) } },
+      /'writableFolders' is '\/models\/cache'; allowed: a folder that is not in \/models, which is mounted to be read/,
+    ],
+    [
+      'the folder of the models',
+      { writableFolders: { '/models': Size.gibibytes(1) } },
+      /'writableFolders' is '\/models'; allowed: a folder that no other volume/,
+    ],
+    [
+      'a path that is not plain',
+      { writableFolders: { '/models/./cache': Size.gibibytes(1) } },
+      /'writableFolders' is '\/models\/.\/cache'; allowed: an absolute path/,
+    ],
+    [
+      'a folder in that of the model alone',
+      { modelMountPath: '/opt/model', writableFolders: { '/opt/model/cache': Size.gibibytes(1) } },
+      /'writableFolders' is '\/opt\/model\/cache'; allowed: a folder that is not in \/opt\/model/,
+    ],
+    [
+      'a folder in that of the config files',
+      { configFiles: { a: 'b' }, writableFolders: { '/etc/cdk8s-llm/config/b': Size.gibibytes(1) } },
+      /'writableFolders' is '\/etc\/cdk8s-llm\/config\/b'; allowed: a folder that is not in/,
+    ],
+    [
+      'a model where it writes',
+      { modelMountPath: '/tmp' },
+      /'modelMountPath' is '\/tmp'; allowed: a folder that no/,
+    ],
+    [
+      'a HOME in the model',
+      { modelMountPath: '/opt/model', env: { HOME: '/opt/model/home' } },
+      /'env.HOME' is '\/opt\/model\/home'; allowed: a folder that is not in \/opt\/model/,
+    ],
+    [
+      'a model around what it writes',
+      { modelMountPath: '/home' },
+      /'modelMountPath' is '\/home'; allowed: a folder that \/home\/server is not in/,
+    ],
+    [
+      'an artifact in another',
+      (pipeline) => ({
+        model: sharedModel(pipeline),
+        modelMountPath: '/opt/model',
+        artifacts: [{ name: 'draft', artifact: other(pipeline), mountPath: '/opt/model/draft' }],
+      }),
+      /'mountPath of draft' is '\/opt\/model\/draft'; allowed: a folder that is not in \/opt\/model/,
+    ],
+    [
+      'no room for its log',
+      { ephemeralStorage: Size.mebibytes(1) },
+      /'ephemeralStorage' is '1Mi'; allowed: 50Mi or more/,
     ],
     ['shared memory of nothing', { sharedMemory: Size.gibibytes(0) }, /'sharedMemory' is '0Ki'/],
     [
@@ -730,6 +794,11 @@ describe('plain JavaScript', () => {
           "'name in ports\\[0\\]' is 'port'; allowed: name, containerPort",
         ],
         ['artifacts', 'x', "'artifacts' is 'a string'; allowed: a list"],
+        ['ports', [{}], "'ports\\[0\\].name' is nothing; allowed: a name of its own"],
+        ['ports', [{ name: true }], "'ports\\[0\\].name' is true; allowed: a name of its own"],
+        ['artifacts', [{ name: true }], "'artifacts\\[0\\].name' is true; allowed: a name of its own"],
+        ['monitoring', '', "'monitoring' is 'a string'; allowed: what a factory"],
+        ['scaling', '', "'scaling' is 'a string'; allowed: what a factory"],
         ['artifacts', [1], "'artifacts\\[0\\]' is 1; allowed: an object"],
         ['modelMountPath', 5, "'modelMountPath' is 5; allowed: an absolute path"],
         ['writableFolders', 'x', "'writableFolders' is 'a string'; allowed: an object"],

@@ -16,6 +16,7 @@ import type { VllmServerProps } from '../../src/constructs/vllm-server-props';
 import { MultiNode } from '../../src/serving/group';
 import { KedaTrigger } from '../../src/serving/scalers/keda-trigger';
 import { Scaling } from '../../src/serving/scaling';
+import { Rollout } from '../../src/serving/server-props';
 import { SmokeTestApi } from '../../src/serving/smoke-test-options';
 import type { KubeObject } from '../../src/validation/kube-object';
 import { OpenAiDouble } from '../doubles/openai';
@@ -240,15 +241,21 @@ describe('while a new version is rolled out', () => {
     });
     return checkedObjects(pipeline);
   };
-  const groups = (multiNode: MultiNode) => (image: string, replicas: number) =>
-    vllm(`docker.io/vllm/vllm-openai:${image}`, { replicas, multiNode, nodes: 2, pipelineParallel: 2 });
+  const groups = (multiNode: MultiNode, rollout: Rollout) => (image: string, replicas: number) =>
+    vllm(`docker.io/vllm/vllm-openai:${image}`, {
+      replicas,
+      multiNode,
+      rollout,
+      nodes: 2,
+      pipelineParallel: 2,
+    });
   const kinds: [string, (image: string, replicas: number) => KubeObject[]][] = [
     [
       'Deployment',
       (tag, replicas) => served({ image: `registry.example.com/acme:${tag}`, replicas, smokeTest: {} }),
     ],
-    ['StatefulSets of groups', groups(MultiNode.statefulSets())],
-    ['LeaderWorkerSet', groups(MultiNode.leaderWorkerSet())],
+    ['StatefulSets of groups', groups(MultiNode.statefulSets(), Rollout.RECREATE)],
+    ['LeaderWorkerSet', groups(MultiNode.leaderWorkerSet(), Rollout.REPLACE)],
     [
       'topology of distributed-llama',
       (tag, workers) => {
@@ -378,6 +385,8 @@ describe('a SmokeTest', () => {
     ['an image without a tag', { endpoint, image: 'python' }, "'image' is 'python'"],
     ['a name for a Secret', { endpoint, apiKey: 'key' as never }, "'apiKey' is 'a string'"],
     ['what is no server', { server: { serviceName: 'a', endpoint } }, 'a server of this library'],
+    ['nobody to ask', { endpoint, to: [] }, "'to' is 'an empty list'; allowed: one NetworkPeer or more"],
+    ['one peer for a list', { endpoint, to: 'gateway' as never }, "'to' is 'a string'; allowed: a list"],
     [
       'what is no peer',
       { endpoint, to: ['gateway' as never] },

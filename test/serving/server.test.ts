@@ -555,7 +555,32 @@ describe('environment', () => {
       () => ({ secretEnv: { A: { secret: 'tokens', key: 'k' } as never } }),
       /'secretEnv.A.secret' is 'a string'; allowed: a Secret of cdk8s-plus/,
     ],
+    [
+      'the choice among its devices',
+      () => ({ accelerator: GPU, env: { CUDA_VISIBLE_DEVICES: '0' } }),
+      /'name in env' is 'CUDA_VISIBLE_DEVICES'; allowed: nothing that chooses devices/,
+    ],
+    [
+      'the devices of others',
+      () => ({ accelerator: GPU, env: { NVIDIA_VISIBLE_DEVICES: 'all' } }),
+      /'name in env' is 'NVIDIA_VISIBLE_DEVICES'.*It would take those of other pods/,
+    ],
+    [
+      'devices without an accelerator',
+      () => ({ env: { NVIDIA_VISIBLE_DEVICES: 'all' } }),
+      /'name in env' is 'NVIDIA_VISIBLE_DEVICES'/,
+    ],
+    [
+      'devices that a Secret tells',
+      (p) => ({ secretEnv: { NVIDIA_VISIBLE_DEVICES: { secret: tokens(p), key: 'k' } } }),
+      /'name in secretEnv' is 'NVIDIA_VISIBLE_DEVICES'/,
+    ],
   ])('refuses %s', (_, props, message) => expect(refusal(props)).toThrow(message));
+
+  test('may keep devices away from a server without an accelerator', () => {
+    const env = { NVIDIA_VISIBLE_DEVICES: 'void', CUDA_VISIBLE_DEVICES: '-1' };
+    expect(engine(served({ env })).env).toContainEqual({ name: 'NVIDIA_VISIBLE_DEVICES', value: 'void' });
+  });
 });
 
 describe('root file system', () => {

@@ -1,5 +1,5 @@
 import type { Size } from 'cdk8s';
-import { checkProps, checkSize } from '../checks';
+import { checkKind, checkProps, checkSize } from '../checks';
 import { InputError } from '../input-error';
 import { bytesOf } from '../quantity';
 import {
@@ -24,6 +24,11 @@ export function nvidiaSpec(props: NvidiaProps): AcceleratorSpec {
   const where = 'Accelerator.nvidia';
   checkProps(where, props);
   const count = checkCount(where, 'count', props.count ?? 1);
+  if (props.product !== undefined) {
+    checkKind(where, 'product', props.product, (given) => typeof given === 'string', {
+      allowed: "the name of a product, as the nodes have it in the label nvidia.com/gpu.product: 'NVIDIA-L4'",
+    });
+  }
   const known = props.product === undefined ? undefined : findProduct(NVIDIA_PRODUCTS, props.product);
   const product = props.product === undefined ? undefined : nvidiaLabel(known?.name ?? props.product);
   const mig = props.mig === undefined ? undefined : migProfile(where, 'mig', props.mig);

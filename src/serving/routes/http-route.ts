@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { checkFlag, checkProps } from '../../pod/checks';
+import { checkFlag, checkList, checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
@@ -183,7 +183,9 @@ export function resolveHttpRoute(where: string, props: HttpRouteProps): HttpRout
   return {
     gateway: checkGateway(where, props.gateway),
     from: checkFrom(where, props.from),
-    hostnames: (props.hostnames ?? []).map((host, index) => checkHost(where, `hostnames[${index}]`, host)),
+    hostnames: checkList(where, 'hostnames', props.hostnames).map((host, index) =>
+      checkHost(where, `hostnames[${index}]`, host),
+    ),
     path,
     stripPrefix,
     paths: checkPaths(where, props.paths),
@@ -193,7 +195,9 @@ export function resolveHttpRoute(where: string, props: HttpRouteProps): HttpRout
     timeoutSeconds: writeTimeout
       ? checkSeconds(where, 'timeout', props.timeout ?? Duration.hours(1))
       : undefined,
-    filters: (props.filters ?? []).map((filter, index) => checkFilter(where, `filters[${index}]`, filter)),
+    filters: checkList(where, 'filters', props.filters).map((filter, index) =>
+      checkFilter(where, `filters[${index}]`, filter),
+    ),
     annotations: checkStrings(where, 'annotations', props.annotations),
     name: props.name === undefined ? undefined : checkObjectName(where, 'name', props.name),
   };

@@ -56,7 +56,7 @@ function valueOf(text: string, { least, most, words = [] }: Field): number | und
 /** @throws when it is no time zone, or is written otherwise in the database of time zones, whose files have its names @internal */
 export function checkTimezone(where: string, timezone: string): string {
   const known = knownTimezone(timezone);
-  const miswritten = known !== timezone && known?.toLowerCase() === timezone.toLowerCase();
+  const miswritten = known !== timezone && known?.toLowerCase() === String(timezone).toLowerCase();
   if (known !== undefined && !miswritten) return timezone;
   throw new InputError(where, 'timezone', timezone, {
     allowed: "a time zone of the IANA database: 'Europe/Berlin', 'UTC'",

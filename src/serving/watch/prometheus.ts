@@ -140,8 +140,8 @@ function resolve(props: PrometheusMonitoringProps): PrometheusSpec {
     );
   }
   return {
-    from: props.from && checkFrom(WHERE, props.from),
-    apiKey: props.apiKey && checkSecretValue(WHERE, 'apiKey', props.apiKey),
+    from: props.from === undefined ? undefined : checkFrom(WHERE, props.from),
+    apiKey: props.apiKey === undefined ? undefined : checkSecretValue(WHERE, 'apiKey', props.apiKey),
     kind,
     intervalSeconds: checkSeconds(WHERE, 'interval', interval),
     labels: checkLabels(WHERE, 'labels', labels),

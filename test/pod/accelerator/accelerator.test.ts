@@ -266,6 +266,11 @@ test.each<[string, () => Accelerator, RegExp]>([
     () => Accelerator.nvidia({ product: 'L4/L40' }),
     /gpu\.product' is 'L4\/L40'/,
   ],
+  [
+    'a number',
+    () => Accelerator.nvidia({ product: 4 as never }),
+    /nvidia: 'product' is 4; allowed: the name/,
+  ],
   ['a profile that is none', () => Accelerator.nvidia({ mig: 'half' }), /'mig' is 'half'/],
   [
     'memory beside a profile',

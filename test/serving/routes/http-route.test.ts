@@ -211,6 +211,8 @@ test.each<[Partial<HttpRouteProps>, RegExp]>([
   [{ gateway: { name: 'Public' } }, /'gateway\.name' is 'Public'/],
   [{ gateway: { name: 'public', sectionName: 'HTTPS' } }, /'gateway\.sectionName' is 'HTTPS'/],
   [{ hostnames: ['https://llm.example.com'] }, /'hostnames\[0\]' is/],
+  [{ hostnames: 'llm.example.com' as unknown as string[] }, /'hostnames' is 'a string'; allowed: a list/],
+  [{ filters: {} as unknown as [] }, /'filters' is 'an object of class Object'; allowed: a list/],
   [{ headers: { 'X Tenant': 'a' } }, /'key in headers' is 'X Tenant'/],
   [{ headers: { tenant: 1 as unknown as string } }, /headers\["tenant"\]' is 1/],
   [{ filters: [{ group: '', kind: 'Middleware', name: 'jwt' }] }, /'filters\[0\]\.group' is ''/],

@@ -370,6 +370,10 @@ test.each(['Mars/Phobos', 'Europe', 'europe/berlin', 'utc', '+01:00'])('%s is no
   expect(() => cron({ timezone })).toThrow(`'timezone' is '${timezone}'`);
 });
 
+test('a number is no time zone', () => {
+  expect(() => cron({ timezone: 1 as never })).toThrow("'timezone' is 1; allowed: a time zone");
+});
+
 test.each(['UTC', 'Europe/Berlin', 'America/Argentina/Ushuaia', 'Asia/Kolkata'])(
   '%s is a time zone',
   (timezone) => {

@@ -281,6 +281,8 @@ describe('a part of it', () => {
 describe('Monitoring.prometheus refuses', () => {
   test.each([
     ['nobody', { from: [] }, "'from' is"],
+    ['nobody in another way', { from: '' as never }, "'from' is 'a string'"],
+    ['a key that is none', { apiKey: '' as never }, "'apiKey' is 'a string'"],
     ['another object', { kind: 'Probe' as ScrapeKind }, 'PodMonitor, ServiceMonitor'],
     ['no time', { interval: Duration.millis(500) }, "'interval in seconds' is 0.5"],
     ['labels that cannot be', { labels: { 'a b': 'c' } }, "'key in labels' is 'a b'"],
