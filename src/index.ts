@@ -36,6 +36,7 @@ export { ClaimStoreProps, ExistingClaimOptions } from './artifact/stores/claim-s
 export { ImageVolumeStoreProps } from './artifact/stores/image-store';
 export { NodeFolderOptions } from './artifact/stores/node-store';
 export { S3CsiProps, S3StoreProps } from './artifact/stores/s3-store';
+export { ChatTemplate } from './constructs/chat-template';
 export * from './constructs/dllama-conversion';
 export { DllamaConverter, UpstreamConverterProps } from './constructs/dllama-converter';
 export * from './constructs/dllama-topology';
@@ -51,7 +52,6 @@ export * from './constructs/model-eviction';
 export * from './constructs/shared-devices';
 export * from './constructs/smoke-test';
 export { VllmServer } from './constructs/vllm-server';
-export { ChatTemplate } from './constructs/vllm-server-chat-template';
 export { KvRole, KvTransfer, NixlProps } from './constructs/vllm-server-kv-transfer';
 export {
   CompileCacheProps,

@@ -7,17 +7,16 @@ import { checkList, checkOptions } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { EngineFile, EngineSpec } from '../serving/engine-spec';
 import type { ArtifactRole, MountedArtifacts } from '../serving/mounted-artifacts';
+import { chatTemplateFiles } from './chat-template';
 import type { LlamaAdapter, LlamaDraft, LlamaFile, LlamaServerProps } from './llama-server-props';
-import type { ChatTemplate } from './vllm-server-chat-template';
 
 const KEY_FOLDER = '/etc/llama-server/key';
 /** Where the container has the API keys. @internal */
 export const KEY_FILE = `${KEY_FOLDER}/api-keys`;
 
-const TEMPLATE_FOLDER = '/etc/llama-server/template';
-const TEMPLATE = 'chat-template.jinja';
+const TEMPLATE = { name: 'template', folder: '/etc/llama-server/template', file: 'chat-template.jinja' };
 /** Where the container has the chat template. @internal */
-export const TEMPLATE_FILE = `${TEMPLATE_FOLDER}/${TEMPLATE}`;
+export const TEMPLATE_FILE = `${TEMPLATE.folder}/${TEMPLATE.file}`;
 
 /** From here on several adapters and scales are one argument (`--lora-scaled FNAME:SCALE,...`). */
 const JOINED_ADAPTERS = 'b7348';
@@ -170,7 +169,7 @@ export function engineFiles(
     ...(Object.keys(scripts).length
       ? [{ name: 'scripts', folder: LLAMA_SCRIPTS_FOLDER, texts: scripts }]
       : []),
-    ...templateFiles(props.chatTemplate),
+    ...chatTemplateFiles(props.chatTemplate, TEMPLATE),
     ...(apiKey
       ? [
           {
@@ -182,12 +181,4 @@ export function engineFiles(
         ]
       : []),
   ];
-}
-
-function templateFiles(template: ChatTemplate | undefined): EngineFile[] {
-  if (template === undefined) return [];
-  const file = { name: 'template', folder: TEMPLATE_FOLDER };
-  const { _spec: spec } = template;
-  if (spec.kind === 'text') return [{ ...file, texts: { [TEMPLATE]: spec.text } }];
-  return [{ ...file, configMap: spec.configMap, items: [{ key: spec.key, path: TEMPLATE }] }];
 }

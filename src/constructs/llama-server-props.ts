@@ -4,7 +4,7 @@ import type { Artifact } from '../artifact/artifact';
 import type { LlamaBackend } from '../engines/llama/backend';
 import type { CacheType } from '../engines/llama/cache-type';
 import type { ServerProps } from '../serving/server-props';
-import type { ChatTemplate } from './vllm-server-chat-template';
+import type { ChatTemplate } from './chat-template';
 
 /** Whether attention is computed without its whole matrix of scores, which saves memory and time. */
 export enum FlashAttention {

@@ -16,13 +16,15 @@ import { checkSeconds } from '../serving/checks';
 import { checkExtraArgs, checkPropertyArgs } from '../serving/extra-args';
 import type { MountedArtifacts } from '../serving/mounted-artifacts';
 import { DRAIN_TIMEOUT } from '../serving/server-spec';
-import { TEMPLATE_PATH } from './vllm-server-chat-template';
 import type { VllmLayout } from './vllm-server-layout';
 import { modelPath } from './vllm-server-model';
 import { LoraAdapterProps, VllmDtype, VllmServerProps } from './vllm-server-props';
 
 /** Where the API listens, as vLLM's own default has it. @internal */
 export const PORT = 8000;
+
+/** Where the container has the chat template. @internal */
+export const TEMPLATE = { name: 'chat-template', folder: '/etc/vllm/chat-template', file: 'template.jinja' };
 
 /** What the arguments are made of, besides the properties. @internal */
 export interface Resolved {
@@ -87,7 +89,7 @@ export function commandOf(scope: Construct, props: VllmServerProps, resolved: Re
     draft: draft && artifacts.folderOf(draft),
     toolCallParser: word('toolCallParser'),
     reasoningParser: word('reasoningParser'),
-    chatTemplate: props.chatTemplate && TEMPLATE_PATH,
+    chatTemplate: props.chatTemplate && `${TEMPLATE.folder}/${TEMPLATE.file}`,
     kvTransfer: props.kvTransfer && kvTransferConfig(version, props.kvTransfer._spec),
     trustRemoteCode: flag('trustRemoteCode'),
     logRequests: flag('logRequests'),

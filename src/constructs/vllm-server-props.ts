@@ -3,7 +3,7 @@ import type { IPersistentVolumeClaim, SecretValue } from 'cdk8s-plus-28';
 import type { Artifact } from '../artifact/artifact';
 import type { MultiNode } from '../serving/group';
 import type { ServerProps } from '../serving/server-props';
-import type { ChatTemplate } from './vllm-server-chat-template';
+import type { ChatTemplate } from './chat-template';
 import type { KvTransfer } from './vllm-server-kv-transfer';
 import type { SpeculativeDecoding } from './vllm-server-speculation';
 

@@ -13,9 +13,9 @@ import { groupFiles } from '../serving/group-program';
 import { mountArtifacts } from '../serving/mounted-artifacts';
 import { checkSecretValue } from '../serving/server-env';
 import { serverOwner } from '../serving/server-spec';
-import { templateFiles } from './vllm-server-chat-template';
+import { chatTemplateFiles } from './chat-template';
 import { checkKinds } from './vllm-server-checks';
-import { checkedArguments, commandOf, PORT } from './vllm-server-command';
+import { checkedArguments, commandOf, PORT, TEMPLATE } from './vllm-server-command';
 import { environment } from './vllm-server-environment';
 import { network, resolveGroup } from './vllm-server-group';
 import { checkDevices } from './vllm-server-devices';
@@ -89,7 +89,7 @@ export function resolveVllmServer(scope: Construct, props: VllmServerProps): Vll
       writable: writable(scope, props, owner),
       sharedMemory: sharedMemory(scope, props, device, layout),
       files: [
-        ...templateFiles(props),
+        ...chatTemplateFiles(props.chatTemplate, TEMPLATE),
         ...(group?.multiNode.kind === 'stateful-sets' ? [groupFiles(owner)] : []),
       ],
       resources: resources(props, { device, version, layout, artifacts }),

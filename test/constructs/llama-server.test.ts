@@ -3,7 +3,7 @@ import { Secret } from 'cdk8s-plus-28';
 import { ModelCacheProps, ModelFactsProps, ModelSource, Pipeline } from '../../src';
 import { LlamaServer } from '../../src/constructs/llama-server';
 import { FlashAttention, LlamaServerProps, Pooling } from '../../src/constructs/llama-server-props';
-import { ChatTemplate } from '../../src/constructs/vllm-server-chat-template';
+import { ChatTemplate } from '../../src/constructs/chat-template';
 import { checkFlags } from '../../src/engines/flag-table';
 import { LlamaBackend } from '../../src/engines/llama/backend';
 import { CacheType } from '../../src/engines/llama/cache-type';

@@ -2,7 +2,7 @@ import { Duration, Size } from 'cdk8s';
 import { ConfigMap, PersistentVolumeClaim, Secret } from 'cdk8s-plus-28';
 import { Accelerator, Artifact, ModelArchitecture, ModelSource, NetworkPeer, Pipeline } from '../../src';
 import { VllmServer } from '../../src/constructs/vllm-server';
-import { ChatTemplate } from '../../src/constructs/vllm-server-chat-template';
+import { ChatTemplate } from '../../src/constructs/chat-template';
 import { KvRole, KvTransfer } from '../../src/constructs/vllm-server-kv-transfer';
 import { VllmDtype, VllmServerProps } from '../../src/constructs/vllm-server-props';
 import { SpeculativeDecoding } from '../../src/constructs/vllm-server-speculation';

@@ -3,7 +3,6 @@ import type { IConfigMap } from 'cdk8s-plus-28';
 import { checkKind } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { EngineFile } from '../serving/engine-spec';
-import type { VllmServerProps } from './vllm-server-props';
 
 /** Where a chat template is. Plain data. @internal */
 export type ChatTemplateSpec =
@@ -66,19 +65,22 @@ export class ChatTemplate {
   ) {}
 }
 
-/** Where the chat template is. */
-const TEMPLATE_FOLDER = '/etc/vllm/chat-template';
-const TEMPLATE_FILE = 'template.jinja';
-
-/** The file in the containers, whatever the template is from. @internal */
-export const TEMPLATE_PATH = `${TEMPLATE_FOLDER}/${TEMPLATE_FILE}`;
+/** The file of an engine's container that the template is. @internal */
+export interface ChatTemplatePlace {
+  /** Of the volume. */
+  readonly name: string;
+  readonly folder: string;
+  readonly file: string;
+}
 
 /** The template as a file of the container. @internal */
-export function templateFiles({ chatTemplate }: VllmServerProps): EngineFile[] {
-  if (chatTemplate === undefined) return [];
-  const where = { name: 'chat-template', folder: TEMPLATE_FOLDER };
-  const spec = chatTemplate._spec;
+export function chatTemplateFiles(
+  template: ChatTemplate | undefined,
+  { name, folder, file }: ChatTemplatePlace,
+): EngineFile[] {
+  if (template === undefined) return [];
+  const spec = template._spec;
   return spec.kind === 'text'
-    ? [{ ...where, texts: { [TEMPLATE_FILE]: spec.text } }]
-    : [{ ...where, configMap: spec.configMap, items: [{ key: spec.key, path: TEMPLATE_FILE }] }];
+    ? [{ name, folder, texts: { [file]: spec.text } }]
+    : [{ name, folder, configMap: spec.configMap, items: [{ key: spec.key, path: file }] }];
 }
