@@ -28,7 +28,9 @@ if [ ! -x "$folder/bin/llama-server" ]; then
     "$loader" --library-path "$libraries" "$folder/root/usr/bin/patchelf" --force-rpath \
       --set-rpath "$libraries:$libraries/llama" --output "$2" "$1"
   }
-  for library in "$libraries"/llama/*.so; do relocate "$library" "$library"; done
+  for library in "$libraries"/llama/*.so "$libraries"/libllama*.so.* "$libraries"/libggml*.so.*; do
+    [ -L "$library" ] || relocate "$library" "$library"
+  done
   # Programs by themselves, and no scripts around them: a router starts its own file again for each model. They find the
   # backends beside them.
   for tool in llama-server llama-quantize llama-gguf-split; do
@@ -38,6 +40,10 @@ if [ ! -x "$folder/bin/llama-server" ]; then
   done
   ln -s "$libraries"/ggml/backends0/*.so "$folder/bin.new"
   "$folder/bin.new/llama-server" --version >&2
+  for tool in llama-quantize llama-gguf-split; do
+    # Neither knows --version; both print their usage, with a status of their own, if they find their libraries.
+    "$folder/bin.new/$tool" --help 2>&1 | grep -q '^usage' || { echo "$tool does not start" >&2; exit 1; }
+  done
   mv "$folder/bin.new" "$folder/bin"
 fi
 echo "$folder/bin"
