@@ -1,3 +1,4 @@
+import { isSingleNode } from '../artifact/stores/store-volume';
 import { GUARD_PROGRAM } from '../pod/guard';
 import { atLeast } from '../pod/kubernetes-version';
 import { NO_MESH } from '../pod/mesh';
@@ -46,6 +47,8 @@ export function serverPodTemplate(
   const { component = spec.component, awaitHosts } = overrides;
   const initContainers = artifacts.guards(spec.guardImage, awaitHosts);
   const claims = devices?.podClaims ?? [];
+  // A claim of one node keeps all copies there.
+  const spreads = (overrides.spread ?? spec.maxReplicas > 1) && !artifacts.volumes.some(isSingleNode);
   return {
     metadata: {
       labels: {
@@ -66,9 +69,7 @@ export function serverPodTemplate(
         ...(spec.priorityClassName ? { priorityClassName: spec.priorityClassName } : {}),
         ...(devices?.runtimeClassName ? { runtimeClassName: devices.runtimeClassName } : {}),
         ...(claims.length ? { resourceClaims: claims } : {}),
-        ...((overrides.spread ?? spec.maxReplicas > 1)
-          ? { topologySpreadConstraints: [spread(spec, component)] }
-          : {}),
+        ...(spreads ? { topologySpreadConstraints: [spread(spec, component)] } : {}),
         terminationGracePeriodSeconds: spec.graceSeconds,
         ...engine.podMore,
         ...overrides.podMore,

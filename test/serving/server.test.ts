@@ -118,6 +118,17 @@ describe('replicas', () => {
     ]);
   });
 
+  test('are not spread where a claim of one node keeps them together', () => {
+    const objects = served(({ download }) => ({
+      model: cache(download, { store: claim() }).artifact,
+      replicas: 3,
+    }));
+    const { affinity, topologySpreadConstraints } = podSpec(deployment(objects));
+    expect(affinity.podAffinity).toBeDefined();
+    expect(topologySpreadConstraints).toBeUndefined();
+    expect(the(objects, 'PodDisruptionBudget')).toBeDefined();
+  });
+
   test('are not written where an autoscaler decides, which is told of the server', () => {
     const { scaling, targets } = recordingScaling(4);
     const objects = served({ scaling });

@@ -1,3 +1,4 @@
+import { isDrawnTo } from '../../validation/drawn-together';
 import type { Pod } from '../../validation/object-set';
 import { bytesText, devicesText, rounded, type Amounts } from './amounts';
 import { code, table } from './markdown';
@@ -42,12 +43,18 @@ function podRow(pipeline: PipelineModel, folder: string, pod: Pod): string[] {
   return [
     code(folder),
     podText(pod),
-    podCountText(pipeline.set, pod),
+    howMany(pipeline, pod),
     cpu,
     memory,
     [...(devices === '0' ? [] : [devices]), ...sharedTexts(pipeline, pod)].join(', ') || '0',
     ...amountCells(each, podCount(pipeline.set, pod).most ?? 1),
   ];
+}
+
+/** All copies on one node: as many as it has room for, and that node has the devices of all of them. */
+function howMany({ set }: PipelineModel, pod: Pod): string {
+  const count = podCountText(set, pod);
+  return podCount(set, pod).most !== 1 && isDrawnTo(pod, [pod]) ? `${count}, on one node` : count;
 }
 
 /** Devices of claims that all pods of a server have together, and maybe others with them. */

@@ -1,6 +1,7 @@
 import { ANNOTATION } from '../../pod/metadata';
 import { STORE_VOLUME } from '../../pod/store-folder';
-import { Entry, Pod, podField, selects, SERVER_KINDS } from '../object-set';
+import { isDrawnTo } from '../drawn-together';
+import { Entry, Pod, podField, SERVER_KINDS } from '../object-set';
 import { Rule } from '../rule';
 import { quote } from '../suggest';
 import { hasSyncOption } from './content';
@@ -57,17 +58,6 @@ const sharedClaim: Rule = {
     }
   },
 };
-
-/** Whether a pod must run on the node of all of the others. */
-function isDrawnTo(pod: Pod, others: readonly Pod[]): boolean {
-  const terms = pod.spec.affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-  return terms.some(
-    (term) =>
-      term.topologyKey === 'kubernetes.io/hostname' &&
-      term.labelSelector !== undefined &&
-      others.every((other) => selects(term.labelSelector, other.labels)),
-  );
-}
 
 function coLocate(claim: Entry, users: readonly Pod[], pod: Pod): string {
   const others = users.filter((user) => user !== pod);

@@ -397,6 +397,24 @@ describe('CPU, memory and GPUs', () => {
     ]);
   });
 
+  test('copies that a claim of one node keeps together are said to be on one', () => {
+    const howMany = (replicas: number, topologyKey: string) => {
+      const [root, ...others] = serveObjects();
+      root.spec.replicas = replicas;
+      const { labels: matchLabels } = root.spec.template.metadata as { labels: object };
+      root.spec.template.spec.affinity = {
+        podAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: { matchLabels } }],
+        },
+      };
+      const text = readme([qwen({ [Phase.SERVE]: [root, ...others] })]);
+      return rows(section(text, '### CPU, memory and GPUs of qwen3-1.7b'))[2]['how many'];
+    };
+    expect(howMany(2, 'kubernetes.io/hostname')).toBe('2, on one node');
+    expect(howMany(1, 'kubernetes.io/hostname')).toBe('1');
+    expect(howMany(2, 'topology.kubernetes.io/zone')).toBe('2');
+  });
+
   test('an init container counts where it needs more, beside the sidecars before it', () => {
     const container = (cpu: string, memory: string) => ({ resources: { requests: { cpu, memory } } });
     const text = readme([

@@ -1,0 +1,16 @@
+import { Pod, selects } from './object-set';
+
+/**
+ * Whether a pod must run on the node of all of the others. Of a pod and itself: whether all copies of it do.
+ *
+ * @internal
+ */
+export function isDrawnTo(pod: Pod, others: readonly Pod[]): boolean {
+  const terms = pod.spec.affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+  return terms.some(
+    (term) =>
+      term.topologyKey === 'kubernetes.io/hostname' &&
+      term.labelSelector !== undefined &&
+      others.every((other) => selects(term.labelSelector, other.labels)),
+  );
+}
