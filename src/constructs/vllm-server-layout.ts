@@ -8,7 +8,7 @@ import { flagsOf } from '../engines/vllm/command';
 import type { VllmDevice } from '../engines/vllm/images';
 import { atLeastVersion } from '../engines/vllm/version';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
-import { checkPositiveInteger } from '../pod/checks';
+import { checkFlag, checkPositiveInteger } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { VllmServerProps } from './vllm-server-props';
 
@@ -62,6 +62,7 @@ export function resolveLayout(scope: Construct, props: VllmServerProps): VllmLay
  */
 export function checkLayout(scope: Construct, props: VllmServerProps, layout: VllmLayout): void {
   const { nodes, tensorParallel, pipelineParallel, dataParallel, devicesPerPod } = layout;
+  checkFlag(scope, 'expertParallel', props.expertParallel);
   const hosts = props.accelerator?._spec?.hosts ?? 1;
   if (hosts > 1) {
     throw new InputError(scope, 'accelerator', `a slice of ${hosts} hosts`, {

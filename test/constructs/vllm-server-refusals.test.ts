@@ -81,6 +81,7 @@ test.each<[string, unknown, string]>([
   ['no share of the memory', { gpuMemoryUtilization: 0 }, "'gpuMemoryUtilization' is 0"],
   ['a context of nothing', { maxModelLen: 0 }, "'maxModelLen' is 0; allowed: a whole number"],
   ['threads of CPUs with a GPU', { cpuThreads: 'auto' }, "'cpuThreads' is 'auto'; allowed: nothing"],
+  ['no switch', { expertParallel: 'yes' }, "'expertParallel' is 'yes'"],
   ['a rank that is none', { maxLoraRank: 17 }, "'maxLoraRank'"],
 ])('says of %s what it should be', (_, props, message) => {
   const known = { accelerator: Accelerator.nvidia({ product: 'NVIDIA-L4' }), ...(props as object) };
@@ -230,7 +231,8 @@ describe('arguments', () => {
     ['--pipeline-parallel-size', '2', 'pipelineParallel'],
     ['-dp', '2', 'dataParallel'],
     ['--enable-expert-parallel', undefined, 'expertParallel'],
-  ])('divide the model by properties, which are checked: not by %s', (flag, value, property) => {
+    ['--lora-modules', 'sql=/models/sql', 'adapters'],
+  ])('are none of what properties say, which is checked: not %s', (flag, value, property) => {
     const extraArgs = value === undefined ? [flag] : [flag, value];
     expect(refused({ extraArgs })).toContain(
       `'extraArgs' is '${flag}'; allowed: flags that the construct does not set itself. Use the property '${property}'`,

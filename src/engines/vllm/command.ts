@@ -122,6 +122,7 @@ export const ALWAYS_SET: Record<string, string> = {
   '--pipeline-parallel-size': 'pipelineParallel',
   '--data-parallel-size': 'dataParallel',
   '--enable-expert-parallel': 'expertParallel',
+  '--lora-modules': 'adapters',
   '--distributed-executor-backend': 'nodes',
 };
 
