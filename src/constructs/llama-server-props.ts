@@ -269,9 +269,12 @@ export interface LlamaServerProps extends ServerProps {
   readonly webUi?: boolean;
 
   /**
-   * The API key that it accepts, from a Secret: one line. It is mounted as a file, from which the server would take
-   * several, one a line; but Prometheus sends the value as it is, and with a line feed in it, at its end too, no scrape of
-   * `monitoring` succeeds. Make it by `kubectl create secret generic NAME --from-literal`, or `printf '%s'`.
+   * The API keys that it accepts, from a Secret: one a line. What asks the server by itself, when it drains and in the
+   * smoke test, sends the first.
+   *
+   * Prometheus sends the value as it is. With several lines, or with a line feed at the end, which `kubectl create secret
+   * --from-file` leaves there, no scrape of `monitoring` succeeds, and what is in the Secret nobody knows at synth. So make
+   * a single key by `--from-literal`, or give one of several by itself: `Monitoring.prometheus({ apiKey })`.
    *
    * @default - whoever can reach it may ask it
    */

@@ -60,7 +60,8 @@ export class Accelerator {
   }
 
   /**
-   * TPUs of Google Kubernetes Engine: `google.com/tpu`.
+   * TPUs of Google Kubernetes Engine: `google.com/tpu`. That pods which do not run as root may open them was not tried;
+   * `TpuProps` has what to do where they may not.
    *
    * @throws when the topology is none of the type
    */
