@@ -177,6 +177,26 @@ describe('a pipeline is synthesized', () => {
   });
 });
 
+describe('its program', () => {
+  const cli = (...args: string[]) => npm(project, 'exec', '--offline', '--', 'cdk8s-llm', ...args);
+
+  test('runs by its name', () => {
+    const { version } = packed.find(({ name }) => name === 'cdk8s-llm')!;
+    expect(cli('--version')).toBe(`${version}\n`);
+  });
+
+  test('checks and draws what was synthesized', () => {
+    write(
+      'cli.js',
+      `const { Size } = require('cdk8s');\nconst { ${NAMES} } = require('cdk8s-llm');\n${PROGRAM}`,
+    );
+    const readme = synthesize('cli.js')['README.md'];
+    const outdir = path.join(workspace, 'out-cli.js');
+    expect(cli('check', outdir)).toBe('');
+    expect(cli('plan', outdir)).toBe(readme);
+  });
+});
+
 describe('its types', () => {
   function typeCheck(programs: Record<string, string>): string {
     for (const [file, text] of Object.entries(programs)) write(file, text);
