@@ -4,6 +4,7 @@ import type { Opening } from '../pod/network';
 import type { Owner } from '../pod/owner';
 import type { MultiNodeSpec } from './group';
 import type { MountedArtifacts } from './mounted-artifacts';
+import type { Preparation } from './preparation';
 
 /**
  * What the construct of an engine hands to the core of all servers: everything that differs between engines, as
@@ -68,6 +69,8 @@ export interface EngineSpec {
   readonly network?: { readonly ingress?: Opening[]; readonly egress?: Opening[]; readonly dns?: boolean };
   /** What the Secrets of `env` and `files` are for: `<secret>/<key>=<purpose>`, as in ANNOTATION.secrets. */
   readonly secretPurposes?: string[];
+  /** What is done in each pod before the engine starts. */
+  readonly preparations?: Preparation[];
   /** Fields of the pod that the engine needs besides: `hostname`, `subdomain`. */
   readonly podMore?: Record<string, unknown>;
   /** What runs the pods of a copy, where they are several. */

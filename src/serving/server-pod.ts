@@ -45,7 +45,11 @@ export function serverPodTemplate(
   const { owner, engine, devices } = spec;
   const { artifacts } = engine;
   const { component = spec.component, awaitHosts } = overrides;
-  const initContainers = artifacts.guards(spec.guardImage, awaitHosts);
+  const preparations = engine.preparations ?? [];
+  const initContainers = [
+    ...artifacts.guards(spec.guardImage, awaitHosts),
+    ...preparations.flatMap((each) => each.initContainers),
+  ];
   const claims = devices?.podClaims ?? [];
   // A claim of one node keeps all copies there.
   const spreads = (overrides.spread ?? spec.maxReplicas > 1) && !artifacts.volumes.some(isSingleNode);
@@ -79,6 +83,7 @@ export function serverPodTemplate(
       volumes: [
         ...artifacts.podVolumes,
         ...volumesOf(owner, engine),
+        ...preparations.flatMap(({ volumes }) => volumes),
         ...(initContainers.length ? [programsOf(spec).volume()] : []),
       ],
     }),
@@ -92,13 +97,18 @@ function userOf({ engine, devices }: ServerSpec): PodUser {
   return { user, group, supplementalGroups: groups };
 }
 
-/** The programs that the pods run beside the engine: the guard. @internal */
-export function programsOf({ owner }: ServerSpec): Programs {
-  return new Programs(owner, [GUARD_PROGRAM]);
+/** The programs that the pods run beside the engine: the guard, and what prepares them. @internal */
+export function programsOf({ owner, engine }: ServerSpec): Programs {
+  const preparing = (engine.preparations ?? []).flatMap(({ programs }) => programs);
+  return new Programs(owner, [GUARD_PROGRAM, ...preparing]);
 }
 
 function engineContainer(spec: ServerSpec, overrides: PodTemplateOverrides): ContainerSpec {
   const { engine, devices } = spec;
+  const { preparations = [] } = engine;
+  const workingDir = preparations.find((each) => each.workingDir)?.workingDir;
+  const prepared = preparations.reduce((sum, { bytes }) => sum + bytes, 0);
+  const storage = mebibytesFor(bytesOf(spec.storage) + prepared);
   const probes = overrides.probes ?? engine.probes;
   return {
     name: engine.engine,
@@ -107,18 +117,23 @@ function engineContainer(spec: ServerSpec, overrides: PodTemplateOverrides): Con
     args: overrides.args ?? engine.args,
     env: renderEnv([...spec.env, ...(overrides.env ?? [])]),
     ports: probes === 'none' ? [] : portsOf(engine),
-    mounts: [...engine.artifacts.mounts, ...mountsOf(engine)],
+    mounts: [
+      ...engine.artifacts.mounts,
+      ...mountsOf(engine),
+      ...preparations.flatMap(({ mounts }) => mounts),
+    ],
     resources: {
       cpu: spec.cpu,
       memory: spec.memory,
-      storage: spec.storage,
-      storageRequest: mebibytesFor(bytesOf(spec.storage) - spareBytes(engine.writable)),
+      storage,
+      storageRequest: mebibytesFor(bytesOf(storage) - spareBytes(engine.writable)),
       devices: devices?.limits,
       claims: devices?.containerClaims,
     },
     withoutPrograms: true,
     writableRoot: spec.writableRoot,
     more: {
+      ...(workingDir === undefined ? {} : { workingDir }),
       ...(probes === 'none' ? {} : renderProbes(spec, probes)),
       lifecycle: { preStop: preStop(spec, overrides.preStopSeconds) },
     },

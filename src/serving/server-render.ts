@@ -69,7 +69,9 @@ export function renderServerAround(spec: ServerSpec, addWorkload: () => ServerWo
   spec.monitoring?._render(target);
   if (spec.smokeTest) addSmokeTest(owner.scope, target, spec.smokeTest);
   addTexts(owner, spec.component, engine.files);
-  if (engine.artifacts.guards(spec.guardImage).length) programsOf(spec).add();
+  const { preparations = [] } = engine;
+  preparations.forEach((preparation) => preparation.add(spec.component));
+  if (engine.artifacts.guards(spec.guardImage).length + preparations.length > 0) programsOf(spec).add();
   return target;
 }
 
@@ -87,6 +89,9 @@ export function workloadAnnotations(spec: ServerSpec): Record<string, string | u
   ];
   return {
     ...engine.artifacts.annotations,
+    ...Object.fromEntries(
+      (engine.preparations ?? []).flatMap(({ annotations }) => Object.entries(annotations)),
+    ),
     [ANNOTATION.podSecurityOptOut]: lines(optOuts),
     [ANNOTATION.skipChecks]: lines(devices?.skipChecks ?? []),
     [ANNOTATION.secrets]: lines(allPurposes(spec)),

@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { InputError } from '../pod/input-error';
+import type { CheckoutBase, TreeEntry } from './base';
+import type { Git } from './git';
+
+/** What git records of a file beside its content. @internal */
+export type FileMode = '100644' | '100755' | '120000';
+
+const LINK = '120000';
+const SUBMODULE = '160000';
+
+/** A file of the checkout that is not as in the base. @internal */
+export interface ChangedFile {
+  readonly path: string;
+  readonly mode: FileMode;
+  /** The bytes; of a link, its target. */
+  readonly content: Buffer;
+  /** What is in its place in the base. */
+  readonly base?: TreeEntry;
+}
+
+/** All that differs between the work tree and its base. @internal */
+export interface Changes {
+  /** By path. */
+  readonly files: readonly ChangedFile[];
+  /** What the base has and the work tree has not, by path. */
+  readonly deleted: readonly { readonly path: string; readonly base: TreeEntry }[];
+}
+
+/**
+ * Compares the work tree with its base: what is committed, staged, modified, new, deleted or renamed alike, as it is on
+ * the disk. What git ignores is left out.
+ *
+ * @param isExcluded which paths stay as they are in the base
+ * @throws when a conflict is not resolved, when a submodule changed, when a link leads out of the checkout
+ * @internal
+ */
+export function changesOf(where: string, base: CheckoutBase, isExcluded: (path: string) => boolean): Changes {
+  const files: ChangedFile[] = [];
+  const deleted: Changes['deleted'][number][] = [];
+  const modes = new Modes(base);
+  for (const file of candidates(where, base).filter((each) => !isExcluded(each))) {
+    const before = base.tree.get(file);
+    const now = look(where, base.folder, file);
+    if (now === 'repository' || before?.mode === SUBMODULE) refuseSubmodule(where, file);
+    if (now === 'nothing') {
+      if (before) deleted.push({ path: file, base: before });
+      continue;
+    }
+    const mode = modes.of(now.status, before);
+    if (before?.mode === mode && before.id === blobId(now.content, before.id.length)) continue;
+    if (mode === LINK) checkLink(where, file, now.content);
+    files.push({ path: file, mode, content: now.content, base: before });
+  }
+  return { files, deleted };
+}
+
+/** Every path that may differ, in the order of its characters; many of them do not. */
+function candidates(where: string, { git, folder, commit }: CheckoutBase): string[] {
+  refuseConflicts(where, git);
+  const paths = new Set<string>();
+  // Against the work tree, so that it does not matter what is staged. Each entry is followed by its path.
+  const raw = git.records(
+    'diff-index',
+    '--raw',
+    '-z',
+    '--no-renames',
+    '--ignore-submodules=none',
+    commit,
+    '--',
+  );
+  raw.filter((_, index) => index % 2 === 1).forEach((file) => paths.add(file));
+  for (const file of git.records('ls-files', '-z', '--others', '--exclude-standard')) paths.add(file);
+  for (const file of unwatched(git.records('ls-files', '-z', '-v'), folder)) paths.add(file);
+  return [...paths].sort();
+}
+
+function refuseConflicts(where: string, git: Git): void {
+  const [first] = git.records('ls-files', '-z', '--unmerged');
+  if (first === undefined) return;
+  throw new InputError(where, first.slice(first.indexOf('\t') + 1), 'in conflict', {
+    allowed: 'a file whose conflict is resolved',
+    advice: 'End the merge or the rebase first.',
+  });
+}
+
+/**
+ * Files of which git says that they are unchanged without having looked: those that it was told to assume so of (a
+ * letter in lower case), and those that a sparse checkout leaves out (`S`), if they are there after all.
+ */
+function unwatched(listing: readonly string[], folder: string): string[] {
+  return listing
+    .filter((entry) => /^[a-zS]/.test(entry))
+    .filter((entry) => !/^s/i.test(entry) || fs.existsSync(path.join(folder, entry.slice(2))))
+    .map((entry) => entry.slice(2));
+}
+
+interface Found {
+  readonly status: fs.Stats;
+  readonly content: Buffer;
+}
+
+/** What is at a path of the work tree itself: nothing is where a folder on the way is a link to elsewhere. */
+function look(where: string, folder: string, file: string): Found | 'nothing' | 'repository' {
+  // git lists a repository within as a folder.
+  if (file.endsWith('/')) return 'repository';
+  const parts = file.split('/');
+  for (let depth = 1; depth < parts.length; depth++) {
+    const parent = fs.lstatSync(path.join(folder, ...parts.slice(0, depth)), { throwIfNoEntry: false });
+    if (!parent?.isDirectory()) return 'nothing';
+  }
+  const at = path.join(folder, file);
+  const status = fs.lstatSync(at, { throwIfNoEntry: false });
+  if (status === undefined) return 'nothing';
+  if (status.isSymbolicLink()) return { status, content: fs.readlinkSync(at, { encoding: 'buffer' }) };
+  // A file of the base whose place a folder has taken is gone.
+  if (status.isDirectory()) return fs.existsSync(path.join(at, '.git')) ? 'repository' : 'nothing';
+  if (status.isFile()) return { status, content: fs.readFileSync(at) };
+  throw new InputError(where, file, 'a pipe, a socket or a device', { allowed: 'a file or a link' });
+}
+
+function refuseSubmodule(where: string, file: string): never {
+  throw new InputError(where, file, 'a Git repository of its own', {
+    allowed: 'files of the checkout itself: no change of a submodule, and no repository within',
+    advice:
+      `A submodule is built into the image: bring it back (git submodule update --init ${file}). A repository within ` +
+      `is left out by exclude: ['${file}'].`,
+  });
+}
+
+/** The modes of files, on disks that do not know which can be run too. */
+class Modes {
+  private readonly onDisk: boolean;
+
+  constructor({ git }: CheckoutBase) {
+    this.onDisk = git.line('config', '--type=bool', '--default=true', 'core.fileMode') !== 'false';
+  }
+
+  public of(status: fs.Stats, before: TreeEntry | undefined): FileMode {
+    if (status.isSymbolicLink()) return LINK;
+    if (!this.onDisk) return before?.mode === '100755' ? '100755' : '100644';
+    return status.mode & 0o100 ? '100755' : '100644';
+  }
+}
+
+/** As git names content: by SHA-1, or by SHA-256 in a repository of that format. */
+function blobId(content: Buffer, digits: number): string {
+  return createHash(digits === 40 ? 'sha1' : 'sha256')
+    .update(`blob ${content.length}\0`)
+    .update(content)
+    .digest('hex');
+}
+
+function checkLink(where: string, file: string, content: Buffer): void {
+  const target = content.toString('utf8');
+  const leads = path.posix.join(path.posix.dirname(file), target);
+  if (!target.startsWith('/') && leads !== '..' && !leads.startsWith('../')) return;
+  throw new InputError(where, file, `a link to ${target}`, {
+    allowed: 'a link to a place within the checkout',
+    advice: `Nothing is there in the pod. Leave it out: exclude: ['${file}'].`,
+  });
+}
