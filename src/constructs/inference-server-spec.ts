@@ -26,7 +26,7 @@ import type {
 } from '../serving/engine-spec';
 import { checkSeconds } from '../serving/checks';
 import { ArtifactRole, MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
-import { checkSecretValue } from '../serving/server-env';
+import { apiKeyPurpose, checkSecretValue } from '../serving/server-env';
 import { engineProbe, ServerProbe } from '../serving/server-probe';
 import { resolveServer, serverOwner, ServerSpec } from '../serving/server-spec';
 import type {
@@ -108,7 +108,7 @@ export function resolveInferenceServer(scope: Construct, props: InferenceServerP
     metrics: resolveMetrics(scope, props, numbers),
     modelNames: checkWords(scope, 'modelNames', props.modelNames ?? [], 0),
     apiKey,
-    secretPurposes: apiKey && [`${apiKey.secret}/${apiKey.key}=the API key that clients must send`],
+    secretPurposes: apiKey && [apiKeyPurpose(owner, apiKey)],
   });
 }
 

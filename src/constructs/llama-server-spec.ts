@@ -32,7 +32,7 @@ import { checkSeconds } from '../serving/checks';
 import type { EngineSpec } from '../serving/engine-spec';
 import { checkExtraArgs, checkPropertyArgs } from '../serving/extra-args';
 import { mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';
-import { checkSecretValue } from '../serving/server-env';
+import { apiKeyPurpose, checkSecretValue } from '../serving/server-env';
 import { serverOwner } from '../serving/server-spec';
 import {
   checkFileOptions,
@@ -124,7 +124,7 @@ export function resolveLlamaServer(scope: Construct, props: LlamaServerProps): L
     modelNames: options.alias === undefined ? [] : [options.alias],
     api: props.embeddings ? 'embedding' : props.reranking ? 'rerank' : 'chat',
     apiKey,
-    secretPurposes: apiKey ? [`${apiKey.secret}/${apiKey.key}=the API key of ${owner.name}`] : [],
+    secretPurposes: apiKey && [apiKeyPurpose(owner, apiKey)],
   };
   return { engine, version };
 }

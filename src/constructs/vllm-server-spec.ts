@@ -11,7 +11,7 @@ import type { EngineSpec } from '../serving/engine-spec';
 import type { GroupSpec } from '../serving/group';
 import { groupFiles } from '../serving/group-program';
 import { mountArtifacts } from '../serving/mounted-artifacts';
-import { checkSecretValue } from '../serving/server-env';
+import { apiKeyPurpose, checkSecretValue } from '../serving/server-env';
 import { serverOwner } from '../serving/server-spec';
 import { chatTemplateFiles } from './chat-template';
 import { checkKinds } from './vllm-server-checks';
@@ -100,7 +100,7 @@ export function resolveVllmServer(scope: Construct, props: VllmServerProps): Vll
       modelNames: [...servedModelNames, ...adapters.map(({ name }) => name)],
       apiKey,
       network: network(owner, props, layout),
-      secretPurposes: apiKey ? [`${apiKey.secret}/${apiKey.key}=the API key of ${owner.name}`] : [],
+      secretPurposes: apiKey && [apiKeyPurpose(owner, apiKey)],
       groupedBy: group?.multiNode.kind,
     },
   };

@@ -2,6 +2,7 @@ import type { SecretValue } from 'cdk8s-plus-28';
 import type { IConstruct } from 'constructs';
 import { checkKind, checkNamed } from '../pod/checks';
 import { InputError } from '../pod/input-error';
+import type { Owner } from '../pod/owner';
 import { checkSecret } from '../pod/secret-env';
 import type { EngineSpec, EngineVariable } from './engine-spec';
 import type { ServerProps } from './server-props';
@@ -78,6 +79,16 @@ export function checkSecretValue(
     throw new InputError(where, `${field}.key`, key, { allowed: "letters, digits, '-', '_' and '.'" });
   }
   return { secret: checkSecret(where, `${field}.secret`, secret).name, key };
+}
+
+/**
+ * What a server's API key is for, as a line of the annotation that the README is made from. The same words wherever the
+ * key is named, so that the README has them once.
+ *
+ * @internal
+ */
+export function apiKeyPurpose(server: Owner, { secret, key }: { secret: string; key: string }): string {
+  return `${secret}/${key}=the API key of ${server.name}`;
 }
 
 /** As a container has them. @internal */

@@ -11,7 +11,7 @@ import type { NetworkPeer } from '../pod/network-peer';
 import { Owner, ownerOf } from '../pod/owner';
 import { checkSeconds } from './checks';
 import { checkPeers } from './server-checks';
-import { checkSecretValue } from './server-env';
+import { apiKeyPurpose, checkSecretValue } from './server-env';
 import type { ServerTarget } from './server-target';
 import { SmokeTestApi, SmokeTestOptions } from './smoke-test-options';
 
@@ -40,6 +40,8 @@ export interface SmokeTestSpec {
   readonly routeSeconds: number;
   readonly answerSeconds: number;
   readonly apiKey?: { readonly secret: string; readonly key: string };
+  /** A line of the annotation that the README is made from. */
+  readonly apiKeyPurpose?: string;
   readonly image: string;
   readonly options: ResolvedJobOptions;
   /** Whom the Job's pods reach. */
@@ -90,10 +92,18 @@ export function resolveSmokeTest(
         : 1800,
     answerSeconds: checkSeconds(scope.node.path, 'answerTimeout', answerTimeout),
     apiKey,
+    apiKeyPurpose: apiKey && purposeOf(apiKey, server),
     image: checkImage(scope, 'image', options.image ?? PYTHON_IMAGE),
     options: job,
     provenance: server?.provenance ?? {},
   };
+}
+
+/** Of a server's own key the server says the same, which the README then has once. */
+function purposeOf(apiKey: { secret: string; key: string }, server: ServerTarget | undefined): string {
+  return server
+    ? apiKeyPurpose(server.owner, apiKey)
+    : `${apiKey.secret}/${apiKey.key}=ask the server (API key)`;
 }
 
 type Reached = Pick<

@@ -46,14 +46,14 @@ function testScope(server: Construct): Construct {
 
 /** @internal */
 export function renderSmokeTest(spec: SmokeTestSpec): void {
-  const { owner, options, apiKey } = spec;
+  const { owner, options } = spec;
   const programs = new Programs(owner, [PROGRAM]);
   addJob(owner, {
     component: COMPONENT,
     options,
     annotations: {
       ...spec.provenance,
-      [ANNOTATION.secrets]: apiKey && `${apiKey.secret}/${apiKey.key}=ask the server (API key)`,
+      [ANNOTATION.secrets]: spec.apiKeyPurpose,
     },
     podLabels: {},
     pod: renderPod({

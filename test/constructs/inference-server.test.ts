@@ -541,7 +541,7 @@ describe('what it is given besides', () => {
       secretKeyRef: { name: 'chat-key', key: 'key' },
     });
     expect(deployment(objects).metadata.annotations!['cdk8s-llm/secrets']).toBe(
-      'chat-key/key=the API key that clients must send',
+      'chat-key/key=the API key of qwen-chat',
     );
   });
 

@@ -141,7 +141,7 @@ describe('a smoke test of a server', () => {
       { name: 'SMOKE_TEST_API_KEY', valueFrom: { secretKeyRef: { name: 'chat-keys', key: 'test' } } },
     ]);
     expect(jobOf(withKey).metadata.annotations?.['cdk8s-llm/secrets']).toBe(
-      'chat-keys/test=ask the server (API key)',
+      'chat-keys/test=the API key of qwen-chat',
     );
     expect(container(jobOf(objects), 'smoke-test')).not.toHaveProperty('env');
   });

@@ -33,7 +33,7 @@ test('what a server takes, needs, opens and departs from is read from its object
   const readme = fs.readFileSync(path.join(outdir, 'README.md'), 'utf8');
   const table = (heading: string) => rows(section(readme, heading));
   expect(table('## Secrets that must exist')).toMatchObject([
-    { Secret: '`chat-key`', keys: '`key`', for: 'the API key that clients must send' },
+    { Secret: '`chat-key`', keys: '`key`', for: 'the API key of qwen-chat' },
   ]);
   expect(table('## Opt-outs from Pod Security `restricted`')).toMatchObject([
     { object: 'Deployment `qwen-chat`', 'what and why': expect.stringMatching(/^readOnlyRootFilesystem: /) },
@@ -114,11 +114,20 @@ test('who sends the API key is named beside who asks for it', () => {
     memory: Size.gibibytes(4),
     apiKey: { secret: Secret.fromSecretName(pipeline.serve, 's', 'chat-key'), key: 'key' },
     monitoring: Monitoring.prometheus({ from: [NetworkPeer.namespace('monitoring')] }),
+    smokeTest: {},
   });
   app.synth();
   const readme = fs.readFileSync(path.join(outdir, 'README.md'), 'utf8');
-  expect(rows(section(readme, '## Secrets that must exist'))).toMatchObject([
-    { Secret: '`chat-key`', keys: '`key`', 'used by': expect.stringContaining('PodMonitor `qwen-chat`') },
+  expect(rows(section(readme, '## Secrets that must exist'))).toEqual([
+    {
+      namespace: '`llm`',
+      Secret: '`chat-key`',
+      keys: '`key`',
+      for: 'the API key of qwen-chat',
+      'used by': expect.stringMatching(
+        /^Deployment `qwen-chat`, Job `qwen-chat-smoke-test-\w+`, PodMonitor `qwen-chat`$/,
+      ) as string,
+    },
   ]);
 });
 
