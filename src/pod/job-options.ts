@@ -68,7 +68,7 @@ export interface JobOptions extends OutsideOptions {
   /**
    * How often Kubernetes starts the Job again after a failure that a retry can cure. What is done is kept.
    *
-   * @default - 10 for a download, 5 for a conversion
+   * @default - 10 for a download, 5 for a conversion, 6 for an eviction, 2 for a smoke test
    */
   readonly backoffLimit?: number;
 

@@ -345,9 +345,13 @@ describe('a SmokeTest', () => {
       to: [NetworkPeer.addresses('192.0.2.0/24')],
       caConfigMap: authorities,
       httpsProxy: 'http://proxy.example.com:3128',
+      apiKey: { secret: Secret.fromSecretName(pipeline, 'key', 'route-key'), key: 'key' },
     });
     const objects = checkedObjects(pipeline);
-    const tester = container(the(objects, 'Job'), 'smoke-test');
+    const job = the(objects, 'Job');
+    expect(job.spec.backoffLimit).toBe(2);
+    expect(job.metadata.annotations?.['cdk8s-llm/secrets']).toBe('route-key/key=ask the server (API key)');
+    const tester = container(job, 'smoke-test');
     expect(tester.args).toContain('--endpoint=https://llm.example.com/qwen/v1');
     expect(tester.env).toEqual(
       expect.arrayContaining([
