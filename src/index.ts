@@ -104,6 +104,7 @@ export { IModelServer } from './serving/model-server';
 export { ServerProbe, ServerProbeOptions } from './serving/server-probe';
 export * from './serving/server-props';
 export { ServerReach } from './serving/server-reach';
+export { ServiceMesh, ServiceMeshOptions } from './serving/service-mesh';
 export { SmokeTestApi, SmokeTestOptions } from './serving/smoke-test-options';
 export { AlertOptions } from './serving/watch/alert-options';
 export { DashboardOptions, PrometheusMonitoringProps, ScrapeKind } from './serving/watch/prometheus';

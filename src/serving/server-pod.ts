@@ -1,7 +1,6 @@
 import { isSingleNode } from '../artifact/stores/store-volume';
 import { GUARD_PROGRAM } from '../pod/guard';
 import { atLeast } from '../pod/kubernetes-version';
-import { NO_MESH } from '../pod/mesh';
 import { selectorLabels, standardLabels } from '../pod/owner';
 import { ContainerSpec, renderPod, storeLabels } from '../pod/pod-spec';
 import { Programs } from '../pod/programs';
@@ -10,6 +9,7 @@ import { POD_USER, PodUser } from '../pod/security';
 import type { EngineProbe, EngineProbes, EngineSpec, EngineVariable } from './engine-spec';
 import { renderEnv } from './server-env';
 import type { ServerSpec } from './server-spec';
+import { meshMetadata } from './service-mesh';
 import { mountsOf, spareBytes, volumesOf } from './server-volumes';
 
 /** The minor version of Kubernetes from which preStop can pause without a program of the image. */
@@ -51,6 +51,7 @@ export function serverPodTemplate(
     ...preparations.flatMap((each) => each.initContainers),
   ];
   const claims = devices?.podClaims ?? [];
+  const mesh = meshMetadata(spec.mesh);
   // A claim of one node keeps all copies there.
   const spreads = (overrides.spread ?? spec.maxReplicas > 1) && !artifacts.volumes.some(isSingleNode);
   return {
@@ -58,10 +59,10 @@ export function serverPodTemplate(
       labels: {
         ...standardLabels(owner, component),
         ...storeLabels(artifacts.volumes),
-        ...NO_MESH.labels,
+        ...mesh.labels,
         ...overrides.labels,
       },
-      annotations: { ...NO_MESH.annotations, ...overrides.annotations },
+      annotations: { ...mesh.annotations, ...overrides.annotations },
     },
     spec: renderPod({
       placement: spec.placement,

@@ -6,6 +6,7 @@ import type { Placement } from '../pod/pod-spec';
 import type { Monitoring } from './monitoring';
 import type { Route } from './route';
 import type { Scaling } from './scaling';
+import type { ServiceMesh } from './service-mesh';
 import type { ServerReach } from './server-reach';
 import type { SmokeTestOptions } from './smoke-test-options';
 
@@ -95,6 +96,13 @@ export interface ServerProps {
    * @default - nobody
    */
   readonly reaches?: ServerReach[];
+
+  /**
+   * The service mesh that the pods are part of. Not for a server whose copies are several pods.
+   *
+   * @default - none: meshes are kept out of the pods
+   */
+  readonly mesh?: ServiceMesh;
 
   /**
    * The port of the Service.

@@ -9,6 +9,7 @@ import { deploymentStrategy } from './server-rollout';
 import type { ServerSpec } from './server-spec';
 import type { ServerTarget } from './server-target';
 import { addTexts } from './server-volumes';
+import { openedForMesh, throughMesh } from './service-mesh';
 import { addSmokeTest } from './smoke-test';
 
 /** What runs a server's pods, where it is no Deployment. @internal */
@@ -200,20 +201,24 @@ function addDisruptionBudget(spec: ServerSpec, { serving, disrupted }: ServerWor
   });
 }
 
-function addNetwork({ owner, engine, component, clients, watchers, reaches }: ServerSpec): void {
+function addNetwork({ owner, engine, component, clients, watchers, reaches, mesh }: ServerSpec): void {
   const { ingress = [], egress = [], dns = false } = engine.network ?? {};
   const metrics = engine.ports?.find(({ name }) => name === engine.metrics?.port);
   const served = (engine.ports ?? []).flatMap(({ port, servicePort }) =>
     servicePort === undefined ? [] : [port],
   );
+  const opened = openedForMesh(mesh);
   addNetworkPolicy(owner, {
     component,
     ingress: [
-      { peers: clients, ports: [engine.port, ...served] },
-      { peers: watchers, ports: [metrics?.port ?? engine.port] },
-      ...ingress,
+      ...throughMesh(mesh, [
+        { peers: clients, ports: [engine.port, ...served] },
+        { peers: watchers, ports: [metrics?.port ?? engine.port] },
+        ...ingress,
+      ]),
+      ...opened.ingress,
     ],
-    egress: [...egress, ...reaches],
-    dns: dns || reaches.length > 0,
+    egress: [...throughMesh(mesh, [...egress, ...reaches]), ...opened.egress],
+    dns: dns || reaches.length + opened.egress.length > 0,
   });
 }

@@ -30,6 +30,7 @@ import type { EngineSpec, EngineVariable } from './engine-spec';
 import type { Monitoring } from './monitoring';
 import type { Route } from './route';
 import type { Scaling } from './scaling';
+import { MeshSpec, resolveMesh } from './service-mesh';
 import { checkPart, checkPeers, checkSmokeTest } from './server-checks';
 import { resolveEnv } from './server-env';
 import type { Rollout, ServerProps } from './server-props';
@@ -85,6 +86,7 @@ export interface ServerSpec {
   readonly queueName?: string;
   readonly writableRoot: boolean;
   readonly imagePullSecrets: string[];
+  readonly mesh?: MeshSpec;
   readonly guardImage: string;
   /** The port of the Service. */
   readonly servicePort: number;
@@ -167,6 +169,7 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
     queueName: checkQueue(scope, props.queueName),
     writableRoot: checkFlag(scope, 'writableRoot', props.writableRoot) ?? accelerator?.writesRoot ?? false,
     imagePullSecrets: secretNames(scope, 'imagePullSecrets', props.imagePullSecrets),
+    mesh: resolveMesh(scope, props.mesh, engine),
     guardImage: checkImage(scope, 'guardImage', props.guardImage ?? PYTHON_IMAGE),
     servicePort: checkServicePort(scope, props, engine),
     clients: distinct([

@@ -957,6 +957,12 @@ const CASES: Case[] = [
     says: /spec\.template\.metadata\.annotations\["linkerd\.io\/inject"\] is nothing/,
   },
   {
+    rule: 'no-mesh',
+    edit: ({ download }) => (download.spec.template.metadata.labels['sidecar.istio.io/inject'] = 'true'),
+    object: 'download',
+    says: /sidecar\.istio\.io\/inject"\] is "true"; it must be "false"/,
+  },
+  {
     rule: 'dllama-mesh',
     edit: ({ workers }) => {
       workers.metadata.labels = {};
