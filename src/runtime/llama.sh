@@ -8,8 +8,10 @@
 #   SUFFIX   what follows the path in the argument: ':0.5', or nothing
 # FLAG with the path of the one file that matches is added to the arguments. A flag that stands several times becomes
 # one argument, its paths joined by commas. Of a file that is split into `-00001-of-00003.gguf` and so on the first part
-# stands for all. As --model a file whose name begins with `mmproj` is taken only where the pattern says `mmproj`.
-# exit codes: 64 usage, or several files match; 66 no file matches, or a part is missing; else the command's own
+# stands for all. As --model a file whose name begins with `mmproj` is taken only where the pattern says `mmproj`. No
+# file is taken twice.
+# exit codes: 64 usage, several files match, or one that is taken; 66 no file matches, or a part is missing; else the
+# command's own
 set -u
 export LC_ALL=C
 
@@ -77,7 +79,7 @@ done
 
 newline='
 '
-last='' joined=''
+last='' joined='' taken=$newline
 while [ "$1" != -- ]; do
   flag=$1 folder=$2 pattern=$3 suffix=$4
   shift 4
@@ -89,6 +91,11 @@ while [ "$1" != -- ]; do
       fail 64 "several files of $folder match '$pattern' for $flag, name one: $(echo "$found" | below "$folder")"
       ;;
   esac
+  # A model would draft for itself, or be its own adapter.
+  case $taken in
+    *"$newline$found$newline"*) fail 64 "$found matches '$pattern' for $flag, and is taken already: name another file" ;;
+  esac
+  taken=$taken$found$newline
   check_parts "$found"
   say "$flag is $found"
   if [ "$flag" = "$last" ]; then

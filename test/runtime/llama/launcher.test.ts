@@ -120,6 +120,24 @@ test('several files are told by their names', () => {
   );
 });
 
+test.each([
+  ['q.gguf', 'q*'],
+  ['*.gguf', '*'],
+])('a model is no draft for itself: %s and %s', (file, draft) => {
+  const folder = folderWith('q.gguf');
+  const { status, left } = launched([model(folder, file), model(folder, draft, '--model-draft')]);
+  expect(status).toBe(64);
+  expect(left).toBe(
+    `${folder}/q.gguf matches '${draft}' for --model-draft, and is taken already: name another file`,
+  );
+});
+
+test('a file of one name may be in another folder', () => {
+  const [one, other] = [folderWith('q.gguf'), folderWith('q.gguf')];
+  const { told } = launched([model(one, 'q*'), model(other, 'q*', '--model-draft')]);
+  expect(told).toBe(`--port 8080 --model ${one}/q.gguf --model-draft ${other}/q.gguf`);
+});
+
 test('a folder that is not there is told', () => {
   const { status, left } = launched([model('/nowhere', '*')]);
   expect(status).toBe(66);
