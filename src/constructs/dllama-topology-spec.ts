@@ -29,6 +29,7 @@ import { bytesOf, bytesQuantity } from '../pod/quantity';
 import { secretNames } from '../pod/secret-env';
 import { checkSeconds } from '../serving/checks';
 import { checkPeers, checkSmokeTest } from '../serving/server-checks';
+import { DRAIN_TIMEOUT } from '../serving/server-spec';
 import { checkMonitoring, Monitoring } from '../serving/monitoring';
 import type { SmokeTestOptions } from '../serving/smoke-test-options';
 import { DllamaTopologyProps } from './dllama-topology-props';
@@ -180,7 +181,7 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
     monitoring: checkMonitoring(scope, props.monitoring),
     smokeTest: checkSmokeTest(scope, props.smokeTest),
     front: resolveFront(scope, props, files.model, maxSeqLen),
-    drainSeconds: checkSeconds(scope, 'drainTimeout', props.drainTimeout ?? Duration.minutes(2)),
+    drainSeconds: checkSeconds(scope, 'drainTimeout', props.drainTimeout ?? DRAIN_TIMEOUT),
     startupSeconds: props.startupTimeout
       ? checkSeconds(scope, 'startupTimeout', props.startupTimeout)
       : 600 + Math.ceil(((model.bytes ?? 0) * 2) / READ_BYTES_PER_SECOND),
