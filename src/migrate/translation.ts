@@ -58,13 +58,13 @@ export class Translation {
       if (asked.form.test(answer)) return answer;
       this.refuse('answers', id, answer, {
         allowed: asked.allowed,
-        advice: `Learn it with: ${asked.command}`,
+        advice: `This tells it: ${asked.command}`,
       });
       return '';
     }
     if (this.questions.some((question) => question.id === id)) return '';
     const why = asked.why === undefined ? '' : `${asked.why} `;
-    const advice = `${why}Answer ${id} with what this prints: ${asked.command}`;
+    const advice = `${why}Answer '${id}', which this tells: ${asked.command}`;
     const details = { allowed: asked.allowed, advice };
     const message = new InputError(resource.where, field, asked.given, details).message;
     this.questions.push({ id, where: resource.where, field, command: asked.command, message });

@@ -6,7 +6,6 @@ import { ModelStore } from '../artifact/model-store';
 import { DllamaConversion } from '../constructs/dllama-conversion';
 import { DllamaConverter } from '../constructs/dllama-converter';
 import { DllamaTopology } from '../constructs/dllama-topology';
-import { InferenceServer } from '../constructs/inference-server';
 import { LlamaServer } from '../constructs/llama-server';
 import { ModelCache } from '../constructs/model-cache';
 import { VllmServer } from '../constructs/vllm-server';
@@ -36,7 +35,6 @@ export const STATICS = {
 export const CLASSES = {
   DllamaConversion,
   DllamaTopology,
-  InferenceServer,
   LlamaServer,
   ModelCache,
   VllmServer,

@@ -1,0 +1,28 @@
+import type { Plan } from './plan';
+import { PlanBuilder } from './plan-builder';
+import { InputText, readResources } from './read-resources';
+import { translateKoldun } from './systems/koldun';
+import { Translation } from './translation';
+
+/** What reading resources is told. @internal */
+export interface PlanOptions {
+  /** Of resources that name none. @default default */
+  readonly namespace?: string;
+  /** By the ids of the questions. @default - none */
+  readonly answers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The plan of all resources in some files, which may refer to each other.
+ *
+ * @throws MigrationError with all that is wrong and all that has to be answered, at once
+ * @internal
+ */
+export function planOf(files: readonly InputText[], { namespace, answers = {} }: PlanOptions = {}): Plan {
+  const translation = new Translation(answers);
+  const plan = new PlanBuilder();
+  const resources = readResources(files, namespace, translation);
+  for (const translate of [translateKoldun]) translate(resources, translation, plan);
+  translation.finish();
+  return { pipelines: plan.build(), warnings: translation.warnings };
+}

@@ -1,0 +1,104 @@
+/** Sources and stores of models, as several systems name them. */
+import { HUGGING_FACE } from '../artifact/sources/hugging-face';
+import { knownFacts } from '../engines/known-models';
+import { call, Expression, literal, object, RefExpression } from './plan';
+import type { Notes } from './translation';
+import { COMMIT, optional, texts } from './values';
+
+/** A repository as a resource names it. @internal */
+export interface Repository {
+  /** The field that names it. */
+  readonly field: string;
+  /** `org/name` */
+  readonly repo: string;
+  /** The hub. @default https://huggingface.co */
+  readonly endpoint?: string;
+  /** What the resource says of its state. */
+  readonly revision?: string;
+  /** The field that says so, or that names the repository where nothing does. */
+  readonly revisionField?: string;
+  readonly tokenSecret?: RefExpression;
+  readonly include?: readonly string[];
+}
+
+/** `ModelSource.huggingFace(...)`; asks for the commit where the resource names none. @internal */
+export function huggingFace(notes: Notes, repository: Repository): Expression {
+  const { repo, endpoint = HUGGING_FACE, tokenSecret, include } = repository;
+  return call(
+    'ModelSource.huggingFace',
+    literal(repo),
+    object({
+      revision: literal(commitOf(notes, repository)),
+      endpoint: endpoint === HUGGING_FACE ? undefined : literal(endpoint),
+      include: include && texts(include),
+      tokenSecret,
+    }),
+  );
+}
+
+/** The full commit id of what a resource says, or of what is answered. @internal */
+export function commitOf(
+  notes: Notes,
+  { field, repo, endpoint = HUGGING_FACE, revision, revisionField }: Repository,
+): string {
+  if (revision !== undefined && COMMIT.test(revision)) return revision.toLowerCase();
+  const state = revision ?? 'main';
+  // A shortened commit id is none of git's refs; the hub knows it.
+  const command = /^[0-9a-f]{7,39}$/i.test(state)
+    ? `curl -fsS ${endpoint}/api/models/${repo}/revision/${state} | grep -oE '[0-9a-f]{40}' | head -n 1`
+    : `git ls-remote ${endpoint}/${repo} ${state} | cut -f 1`;
+  return notes
+    .ask(revisionField ?? field, 'revision', {
+      given: revision ?? `${repo} without a commit`,
+      allowed: 'a full commit id (40 hexadecimal digits)',
+      form: COMMIT,
+      why: 'A branch or tag can move under a running model, and what a shortened id names can become two.',
+      command,
+    })
+    .toLowerCase();
+}
+
+/** The facts of a model that this library does not know, from its config.json, whose path is asked for. @internal */
+export function factsOf(
+  notes: Notes,
+  { field, repo, endpoint = HUGGING_FACE, revision }: Repository,
+): Expression | undefined {
+  if (knownFacts(repo)) return undefined;
+  const file = `${repo.replace('/', '--')}.config.json`;
+  const path = notes.ask(field, 'config', {
+    given: repo,
+    allowed: "the path of the repository's config.json, from which memory and sizes are computed",
+    form: /\S/,
+    command: `curl -fsSL ${endpoint}/${repo}/resolve/${revision ?? 'main'}/config.json -o ${file} && echo ${file}`,
+  });
+  return path === '' ? undefined : call('ModelFacts.fromConfigFile', literal(path));
+}
+
+/** An S3 bucket as a resource names it. @internal */
+export interface Bucket {
+  readonly endpoint?: string;
+  readonly bucket: string;
+  readonly prefix?: string;
+  readonly credentialsSecret?: RefExpression;
+}
+
+/** The properties that sources and stores share. @internal */
+export function bucketProps({ endpoint, bucket, prefix, credentialsSecret }: Bucket) {
+  return {
+    endpoint: optional(endpoint),
+    bucket: literal(bucket),
+    prefix: prefix === '' ? undefined : optional(prefix),
+    credentialsSecret,
+  };
+}
+
+/** `s3://bucket/prefix` taken apart, without slashes at the ends; nothing where it is none. @internal */
+export function s3Place(address: string): { readonly bucket: string; readonly prefix: string } | undefined {
+  const found = /^s3:\/\/([^/]+)\/?(.*)$/.exec(address);
+  return found ? { bucket: found[1], prefix: trimSlashes(found[2]) } : undefined;
+}
+
+/** @internal */
+export function trimSlashes(path: string): string {
+  return path.replace(/^\/+|\/+$/g, '');
+}
