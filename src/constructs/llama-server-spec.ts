@@ -17,6 +17,7 @@ import { llamaCommand, llamaDrain } from '../engines/llama/launcher';
 import { LLAMA_METRICS } from '../engines/llama/metrics';
 import { compareLlamaVersions } from '../engines/llama/version';
 import { LLAMA_WRITABLE, unwritablePath } from '../engines/llama/written-paths';
+import { checkParts } from '../pod/accelerator/parts';
 import {
   checkFlag,
   checkKind,
@@ -79,6 +80,7 @@ export function resolveLlamaServer(scope: Construct, props: LlamaServerProps): L
   const model = checkGguf(scope, 'model', props.model, props.file);
   checkFileOptions(scope, props);
   const device = deviceOf(props);
+  if (props.accelerator?._spec) checkParts(scope, props.accelerator._spec);
   const image = resolveImage(scope, props, device);
   const version = resolveVersion(scope, props, image);
   const extra = resolveExtraArgs(scope, props, version);

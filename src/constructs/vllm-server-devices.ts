@@ -1,5 +1,6 @@
 import type { Construct } from 'constructs';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
+import { checkParts } from '../pod/accelerator/parts';
 import { InputError } from '../pod/input-error';
 import type { VllmServerProps } from './vllm-server-props';
 
@@ -13,12 +14,7 @@ export function checkDevices(scope: Construct, props: VllmServerProps): void {
   const spec = props.accelerator?._spec;
   if (!spec) return;
   const { count } = spec;
-  if (spec.parts && (count === undefined || count > 1)) {
-    throw new InputError(scope, 'accelerator', `${count ?? 'all'} parts of GPUs (MIG)`, {
-      allowed: '1: a process of CUDA can use one part alone, and parts cannot reach each other',
-      advice: 'Take a larger profile, whole GPUs, or replicas with a part each.',
-    });
-  }
+  checkParts(scope, spec);
   const counts = countsOf(spec);
   if (counts.size > 1) {
     throw new InputError(scope, 'accelerator.alternatives', `${[...counts].join(' or ')} devices`, {

@@ -252,6 +252,12 @@ describe('devices', () => {
     expect(served({ accelerator, gpuLayers: 0 }).value('--gpu-layers')).toBe('0');
   });
 
+  test('may be one part of a GPU, of which CUDA shows no more', () => {
+    const parts = (count: number) => ({ accelerator: Accelerator.nvidia({ mig: '3g.40gb', count }) });
+    expect(served(parts(1)).value('--gpu-layers')).toBe('all');
+    expect(() => made(parts(2))).toThrow("'accelerator' is '2 parts of GPUs (MIG)'; allowed: 1");
+  });
+
   test('for which llama.cpp publishes nothing need an image', () => {
     expect(() => made({ accelerator: Accelerator.gaudi({ count: 1 }) })).toThrow(
       "'image' is nothing; allowed: an image, as llama.cpp publishes none for devices of kind 'gaudi'",
