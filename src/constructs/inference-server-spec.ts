@@ -1,6 +1,5 @@
 import { Duration, Size } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { checkArtifact } from '../artifact/artifact';
 import type { EngineMetrics } from '../engines/engine-metrics';
 import {
   checkFlag,
@@ -15,6 +14,7 @@ import {
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
+import type { Owner } from '../pod/owner';
 import { POD_USER } from '../pod/security';
 import type {
   EngineFile,
@@ -25,16 +25,14 @@ import type {
   WritableFolder,
 } from '../serving/engine-spec';
 import { checkSeconds } from '../serving/checks';
-import { ArtifactRole, MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
+import { folderVariables, resolveRoles } from '../serving/artifact-roles';
+import { checkReferences, checkWords } from '../serving/command-line';
+import { MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
 import { apiKeyPurpose, checkSecretValue } from '../serving/server-env';
+import type { Preparation } from '../serving/preparation';
 import { engineProbe, ServerProbe } from '../serving/server-probe';
 import { resolveServer, serverOwner, ServerSpec } from '../serving/server-spec';
-import type {
-  InferenceServerProps,
-  ServedArtifact,
-  ServerMetrics,
-  ServerPort,
-} from './inference-server-props';
+import type { InferenceServerProps, ServerMetrics, ServerPort } from './inference-server-props';
 
 const CONFIG_FOLDER = '/etc/cdk8s-llm/config';
 
@@ -59,12 +57,21 @@ const DEFAULT_ENV: Record<string, string> = {
   TRANSFORMERS_OFFLINE: '1',
 };
 
-/** @throws when a value cannot be used */
-export function resolveInferenceServer(scope: Construct, props: InferenceServerProps): ServerSpec {
+/**
+ * @param app what the server is, for `app.kubernetes.io/name`
+ * @param preparations what is done in each pod before the engine starts
+ * @throws when a value cannot be used
+ */
+export function resolveInferenceServer(
+  scope: Construct,
+  props: InferenceServerProps,
+  app = 'inference-server',
+  preparations: (owner: Owner) => Preparation[] = () => [],
+): ServerSpec {
   checkProps(scope, props);
   checkNamed(scope, 'env', props.env);
   checkNamed(scope, 'secretEnv', props.secretEnv);
-  const owner = serverOwner(scope, 'inference-server');
+  const owner = serverOwner(scope, app);
   const engine = checkEngine(scope, props.engine);
   const ports = resolvePorts(scope, props);
   const numbers = {
@@ -109,6 +116,7 @@ export function resolveInferenceServer(scope: Construct, props: InferenceServerP
     modelNames: checkWords(scope, 'modelNames', props.modelNames ?? [], 0),
     apiKey,
     secretPurposes: apiKey && [apiKeyPurpose(owner, apiKey)],
+    preparations: preparations(owner),
   });
 }
 
@@ -121,15 +129,6 @@ function checkEngine(scope: Construct, engine: string): string {
     return engine;
   throw new InputError(scope, 'engine', engine, {
     allowed: "what a container can be called: at most 63 lower-case letters, digits and '-'",
-  });
-}
-
-function checkWords(scope: Construct, field: string, words: string[], least: number): string[] {
-  if (Array.isArray(words) && words.length >= least && words.every((word) => typeof word === 'string'))
-    return words;
-  throw new InputError(scope, field, words, {
-    allowed: least ? 'a list of one text or more' : 'a list of texts',
-    advice: 'No shell takes it apart: each argument is a text of its own.',
   });
 }
 
@@ -187,111 +186,19 @@ function isPort(port: unknown, least: number): boolean {
   return Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535;
 }
 
-const SERVED: Record<keyof ServedArtifact, true> = { name: true, artifact: true, mountPath: true };
-
-/** What is said of the files of a model that there is not would have no effect. */
-function refuseWithoutModel(scope: Construct, props: InferenceServerProps): void {
-  const odd = (['modelMountPath', 'artifacts', 'readRate'] as const).find(
-    (field) => props[field] !== undefined,
-  );
-  if (odd === undefined) return;
-  throw new InputError(scope, odd, 'given', {
-    allowed: 'nothing without a model',
-    advice: 'Give the artifact that the server reads as model: the .artifact of a ModelCache.',
-  });
-}
-
-function resolveRoles(scope: Construct, props: InferenceServerProps): ArtifactRole[] {
-  const seen = new Set<string>();
-  const paths = new Set<string>();
-  const checkPath = (field: string, mountPath: string | undefined) => {
-    if (mountPath === undefined) return;
-    if (
-      typeof mountPath !== 'string' ||
-      !/^(\/[\w.@+-]+)+$/.test(mountPath) ||
-      mountPath.split('/').some((part) => part === '..' || part === '.')
-    ) {
-      throw new InputError(scope, field, mountPath, { allowed: 'an absolute path' });
-    }
-    if (/^\/models(-\d+)?(\/|$)/.test(mountPath) || paths.has(mountPath)) {
-      throw new InputError(scope, field, mountPath, {
-        allowed:
-          'a folder of its own, outside of those at which whole stores are mounted (/models, /models-1, ...)',
-      });
-    }
-    paths.add(mountPath);
-  };
-  if (props.model === undefined) {
-    refuseWithoutModel(scope, props);
-    return [];
-  }
-  checkPath('modelMountPath', props.modelMountPath);
-  const model = {
-    role: 'model',
-    artifact: checkArtifact(scope, props.model),
-    mountPath: props.modelMountPath,
-  };
-  const others = checkList(scope, 'artifacts', props.artifacts).map((given, index) => {
-    const field = `artifacts[${index}]`;
-    const { name, artifact, mountPath } = checkOptions(scope, field, given, SERVED);
-    if (
-      typeof name !== 'string' ||
-      !/^[a-z][-a-z0-9]{0,30}$/.test(name) ||
-      name === 'model' ||
-      name === 'config' ||
-      seen.has(name)
-    ) {
-      throw new InputError(scope, `${field}.name`, name, {
-        allowed:
-          "a name of its own of at most 31 lower-case letters, digits and '-'; not 'model' or 'config'",
-      });
-    }
-    seen.add(name);
-    checkPath(`${field}.mountPath`, mountPath);
-    return { role: name, artifact: checkArtifact(scope, artifact), mountPath };
-  });
-  return [model, ...others];
-}
-
-/** The variable that has an artifact's folder: `MODEL_DIR`, `ADAPTER_LEGAL_DIR`. */
-function folderVariable(role: string): string {
-  return `${role.toUpperCase().replace(/-/g, '_')}_DIR`;
-}
-
 function resolveVariables(
   { env = {}, secretEnv = {} }: InferenceServerProps,
   artifacts: MountedArtifacts,
   { apiKey, hasFiles }: { apiKey?: { secret: string; key: string }; hasFiles: boolean },
 ): EngineVariable[] {
   return [
-    ...artifacts.all.map(({ role, folder }) => ({ name: folderVariable(role), value: folder })),
+    ...folderVariables(artifacts),
     ...(hasFiles ? [{ name: 'CONFIG_DIR', value: CONFIG_FOLDER }] : []),
     ...(apiKey ? [{ name: 'API_KEY', ...apiKey }] : []),
     ...Object.entries(DEFAULT_ENV)
       .filter(([name]) => !(name in env) && !(name in secretEnv))
       .map(([name, value]) => ({ name, value })),
   ];
-}
-
-/** Kubernetes leaves a `$(NAME)` as it is that names no variable, and the engine would get it so. */
-function checkReferences(
-  scope: Construct,
-  { env = {}, secretEnv = {} }: InferenceServerProps,
-  own: EngineVariable[],
-  words: Record<'command' | 'args', string[]>,
-): void {
-  const known = [...own.map(({ name }) => name), ...Object.keys(env), ...Object.keys(secretEnv)];
-  for (const field of ['command', 'args'] as const) {
-    for (const [, dollars, name] of words[field].flatMap((word) => [
-      ...word.matchAll(/(\$+)\(([^()\s]*)\)/g),
-    ])) {
-      if (dollars.length % 2 === 0 || known.includes(name)) continue;
-      throw new InputError(scope, field, `$(${name})`, {
-        allowed: known.map((variable) => `$(${variable})`).join(', '),
-        advice: `Write $$(${name}) where the engine is to get $(${name}) as it is.`,
-      });
-    }
-  }
 }
 
 function resolveProbes(
