@@ -43,7 +43,7 @@ export interface ConstantStatement extends CommonOfStatements {
 
 /**
  * `const <variable> = new <class>(<pipeline>.<phase>, '<id>', <props>)`, or without `const` where nothing refers to it
- * (`isReferred` tells).
+ * (`referredVariables` tells).
  *
  * @internal
  */
@@ -128,28 +128,29 @@ export function formatWarning({ file, document, kind, namespace, name, field, me
   return `${file}, document ${document}: ${kind} ${namespace}/${name}, ${field}: ${message}`;
 }
 
-/** Whether a later statement of the plan uses a variable. @internal */
-export function isReferred(plan: Plan, variable: string): boolean {
-  return plan.pipelines.some(({ statements }) =>
-    statements.some((statement) =>
-      refersTo(statement.kind === 'constant' ? statement.value : statement.props, variable),
-    ),
-  );
-}
-
-function refersTo(expression: Expression, variable: string): boolean {
-  switch (expression.kind) {
-    case 'ref':
-      return expression.to === variable;
-    case 'list':
-      return expression.items.some((item) => refersTo(item, variable));
-    case 'object':
-      return expression.members.some(({ value }) => refersTo(value, variable));
-    case 'call':
-      return expression.args.some((argument) => refersTo(argument, variable));
-    default:
-      return false;
+/** The variables that statements of the plan use. @internal */
+export function referredVariables(plan: Plan): ReadonlySet<string> {
+  const variables = new Set<string>();
+  const visit = (expression: Expression): void => {
+    switch (expression.kind) {
+      case 'ref':
+        variables.add(expression.to);
+        break;
+      case 'list':
+        expression.items.forEach(visit);
+        break;
+      case 'object':
+        expression.members.forEach(({ value }) => visit(value));
+        break;
+      case 'call':
+        expression.args.forEach(visit);
+    }
+  };
+  for (const { statements } of plan.pipelines) {
+    for (const statement of statements)
+      visit(statement.kind === 'constant' ? statement.value : statement.props);
   }
+  return variables;
 }
 
 /** @internal */
