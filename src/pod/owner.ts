@@ -24,8 +24,8 @@ export interface ObjectSpec {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;
-  /** Its part in the construct, for `app.kubernetes.io/component`. @default - none */
-  readonly component?: string;
+  /** Its part in the construct, for `app.kubernetes.io/component`: that of the pods that it is for, or what it is. */
+  readonly component: string;
   readonly labels?: Record<string, string>;
   readonly annotations?: Record<string, string | undefined>;
   /** False for a cluster-scoped object. @default true */
@@ -74,11 +74,11 @@ export function selectorLabels(owner: Owner, component: string): Record<string, 
 }
 
 /** All standard labels. */
-export function standardLabels(owner: Owner, component?: string): Record<string, string> {
+export function standardLabels(owner: Owner, component: string): Record<string, string> {
   return {
     [LABEL.name]: owner.app,
     [LABEL.instance]: owner.name,
-    ...(component ? { [LABEL.component]: component } : {}),
+    [LABEL.component]: component,
     [LABEL.partOf]: owner.pipeline,
     [LABEL.managedBy]: MANAGED_BY,
   };

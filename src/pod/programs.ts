@@ -55,7 +55,7 @@ export class Programs {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       name: this.name,
-      component: this.component,
+      component: this.component ?? 'programs',
       annotations: {
         [ANNOTATION.content]: this.files.join(', '),
         // Pruned in mirrored wave order otherwise: the old server's programs would go hours before the new

@@ -142,6 +142,7 @@ function addNodesService({ owner }: ServerSpec, name: string): void {
     apiVersion: 'v1',
     kind: 'Service',
     name,
+    component: 'nodes',
     body: {
       spec: {
         clusterIP: 'None',

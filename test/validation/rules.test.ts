@@ -571,6 +571,12 @@ const CASES: Case[] = [
   },
   {
     rule: 'standard-labels',
+    edit: ({ programs }) => delete programs.metadata.labels!['app.kubernetes.io/component'],
+    object: 'programs',
+    says: /component"\] is missing; every object carries it/,
+  },
+  {
+    rule: 'standard-labels',
     edit: ({ workers }) => delete workers.spec.template.metadata.labels['app.kubernetes.io/managed-by'],
     object: 'workers',
     says: /spec\.template\.metadata\.labels.* is missing; every pod carries it/,

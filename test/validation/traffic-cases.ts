@@ -21,6 +21,7 @@ function ours(apiVersion: string, kind: string, name: string, spec: Record<strin
       labels: {
         'app.kubernetes.io/name': 'test',
         'app.kubernetes.io/instance': 'qwen',
+        'app.kubernetes.io/component': 'server',
         'app.kubernetes.io/part-of': 'qwen',
         'app.kubernetes.io/managed-by': 'cdk8s-llm',
       },

@@ -149,6 +149,7 @@ export function claimVolume(user: Owner, spec: ClaimSpec): ClaimVolume {
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
       name: claimName,
+      component: 'store',
       annotations: KEPT,
       body: {
         spec: {

@@ -223,6 +223,7 @@ export function s3Volume(user: Owner, { s3, placement }: S3Spec): ClaimVolume {
     apiVersion: 'v1',
     kind: 'PersistentVolume',
     name: volumeName,
+    component: 'store',
     namespaced: false,
     annotations: KEPT,
     body: {
@@ -251,6 +252,7 @@ export function s3Volume(user: Owner, { s3, placement }: S3Spec): ClaimVolume {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
     name: claimName,
+    component: 'store',
     annotations: KEPT,
     body: {
       spec: {

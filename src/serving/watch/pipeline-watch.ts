@@ -68,6 +68,7 @@ export class PipelineWatch extends Construct {
       apiVersion: 'monitoring.coreos.com/v1',
       kind: 'PrometheusRule',
       name: owner.name,
+      component: 'alerts',
       labels: spec.labels,
       body: {
         spec: {
@@ -97,6 +98,7 @@ export class PipelineWatch extends Construct {
       // Without a hash: Grafana's sidecar, which removes the file of a ConfigMap that goes, would remove that of a new
       // name with the old one (kiwigrid/k8s-sidecar#30).
       name: `${owner.name}-dashboard`,
+      component: 'dashboard',
       labels,
       annotations: {
         grafana_folder: folder,

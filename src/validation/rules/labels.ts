@@ -4,8 +4,8 @@ import { Rule } from '../rule';
 
 /** Rule 15: every object of ours says what it belongs to, and what it holds. */
 
-const OBJECT_LABELS = [LABEL.name, LABEL.instance, LABEL.partOf];
-const POD_LABELS = [...OBJECT_LABELS, LABEL.component, LABEL.managedBy];
+const OBJECT_LABELS = [LABEL.name, LABEL.instance, LABEL.component, LABEL.partOf];
+const POD_LABELS = [...OBJECT_LABELS, LABEL.managedBy];
 const GITOPS = new Set(['Application', 'ApplicationSet', 'Kustomization', 'Namespace']);
 
 const standardLabels: Rule = {
