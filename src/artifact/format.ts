@@ -6,6 +6,8 @@ export enum ArtifactFormat {
   DLLAMA = 'dllama',
   /** llama.cpp: one `.gguf` file, or one that is split into several. */
   GGUF = 'gguf',
+  /** A LoRA adapter as PEFT writes one: adapter_config.json and adapter_model.safetensors. */
+  LORA = 'lora',
   /** No model: the files of a Git repository at one commit. */
   GIT_TREE = 'git-tree',
 }

@@ -85,7 +85,7 @@ export interface GgufVolumes {
 /** @internal */
 export function resolveGgufConversion(scope: Construct, props: GgufConversionProps): GgufConversionSpec {
   const owner = ownerOf(scope, 'gguf-conversion', Phase.CONVERT, [Phase.CONVERT, Phase.TUNE]);
-  const model = checkHuggingFace(scope, 'model', props.model);
+  const model = checkModel(scope, props.model, props.adapterOf !== undefined);
   checkProps(scope, props);
   const adapterOf =
     props.adapterOf === undefined ? undefined : checkHuggingFace(scope, 'adapterOf', props.adapterOf);
@@ -148,6 +148,17 @@ export function resolveGgufConversion(scope: Construct, props: GgufConversionPro
     scratch: resolveScratch(scope, props.scratch, store),
     options: resolveJobOptions(scope, props, { backoffLimit: 5 }),
   };
+}
+
+/** An adapter is told by its format where a FineTune made it, and by `adapterOf` alone where it was fetched. */
+function checkModel(scope: Construct, given: Artifact, isAdapter: boolean): Artifact {
+  if (checkArtifact(scope, given).format !== ArtifactFormat.LORA)
+    return checkHuggingFace(scope, 'model', given);
+  if (isAdapter) return given;
+  throw new InputError(scope, 'adapterOf', undefined, {
+    allowed: 'the model that the adapter was trained on',
+    advice: 'Give the artifact that the FineTune had as its model.',
+  });
 }
 
 function checkHuggingFace(scope: Construct, field: 'model' | 'adapterOf', given: Artifact): Artifact {

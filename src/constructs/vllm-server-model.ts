@@ -89,6 +89,12 @@ export function modelPath(
       advice: 'Give the artifact that it was converted from.',
     });
   }
+  if (model.format === ArtifactFormat.LORA) {
+    throw new InputError(scope, 'model', 'an adapter', {
+      allowed: 'the model that it was trained on',
+      advice: "Serve it beside that: adapters: [{ name: 'support', adapter }].",
+    });
+  }
   if (model.format === ArtifactFormat.HUGGING_FACE) {
     if (file === undefined) return folder;
     if (!file.endsWith('.gguf')) {

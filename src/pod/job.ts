@@ -16,6 +16,8 @@ export interface JobSpec {
   readonly podLabels: Record<string, string>;
   readonly annotations: Record<string, string | undefined>;
   readonly options: ResolvedJobOptions;
+  /** Further fields of the Job's spec: `activeDeadlineSeconds`, `completionMode`. */
+  readonly more?: Record<string, unknown>;
 }
 
 /**
@@ -24,6 +26,7 @@ export interface JobSpec {
  */
 export function addJob(owner: Owner, spec: JobSpec): ApiObject {
   const body = {
+    ...spec.more,
     backoffLimit: spec.options.backoffLimit,
     podReplacementPolicy: 'Failed',
     podFailurePolicy: {

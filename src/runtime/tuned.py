@@ -101,9 +101,10 @@ class Publication(Adoption):
         try:
             self.source = self.folder()
             self.complete_tokenizer()
+            self.pins.choose(self.source)  # refuses links, before anything is read through one
             self.check()
         except Failure as failure:
-            if failure.code == CHECKSUM:
+            if failure.code in (CHECKSUM, USAGE):
                 self.forget_training()
             raise
         files = super().verified()

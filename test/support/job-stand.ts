@@ -3,8 +3,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { KubeObject } from '../../src/validation/kube-object';
 import { PYTHON, temporaryFolder } from '../runtime/artifact/program';
-import type { Outcome, Result } from '../runtime/artifact/program';
-import { podSpec, the, Untyped } from './objects';
+import type { Outcome, Result, Run } from '../runtime/artifact/program';
+import { container, containers, podSpec, the, Untyped } from './objects';
 
 /** What the Secrets of the namespace hold, by `secret/key`. */
 export type Secrets = Record<string, string>;
@@ -32,16 +32,33 @@ export class JobStand {
   }
 
   /** One pod: its containers up to the first that fails, by their names. */
-  public async run(): Promise<Record<string, Outcome>> {
-    const pod = podSpec(the(this.objects, 'Job'));
-    const folders = new Map<string, string>();
-    for (const volume of pod.volumes as Untyped[]) folders.set(volume.name, this.mounted(volume));
+  public async run(env: Record<string, string> = {}): Promise<Record<string, Outcome>> {
+    const folders = this.podVolumes();
     const outcomes: Record<string, Outcome> = {};
-    for (const container of [...(pod.initContainers ?? []), ...pod.containers] as Untyped[]) {
-      outcomes[container.name] = await this.start(container, folders);
+    for (const container of containers(this.job)) {
+      outcomes[container.name] = await this.start(container, folders, env).ended;
       if (outcomes[container.name].code !== 0) break;
     }
     return outcomes;
+  }
+
+  /**
+   * One container of a pod of its own, to be meddled with.
+   *
+   * @param env what the pod has besides, as the Job's controller adds it
+   * @param through what runs the container's interpreter: `-c <program>`, before the path of its program
+   */
+  public begin(name: string, env: Record<string, string> = {}, through: string[] = []): Run {
+    return this.start(container(this.job, name), this.podVolumes(), env, through);
+  }
+
+  private get job(): KubeObject {
+    return the(this.objects, 'Job');
+  }
+
+  private podVolumes(): Map<string, string> {
+    const { volumes } = podSpec(this.job) as { volumes: Untyped[] };
+    return new Map(volumes.map((volume) => [volume.name as string, this.mounted(volume)]));
   }
 
   private mounted(volume: Untyped): string {
@@ -62,15 +79,25 @@ export class JobStand {
     return folder;
   }
 
-  private async start(container: Untyped, folders: Map<string, string>): Promise<Outcome> {
-    const mounts = container.volumeMounts as { name: string; mountPath: string }[];
-    const at = new Map(mounts.map(({ name, mountPath }) => [mountPath, String(folders.get(name))]));
+  private start(
+    container: Untyped,
+    folders: Map<string, string>,
+    more: Record<string, string>,
+    through: string[] = [],
+  ): Run {
+    const mounts = container.volumeMounts as { name: string; mountPath: string; subPath?: string }[];
+    const at = new Map(
+      mounts.map(({ name, mountPath, subPath = '' }) => [
+        mountPath,
+        path.join(String(folders.get(name)), subPath),
+      ]),
+    );
     // In one pass: the folders here may be below a path that is mounted there.
     const paths = new RegExp(`(^|=)(${[...at.keys()].join('|')})(?=/|$)`, 'g');
     const here = (text: string) =>
       text.replace(paths, (_, before: string, mounted: string) => `${before}${at.get(mounted)}`);
     const log = path.join(temporaryFolder(), 'termination-log');
-    const env: Record<string, string> = { PATH: String(process.env.PATH), HOME: '/nonexistent' };
+    const env: Record<string, string> = { PATH: String(process.env.PATH), HOME: '/nonexistent', ...more };
     env.TERMINATION_LOG = log;
     env.PYTHONDONTWRITEBYTECODE = '1';
     for (const variable of container.env ?? []) {
@@ -82,11 +109,15 @@ export class JobStand {
       expand(here(word)),
     );
     const began = Date.now();
-    const child = spawn(command === 'python3' ? PYTHON : command, args, { env });
+    const words = through.length ? [...through, ...args.filter((arg) => arg !== '-u')] : args;
+    const child = spawn(command === 'python3' ? PYTHON : command, words, {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
-    return new Promise((done, failed) => {
+    const ended = new Promise<Outcome>((done, failed) => {
       child.on('error', failed);
       child.on('close', (code, signal) => {
         const left = fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '';
@@ -99,10 +130,12 @@ export class JobStand {
         });
       });
     });
+    return { child, ended };
   }
 
   private valueOf({ value, valueFrom }: Untyped): string | undefined {
     if (!valueFrom) return value;
+    if (valueFrom.fieldRef) return undefined; // what a test gives by the environment of the pod
     const { name, key, optional } = valueFrom.secretKeyRef;
     const known = this.secrets[`${name}/${key}`];
     if (known === undefined && !optional) throw new Error(`no Secret holds ${name}/${key}`);
