@@ -19,6 +19,13 @@ import { PHASES, phaseFolder } from '../phase';
 const GITOPS_FOLDERS = ['argocd', 'flux', 'kubectl'];
 const PHASE_FOLDERS = PHASES.map(phaseFolder);
 
+/** A folder of ours, and the folders in it whose files may be. */
+interface Places {
+  readonly folder: string;
+  readonly inner: readonly string[];
+  readonly isOurName: (file: string) => boolean;
+}
+
 /** @internal */
 export class StaleFiles {
   /**
@@ -32,28 +39,47 @@ export class StaleFiles {
     private readonly created: ReadonlySet<string>,
   ) {}
 
+  /** Absolute paths of them. */
+  public find(): string[] {
+    return this.folders().flatMap(({ inner, isOurName }) =>
+      inner.flatMap((folder) => this.filesOf(folder, isOurName)),
+    );
+  }
+
   /** Removes them, and the folders that are empty then. */
   public remove(): void {
-    for (const name of this.olderFolders(this.outdir)) {
-      if (name === 'gitops') this.removeFrom(name, GITOPS_FOLDERS, () => true);
-      else this.removeFrom(name, PHASE_FOLDERS, (file) => file.endsWith('.k8s.yaml'));
+    for (const { folder, inner, isOurName } of this.folders()) {
+      let emptied = false;
+      for (const each of inner) {
+        this.filesOf(each, isOurName).forEach((file) => fs.rmSync(file));
+        emptied = removeIfEmpty(each) || emptied;
+      }
+      if (emptied) removeIfEmpty(folder);
     }
   }
 
-  /** Removes our files with such a name from some folders of a folder. */
-  private removeFrom(parent: string, ours: readonly string[], isOurName: (file: string) => boolean): void {
-    const folder = path.join(this.outdir, parent);
-    let emptied = false;
-    for (const name of this.olderFolders(folder).filter((each) => ours.includes(each))) {
-      const inner = path.join(folder, name);
-      for (const entry of fs.readdirSync(inner, { withFileTypes: true })) {
-        const file = path.join(inner, entry.name);
-        if (entry.isFile() && isOurName(entry.name) && !this.written.has(file) && saysOurName(file))
-          fs.rmSync(file);
-      }
-      emptied = removeIfEmpty(inner) || emptied;
-    }
-    if (emptied) removeIfEmpty(folder);
+  /** The folders that we make, with those in them that hold our files. */
+  private folders(): Places[] {
+    return this.olderFolders(this.outdir).map((name) => {
+      const folder = path.join(this.outdir, name);
+      const isGitOps = name === 'gitops';
+      const ours = isGitOps ? GITOPS_FOLDERS : PHASE_FOLDERS;
+      return {
+        folder,
+        inner: this.olderFolders(folder)
+          .filter((each) => ours.includes(each))
+          .map((each) => path.join(folder, each)),
+        isOurName: (file) => isGitOps || file.endsWith('.k8s.yaml'),
+      };
+    });
+  }
+
+  private filesOf(folder: string, isOurName: (file: string) => boolean): string[] {
+    return fs
+      .readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && isOurName(entry.name))
+      .map(({ name }) => path.join(folder, name))
+      .filter((file) => !this.written.has(file) && saysOurName(file));
   }
 
   /** Names of the folders in a folder that are older than this run. */
