@@ -7,6 +7,7 @@ import { vllmMetrics } from '../engines/vllm/metrics';
 import { atLeastVersion, compareVersions, isVersion, versionOfImage } from '../engines/vllm/version';
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
+import { drainCommand, drainFiles } from '../serving/drain-program';
 import type { EngineSpec } from '../serving/engine-spec';
 import type { GroupSpec } from '../serving/group';
 import { groupFiles } from '../serving/group-program';
@@ -63,6 +64,9 @@ export function resolveVllmServer(scope: Construct, props: VllmServerProps): Vll
   checkMemory(scope, props, layout, version);
   const apiKey = props.apiKey === undefined ? undefined : checkSecretValue(scope, 'apiKey', props.apiKey);
   const group = resolveGroup(scope, props, { version, layout, artifacts, args });
+  const metrics = props.extraArgs?.includes('--disable-log-stats') ? undefined : vllmMetrics(version);
+  const counted = [metrics?.running, metrics?.waiting].filter((gauge) => gauge !== undefined);
+  const polled = !waitsForRequests(version) && counted.length > 0;
 
   return {
     version,
@@ -91,12 +95,14 @@ export function resolveVllmServer(scope: Construct, props: VllmServerProps): Vll
       files: [
         ...chatTemplateFiles(props.chatTemplate, TEMPLATE),
         ...(group?.multiNode.kind === 'stateful-sets' ? [groupFiles(owner)] : []),
+        ...(polled ? [drainFiles()] : []),
       ],
       resources: resources(props, { device, version, layout, artifacts }),
       startupSeconds: device === 'tpu' ? TPU_STARTUP_SECONDS : STARTUP_SECONDS,
       shutdownSeconds: SHUTDOWN_SECONDS,
       drains: waitsForRequests(version),
-      metrics: props.extraArgs?.includes('--disable-log-stats') ? undefined : vllmMetrics(version),
+      preStop: polled ? (seconds) => drainCommand(PORT, seconds, counted) : undefined,
+      metrics,
       modelNames: [...servedModelNames, ...adapters.map(({ name }) => name)],
       apiKey,
       network: network(owner, props, layout),

@@ -257,12 +257,16 @@ describe('a LeaderWorkerSet', () => {
         set({ image, drainTimeout: Duration.seconds(300) }),
       ).leaderWorkerTemplate;
       return [leaderTemplate, workerTemplate].map(
-        (template) => template.spec.containers[0].lifecycle.preStop.sleep.seconds,
+        (template) => template.spec.containers[0].lifecycle.preStop as object,
       );
     };
-    expect(pauses('docker.io/vllm/vllm-openai:v0.26.0')).toEqual([5, 305]);
-    // The older ones do not wait themselves: both pause.
-    expect(pauses('docker.io/vllm/vllm-openai:v0.17.0')).toEqual([305, 305]);
+    const pause = (seconds: number) => ({ sleep: { seconds } });
+    expect(pauses('docker.io/vllm/vllm-openai:v0.26.0')).toEqual([pause(5), pause(305)]);
+    // The older ones do not wait themselves: a program does.
+    expect(pauses('docker.io/vllm/vllm-openai:v0.17.0')).toEqual([
+      { exec: { command: expect.arrayContaining(['/opt/drain/drain.py', '300']) as string[] } },
+      pause(305),
+    ]);
     const { workerTemplate } = spec(set({ drainTimeout: Duration.seconds(300) })).leaderWorkerTemplate;
     expect(workerTemplate.spec.terminationGracePeriodSeconds).toBeGreaterThan(305);
   });

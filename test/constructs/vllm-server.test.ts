@@ -176,15 +176,28 @@ describe('how a request ends with its pod', () => {
     expect(grace).toBeGreaterThan(300 + of.lifecycle.preStop.sleep.seconds);
   });
 
-  test('before, the pod waits with the end of the process', () => {
+  test('before, the pod waits with the end of the process until there are no requests', () => {
     const image = 'docker.io/vllm/vllm-openai:v0.17.1';
-    const workload = the(
-      objects({ accelerator: GPU, image, drainTimeout: Duration.seconds(300) }),
-      'Deployment',
-    );
+    const given = { accelerator: GPU, image, drainTimeout: Duration.seconds(300) };
+    const found = objects(given);
+    const workload = the(found, 'Deployment');
     const of = container(workload, 'vllm');
     expect(of.args).not.toContain('--shutdown-timeout');
-    expect(of.lifecycle.preStop.sleep.seconds).toBeGreaterThanOrEqual(300);
+    expect(of.lifecycle.preStop.exec.command).toEqual([
+      'python3',
+      '/opt/drain/drain.py',
+      '8000',
+      '300',
+      'vllm:num_requests_running',
+      'vllm:num_requests_waiting',
+    ]);
+    expect(of.volumeMounts).toContainEqual({ name: 'drain', mountPath: '/opt/drain', readOnly: true });
+    const { data } = the(found, 'ConfigMap', /^qwen-chat-drain-/) as unknown as { data: object };
+    expect(Object.keys(data)).toEqual(['drain.py']);
+    expect(podSpec(workload).terminationGracePeriodSeconds).toBeGreaterThan(310);
+
+    const silent = the(objects({ ...given, extraArgs: ['--disable-log-stats'] }), 'Deployment');
+    expect(container(silent, 'vllm').lifecycle.preStop.sleep.seconds).toBeGreaterThanOrEqual(300);
   });
 
   test('a timeout that is none is refused', () => {
