@@ -1,7 +1,9 @@
 import type { Plan } from './plan';
 import { PlanBuilder } from './plan-builder';
 import { InputText, readResources } from './read-resources';
+import { translateDynamo } from './systems/dynamo';
 import { translateKoldun } from './systems/koldun';
+import { translateModelServe } from './systems/model-serve';
 import { Translation } from './translation';
 
 /** What reading resources is told. @internal */
@@ -22,7 +24,8 @@ export function planOf(files: readonly InputText[], { namespace, answers = {} }:
   const translation = new Translation(answers);
   const plan = new PlanBuilder();
   const resources = readResources(files, namespace, translation);
-  for (const translate of [translateKoldun]) translate(resources, translation, plan);
+  for (const translate of [translateKoldun, translateModelServe, translateDynamo])
+    translate(resources, translation, plan);
   translation.finish();
   return { pipelines: plan.build(), warnings: translation.warnings };
 }

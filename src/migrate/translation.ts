@@ -73,7 +73,9 @@ export class Translation {
 
   /** @throws when there is anything that cannot be gone on with, all of it at once */
   public finish(): void {
-    for (const id of Object.keys(this.answers)) {
+    // Of resources that are wrong, not all is asked.
+    const answers = this.problems.length > 0 ? [] : Object.keys(this.answers);
+    for (const id of answers) {
       if (this.asked.has(id)) continue;
       const meant = nearest(id, [...this.asked]);
       const known = [...this.asked].sort().join(', ');

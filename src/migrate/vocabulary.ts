@@ -13,6 +13,7 @@ import { ArtifactFormat } from '../artifact/format';
 import { FloatType } from '../engines/dllama/float-type';
 import { ModelFacts } from '../engines/model-facts';
 import { Accelerator } from '../pod/accelerator/accelerator';
+import { NetworkPeer } from '../pod/network-peer';
 import { Route } from '../serving/route';
 
 /** The packages that code imports from. @internal */
@@ -26,6 +27,7 @@ export const STATICS = {
   ModelFacts: { module: 'cdk8s-llm', class: ModelFacts },
   ModelSource: { module: 'cdk8s-llm', class: ModelSource },
   ModelStore: { module: 'cdk8s-llm', class: ModelStore },
+  NetworkPeer: { module: 'cdk8s-llm', class: NetworkPeer },
   Route: { module: 'cdk8s-llm', class: Route },
   Secret: { module: 'cdk8s-plus-28', class: Secret },
   Size: { module: 'cdk8s', class: Size },
