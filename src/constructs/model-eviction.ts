@@ -86,7 +86,7 @@ export class ModelEviction extends Construct {
     super(scope, id);
     const spec = resolveModelEviction(this, props ?? {});
     // Not now: a construct that uses an artifact may be added later.
-    this.node.addValidation({ validate: () => inUse(spec) });
+    this.node.addValidation({ validate: () => inUse('artifacts', spec) });
     renderModelEviction(spec);
   }
 }
@@ -108,7 +108,7 @@ interface ModelEvictionSpec {
 
 function resolveModelEviction(scope: Construct, props: ModelEvictionProps): ModelEvictionSpec {
   const owner = ownerOf(scope, 'model-eviction', Phase.DOWNLOAD, [Phase.DOWNLOAD, Phase.TUNE, Phase.CONVERT]);
-  const artifacts = checkArtifacts(scope, props.artifacts);
+  const artifacts = checkEvicted(scope, 'artifacts', props.artifacts);
   const store = checkStore(scope, props.store);
   checkProps(scope, props);
   const place = placeOf(owner, store);
@@ -123,16 +123,17 @@ function resolveModelEviction(scope: Construct, props: ModelEvictionProps): Mode
 const KEY = /^[0-9a-f]{12}$/;
 const FOLDER = /^[a-z0-9][a-z0-9._-]*-[0-9a-f]{12}$/;
 
-function checkArtifacts(scope: Construct, artifacts: string[]): string[] {
+/** @throws when they are no list of keys and folders. @internal */
+export function checkEvicted(scope: Construct, field: string, artifacts: string[]): string[] {
   const allowed = 'keys (12 hexadecimal digits) or folders (<name>-<key>) of artifacts';
   if (!Array.isArray(artifacts) || artifacts.length === 0) {
-    throw new InputError(scope, 'artifacts', artifacts, { allowed: `a list of ${allowed}` });
+    throw new InputError(scope, field, artifacts, { allowed: `a list of ${allowed}` });
   }
   const wrong = artifacts.findIndex(
     (each) => typeof each !== 'string' || !(KEY.test(each) || FOLDER.test(each)),
   );
   if (wrong >= 0) {
-    throw new InputError(scope, `artifacts[${wrong}]`, artifacts[wrong], {
+    throw new InputError(scope, `${field}[${wrong}]`, artifacts[wrong], {
       allowed,
       advice: 'They are in the README that was synthesized, and the names of the folders in the store.',
     });
@@ -163,13 +164,20 @@ function placeOf(owner: Owner, store: ModelStore): string {
   return store._place(owner) as string;
 }
 
-/** The errors of artifacts that constructs of the app use, in one place with this store. */
-function inUse({ owner, place, artifacts }: ModelEvictionSpec): string[] {
+/**
+ * The errors of artifacts that constructs of the app use, in one place with this store.
+ *
+ * @internal
+ */
+export function inUse(
+  field: string,
+  { owner, place, artifacts }: Pick<ModelEvictionSpec, 'owner' | 'place' | 'artifacts'>,
+): string[] {
   const uses = AppStores.of(owner.scope).usesOf(place);
   return artifacts.flatMap((artifact) => {
     const use = uses.find(({ key, path }) => artifact === key || artifact === path);
     if (!use) return [];
-    const error = new InputError(owner.scope, 'artifacts', artifact, {
+    const error = new InputError(owner.scope, field, artifact, {
       allowed: 'artifacts that no construct uses',
       advice: `${use.by.node.path} ${use.does} ${use.path} in this store: remove that construct first.`,
     });

@@ -26,7 +26,7 @@ export interface NodeCacheRepository {
   /** What the cache calls it. */
   readonly name: string;
 
-  /** Its address, as the cache was told. */
+  /** Its address: where the app has a mirror, that of the copy. */
   readonly url: string;
 
   /** The full id of the commit. */
