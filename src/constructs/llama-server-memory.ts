@@ -64,7 +64,8 @@ export function resolveMemory(
       ? { memory: mebibytesFor(gpuServerBytes(promptCache)) }
       : {
           memoryAdvice:
-            'Give memory, or fileSize and, to ModelCache, the facts of the model and of the draft.',
+            'Give memory, or fileSize and, to ModelCache, the facts of the model and of the draft ' +
+            "(KnownModels.facts('Qwen/Qwen3-8B'), ModelFacts.fromConfigFile('config.json')).",
         };
   }
   const load = (of: ModelFacts, bytes: number) =>
