@@ -1,6 +1,7 @@
 import { Size } from 'cdk8s';
 import { FloatType } from '../engines/dllama/float-type';
 import { ModelFacts } from '../engines/model-facts';
+import { checkProps } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { mebibytesFor } from '../pod/quantity';
 
@@ -97,6 +98,7 @@ export class DllamaConverter {
    * @throws when the version is none whose checksums are known, or the mirror's address is not https
    */
   public static upstream(props: UpstreamConverterProps = {}): DllamaConverter {
+    checkProps('DllamaConverter.upstream', props);
     const version = props.version ?? 'v0.16.2';
     if (!UPSTREAM_VERSIONS.includes(version)) {
       throw new InputError('DllamaConverter.upstream', 'version', version, {
@@ -109,7 +111,7 @@ export class DllamaConverter {
       throw new InputError(
         'DllamaConverter.upstream',
         'scriptsUrl',
-        scriptsUrl.includes('@') ? 'an address with credentials' : scriptsUrl,
+        String(scriptsUrl).includes('@') ? 'an address with credentials' : scriptsUrl,
         { allowed: "'https://host[/path]' without port or credentials" },
       );
     }

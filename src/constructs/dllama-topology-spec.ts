@@ -17,7 +17,15 @@ import { unsupportedByDllama } from '../engines/dllama/support';
 import { checkNodes, workersOfPower } from '../engines/dllama/topology-rules';
 import { checkImageVersion } from '../engines/dllama/version';
 import { Phase } from '../phases/phase';
-import { checkPort, checkPositiveInteger, checkProps } from '../pod/checks';
+import {
+  checkKind,
+  checkList,
+  checkOptions,
+  checkPort,
+  checkPositiveInteger,
+  checkProps,
+  checkSize,
+} from '../pod/checks';
 import { artifactFolder } from '../pod/guard';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
@@ -32,7 +40,7 @@ import { checkPeers, checkSmokeTest } from '../serving/server-checks';
 import { DRAIN_TIMEOUT } from '../serving/server-spec';
 import { checkMonitoring, Monitoring } from '../serving/monitoring';
 import type { SmokeTestOptions } from '../serving/smoke-test-options';
-import { DllamaTopologyProps } from './dllama-topology-props';
+import { DllamaFrontProps, DllamaTopologyProps, DllamaWorkerSlot } from './dllama-topology-props';
 
 /** Where dllama-api listens: at 127.0.0.1 only, so that nothing but the front can reach it. */
 export const ROOT_PORT = 9990;
@@ -115,6 +123,8 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
   const workerService = `${owner.name}-worker`;
   const rootService = `${owner.name}-root`;
 
+  const rootArgs = checkArgs(scope, 'rootArgs', props.rootArgs);
+  const workerArgs = checkArgs(scope, 'workerArgs', props.workerArgs);
   const command = (set: { threads: number }) =>
     inConstruct(scope, () =>
       workerCommand({
@@ -123,7 +133,7 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
         host: '0.0.0.0',
         port: WORKER_PORT,
         netTurbo: props.netTurbo,
-        extraArgs: props.workerArgs,
+        extraArgs: workerArgs,
       }),
     );
   const workerSets = resolveWorkerSets(scope, props, {
@@ -165,7 +175,7 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
         port: ROOT_PORT,
         netTurbo: props.netTurbo,
         chatTemplate: props.chatTemplate,
-        extraArgs: props.rootArgs,
+        extraArgs: rootArgs,
       }),
     ),
     rootThreads: threads,
@@ -276,14 +286,14 @@ function resolveMemory(scope: Construct, props: DllamaTopologyProps, l: Omit<Dll
     if (role === 'worker' && l.nodes === 1) continue;
     const given = props[field];
     const needed = computed?.[role];
-    if (!given && !needed) {
+    if (given === undefined && !needed) {
       throw new InputError(scope, field, undefined, {
         allowed: "an amount, because the model's facts are not known",
         advice:
           'Give it, or give ModelCache the facts of the model: ModelFacts.fromConfigFile(its config.json).',
       });
     }
-    if (given) checkMemory(scope, field, given, role, facts && { ...l, facts });
+    if (given !== undefined) checkMemory(scope, field, given, role, facts && { ...l, facts });
     result[role] = given ?? Size.mebibytes(needed!.mib);
   }
   return { root: result.root!, worker: result.worker, layout: facts && { ...l, facts } };
@@ -296,6 +306,7 @@ function checkMemory(
   role: DllamaRole,
   layout: DllamaLayout | undefined,
 ): void {
+  checkSize(scope, field, given);
   const reason = layout && checkMemoryLimit(layout, role, bytesOf(given));
   if (reason)
     throw new InputError(scope, field, bytesQuantity(given), {
@@ -314,24 +325,33 @@ interface WorkerDefaults {
   readonly command: (set: { threads: number }) => string[];
 }
 
+const SLOT: Record<keyof DllamaWorkerSlot, true> = {
+  slot: true,
+  placement: true,
+  threads: true,
+  memory: true,
+};
+
 /** One set for all slots that are alike, and one for each slot that is not. */
 function resolveWorkerSets(
   scope: Construct,
   props: DllamaTopologyProps,
   all: WorkerDefaults,
 ): WorkerSetSpec[] {
-  const slots = props.workerSlots ?? [];
+  const slots = checkList(scope, 'workerSlots', props.workerSlots);
   const placement = checkPlacement(scope, 'workerPlacement', props.workerPlacement);
   const seen = new Set<number>();
   const special = slots.map((slot, index): WorkerSetSpec => {
     const field = `workerSlots[${index}]`;
+    checkOptions(scope, field, slot, SLOT);
     if (!Number.isInteger(slot.slot) || slot.slot < 0 || slot.slot >= all.workers || seen.has(slot.slot)) {
       throw new InputError(scope, `${field}.slot`, slot.slot, {
         allowed: `each of 0 to ${all.workers - 1} once (there are ${all.workers} workers)`,
       });
     }
     seen.add(slot.slot);
-    if (slot.memory) checkMemory(scope, `${field}.memory`, slot.memory, 'worker', all.memory.layout);
+    if (slot.memory !== undefined)
+      checkMemory(scope, `${field}.memory`, slot.memory, 'worker', all.memory.layout);
     const threads = checkPositiveInteger(scope, `${field}.threads`, slot.threads ?? all.threads);
     return {
       // Not `-worker-0`, which would read like the first pod of the shared set.
@@ -372,6 +392,12 @@ function slotPods(sets: WorkerSetSpec[], workers: number): string[] {
   });
 }
 
+function checkArgs(scope: Construct, field: string, args: string[] | undefined): string[] {
+  return checkList(scope, field, args).map((arg, index) =>
+    checkKind(scope, `${field}[${index}]`, arg, (given) => typeof given === 'string', { allowed: 'a text' }),
+  );
+}
+
 function checkDllamaImage(scope: Construct, given: string): string {
   const image = checkImage(scope, 'image', given);
   const reason = checkImageVersion(image);
@@ -379,13 +405,21 @@ function checkDllamaImage(scope: Construct, given: string): string {
   return image;
 }
 
+const FRONT: Record<keyof DllamaFrontProps, true> = {
+  queueLength: true,
+  queueTimeout: true,
+  maxBody: true,
+  stallTimeout: true,
+  image: true,
+};
+
 function resolveFront(
   scope: Construct,
   props: DllamaTopologyProps,
   modelFile: string,
   maxSeqLen: number,
 ): FrontSpec {
-  const front = props.front ?? {};
+  const front = checkOptions(scope, 'front', props.front ?? {}, FRONT);
   return {
     image: checkImage(scope, 'front.image', front.image ?? PYTHON_IMAGE),
     queueLength: checkPositiveInteger(scope, 'front.queueLength', front.queueLength ?? 32),
@@ -393,7 +427,7 @@ function resolveFront(
     maxBodyMib: checkPositiveInteger(
       scope,
       'front.maxBody in MiB',
-      bytesOf(front.maxBody ?? Size.mebibytes(8)) / MIB,
+      bytesOf(checkSize(scope, 'front.maxBody', front.maxBody ?? Size.mebibytes(8))) / MIB,
     ),
     stallSeconds: checkSeconds(scope, 'front.stallTimeout', front.stallTimeout ?? Duration.minutes(5)),
     maxSeqLen,

@@ -158,7 +158,7 @@ export class ModelFacts {
    * Fails when a number is not whole or not positive, or when the facts of the experts do not fit together.
    */
   public static of(props: ModelFactsProps): ModelFacts {
-    return new ModelFacts({ ...props, modelType: props.architecture });
+    return new ModelFacts({ ...props, modelType: props?.architecture });
   }
 
   /** `model_type` of config.json, whatever it is. */

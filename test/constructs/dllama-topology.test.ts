@@ -686,3 +686,18 @@ test('two topologies may serve one model', () => {
   expect(new Set(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).size).toBe(objects.length);
   expect(violationsOf(objects)).toBe('');
 });
+
+describe('plain JavaScript', () => {
+  test.each<[object, string]>([
+    [{ rootMemory: 8 }, "'rootMemory' is 8; allowed: a size"],
+    [{ workerSlots: 'x' }, "'workerSlots' is 'a string'; allowed: a list"],
+    [{ workerSlots: [{ slots: 0 }] }, "'name in workerSlots[0]' is 'slots'; allowed: slot"],
+    [{ workerSlots: [{ slot: 0, memory: 8 }] }, "'workerSlots[0].memory' is 8; allowed: a size"],
+    [{ front: 'x' }, "'front' is 'a string'; allowed: an object of queueLength"],
+    [{ front: { maxBody: 8 } }, "'front.maxBody' is 8; allowed: a size"],
+    [{ rootArgs: '--seed' }, "'rootArgs' is 'a string'; allowed: a list"],
+    [{ workerArgs: [5] }, "'workerArgs[0]' is 5; allowed: a text"],
+  ])('%j is refused by its name', (props, message) => {
+    expect(() => made(props)).toThrow(`models/chat: ${message}`);
+  });
+});

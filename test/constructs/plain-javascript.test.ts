@@ -1,9 +1,12 @@
 import {
   PhasedApp,
   DllamaConversion,
+  DllamaConverter,
   DllamaTopology,
   ModelCache,
+  ModelFacts,
   ModelSource,
+  PublishedDllamaModel,
   SmokeTest,
   VllmServer,
 } from '../../src';
@@ -69,6 +72,13 @@ describe('what a construct cannot do without', () => {
       "ModelSource.huggingFace: 'revision' is nothing; allowed: a full commit id",
     );
   });
+});
+
+test('a converter is not told nothing, and nothing is no published model', () => {
+  expect(() => DllamaConverter.upstream(null as never)).toThrow("DllamaConverter.upstream: 'props' is null");
+  expect(() => DllamaConverter.upstream({ scriptsUrl: 5 as never })).toThrow("'scriptsUrl' is 5");
+  expect(PublishedDllamaModel.ofRepository(null as never)).toBeUndefined();
+  expect(() => ModelFacts.of(null as never)).toThrow('ModelFacts: dim (hidden_size) is missing');
 });
 
 test.each(['memory', 'chunkMax', 'scratch'])('a ModelCache is not told a number as its %s', (field) => {

@@ -148,7 +148,7 @@ export class PublishedDllamaModel {
    * @param repository `org/name` on Hugging Face
    */
   public static ofRepository(repository: string): PublishedDllamaModel | undefined {
-    const wanted = repository.toLowerCase();
+    const wanted = String(repository).toLowerCase();
     return PublishedDllamaModel.all().find((model) => model.repository.toLowerCase() === wanted);
   }
 

@@ -1,5 +1,6 @@
 import { Application, ApplicationSet, type ApplicationSpec } from '../../../imports/argoproj.io';
 import type { MirrorRules } from '../../mirror/rules';
+import { checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { LABEL, MANAGED_BY } from '../../pod/metadata';
 import type { OutputFile, PipelineView } from '../views';
@@ -44,7 +45,7 @@ export class ArgoCdDestination {
    * @throws when it is empty
    */
   public static cluster(name: string): ArgoCdDestination {
-    if (name.trim() === '') {
+    if (typeof name !== 'string' || name.trim() === '') {
       throw new InputError(`${WHERE}: ArgoCdDestination.cluster`, 'name', name, {
         allowed: 'the name of a cluster in Argo CD',
         advice: 'Give the NAME that `argocd cluster list` prints.',
@@ -163,6 +164,7 @@ export class ArgoCd implements GitOpsTool {
   private readonly cascadeDelete: boolean;
 
   constructor(props: ArgoCdProps) {
+    checkProps(WHERE, props);
     this.repoUrl = checkedRepoUrl(props.repoUrl);
     this.targetRevision = checkedRevision(props.targetRevision ?? 'HEAD');
     this.path = repositoryPath(WHERE, props.path ?? 'dist');

@@ -1,5 +1,6 @@
 import { Duration } from 'cdk8s';
 import { Kustomization, KustomizationSpecSourceRefKind } from '../../../imports/kustomize.toolkit.fluxcd.io';
+import { checkKind, checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { ANNOTATION, LABEL, MANAGED_BY } from '../../pod/metadata';
 import type { OutputFile, PhaseView, PipelineView } from '../views';
@@ -130,7 +131,11 @@ export class Flux implements GitOpsTool {
   private readonly serviceAccountName?: string;
 
   constructor(props: FluxProps) {
-    this.sourceRef = props.sourceRef;
+    checkProps(WHERE, props);
+    this.sourceRef = checkKind(WHERE, 'sourceRef', props.sourceRef, ({ _ref }) => typeof _ref === 'object', {
+      allowed: 'a FluxSourceRef',
+      advice: "Make one: FluxSourceRef.gitRepository('models').",
+    });
     this.path = repositoryPath(WHERE, props.path ?? 'dist');
     this.interval = fluxDuration(WHERE, 'interval', props.interval ?? Duration.hours(1), MIN_INTERVAL);
     this.retryInterval = fluxDuration(

@@ -8,8 +8,11 @@ import { InputError } from '../../pod/input-error';
  * @internal
  */
 export function repositoryPath(where: string, given: string): string {
-  const path = given.replace(/^(\.\/)+/, '').replace(/\/+$/, '');
+  const path = String(given)
+    .replace(/^(\.\/)+/, '')
+    .replace(/\/+$/, '');
   if (
+    typeof given !== 'string' ||
     given.startsWith('/') ||
     !/^[\w.@+-]+(\/[\w.@+-]+)*$/.test(path || '.') ||
     path.split('/').includes('..')
@@ -37,6 +40,7 @@ export function below(path: string, ...names: string[]): string {
  */
 export function objectName(where: string, field: string, given: string): string {
   if (
+    typeof given !== 'string' ||
     given.length > 253 ||
     !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(given)
   ) {

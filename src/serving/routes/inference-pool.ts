@@ -1,4 +1,4 @@
-import { checkFlag, checkKind, checkPort } from '../../pod/checks';
+import { checkFlag, checkKind, checkList, checkPort } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
@@ -89,7 +89,7 @@ interface PickerSpec {
 }
 
 function resolvePicker(picker: EndpointPickerProps): PickerSpec {
-  const from = picker?.from ?? [NetworkPeer.sameNamespace()];
+  const from = checkList(WHERE, 'picker.from', picker?.from ?? [NetworkPeer.sameNamespace()]);
   from.forEach((peer, index) =>
     checkKind(WHERE, `picker.from[${index}]`, peer, ({ _peer }) => typeof _peer === 'object', {
       allowed: 'a NetworkPeer',

@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { checkPort, checkPositiveInteger, checkProps } from '../../pod/checks';
+import { checkList, checkPort, checkPositiveInteger, checkProps } from '../../pod/checks';
 import { NetworkPeer } from '../../pod/network-peer';
 import { addObject, Owner } from '../../pod/owner';
 import { checkHost, checkObjectName, checkSeconds } from '../checks';
@@ -106,9 +106,12 @@ function resolve(props: KedaHttpScalingProps): KedaHttpSpec {
   return {
     bounds: checkBounds(WHERE, { min: props.min ?? 0, max: props.max }, 0),
     concurrency: checkPositiveInteger(WHERE, 'concurrency', props.concurrency),
-    cooldownSeconds: props.cooldown && checkSeconds(WHERE, 'cooldown', props.cooldown),
+    cooldownSeconds:
+      props.cooldown === undefined ? undefined : checkSeconds(WHERE, 'cooldown', props.cooldown),
     timeoutSeconds: checkSeconds(WHERE, 'timeout', props.timeout ?? Duration.hours(1)),
-    hosts: (props.hosts ?? []).map((host, index) => checkHost(WHERE, `hosts[${index}]`, host)),
+    hosts: checkList(WHERE, 'hosts', props.hosts).map((host, index) =>
+      checkHost(WHERE, `hosts[${index}]`, host),
+    ),
     interceptor: {
       namespace: checkObjectName(WHERE, 'interceptor.namespace', interceptor.namespace ?? 'keda'),
       service: checkObjectName(

@@ -240,6 +240,13 @@ describe('refuses', () => {
     expect(() => ArgoCdDestination.server('10.0.0.1')).toThrow(/'url' is '10\.0\.0\.1'; allowed: an https:/);
     expect(() => ArgoCdDestination.cluster(' ')).toThrow(/'name' is ' '; allowed: the name of a cluster/);
     expect(() => ArgoCdMode.applicationSet('My Models')).toThrow(/'name' is 'My Models'/);
+    const nothing = null as never;
+    expect(() => ArgoCdDestination.cluster(nothing)).toThrow(
+      /'name' is null; allowed: the name of a cluster/,
+    );
+    expect(() => ArgoCdMode.applicationSet(nothing)).toThrow(/applicationSet: 'name' is null/);
+    expect(() => GitOps.argoCd(nothing)).toThrow(/GitOps.argoCd: 'props' is null; allowed: an object/);
+    expect(() => GitOps.argoCd({ repoUrl: REPOSITORY, path: 5 as never })).toThrow(/'path' is 5/);
   });
 
   test('nothing that is common', () => {

@@ -153,6 +153,11 @@ test.each<[string, Partial<FluxProps>, RegExp]>([
 
 test('refuses a source and a pipeline that cannot be', () => {
   expect(() => FluxSourceRef.gitRepository('')).toThrow(/FluxSourceRef: 'name' is ''/);
+  expect(() => FluxSourceRef.bucket(null as never)).toThrow(/FluxSourceRef: 'name' is null/);
+  expect(() => GitOps.flux(null as never)).toThrow(/GitOps.flux: 'props' is null; allowed: an object/);
+  expect(() => GitOps.flux({ sourceRef: 'models' as never })).toThrow(
+    /'sourceRef' is 'a string'; allowed: a FluxSourceRef/,
+  );
   expect(() => FluxSourceRef.gitRepository('a', 'b.c')).toThrow(/FluxSourceRef: 'namespace' is 'b\.c'/);
   expect(() => render({}, [samplePipeline('namespaces', 'llm', [Phase.SERVE])])).toThrow(
     /'pipeline' is 'namespaces'; allowed: any name but/,

@@ -71,6 +71,7 @@ test('the picker is let in to the metrics, as the gateway is to the API', () => 
 test.each<[Partial<InferencePoolRouteProps>, RegExp]>([
   [{ picker: undefined }, /'picker\.service' is nothing/],
   [{ picker: { service: 'p', port: 0 } }, /'picker\.port' is 0/],
+  [{ picker: { service: 'p', from: 'x' as never } }, /'picker\.from' is 'a string'; allowed: a list/],
   [{ picker: { service: 'p', from: ['x'] as unknown as NetworkPeer[] } }, /'picker\.from\[0\]' is/],
   [{ version: 'v1beta1' as InferencePoolVersion }, /'version' is 'v1beta1'; allowed: v1, v1alpha2/],
   [{ from: [] }, /Route\.inferencePool: 'from' is/],

@@ -144,6 +144,8 @@ test('a server is not ended before its first answer', () => {
 test.each<[Partial<KedaHttpScalingProps>, RegExp]>([
   [{ concurrency: 0 }, /Scaling\.kedaHttp: 'concurrency' is 0/],
   [{ max: 0 }, /'max' is 0/],
+  [{ hosts: 'qwen.example.com' as never }, /'hosts' is 'a string'; allowed: a list/],
+  [{ cooldown: '' as never }, /'cooldown' is 'a string'; allowed: a Duration/],
   [{ hosts: ['Qwen'] }, /'hosts\[0\]' is 'Qwen'/],
   [{ interceptor: { port: 70_000 } }, /'interceptor\.port' is 70000/],
   [{ interceptor: { namespace: 'Keda' } }, /'interceptor\.namespace' is 'Keda'/],
