@@ -126,7 +126,8 @@ export interface ServerProps {
   readonly monitoring?: Monitoring;
 
   /**
-   * A Job of the verify phase that asks the endpoint a question.
+   * A Job of the verify phase that asks the server a question: the pods of this version, and not those that it takes
+   * the place of. Where requests start the server (`Scaling.kedaHttp`), whichever pods answer.
    *
    * @default - none
    */

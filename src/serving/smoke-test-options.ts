@@ -56,7 +56,7 @@ export interface SmokeTestOptions extends JobOptions {
    * The longest time to wait for the endpoint to answer at all. With all retries (`backoffLimit`, by default 2) it may be
    * waited for so many times.
    *
-   * @default - the server's startup timeout and 10 minutes; 30 minutes for an address
+   * @default - the drain and the startup timeout of the server and 10 minutes; 30 minutes for an address
    */
   readonly timeout?: Duration;
 

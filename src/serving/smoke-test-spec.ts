@@ -88,7 +88,8 @@ export function resolveSmokeTest(
     waitSeconds: timeout
       ? checkSeconds(scope.node.path, 'timeout', timeout)
       : server
-        ? server.startupSeconds + 600
+        ? // The pods of the version before may have to end first.
+          server.drainSeconds + server.startupSeconds + 600
         : 1800,
     answerSeconds: checkSeconds(scope.node.path, 'answerTimeout', answerTimeout),
     apiKey,
