@@ -170,7 +170,10 @@ function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps)
   if (model.format !== ArtifactFormat.HUGGING_FACE) {
     throw new InputError(scope, 'model', `an artifact of format '${model.format}'`, {
       allowed: `an artifact of format '${ArtifactFormat.HUGGING_FACE}'`,
-      advice: 'A model that is published for distributed-llama goes straight to DllamaTopology.',
+      advice:
+        model.format === ArtifactFormat.LORA
+          ? 'distributed-llama knows no adapters: let the FineTune leave FineTuneResult.FULL_WEIGHTS.'
+          : 'A model that is published for distributed-llama goes straight to DllamaTopology.',
     });
   }
   const weights = checkWeights(scope, props.weights ?? FloatType.Q40);
