@@ -5,9 +5,11 @@
 # usage: hold.sh BUSYBOX FILE
 set -u
 # PID 1 hears no signal that it has no trap for.
-trap 'exit 0' TERM INT
+sleeper=''
+trap '[ -z "$sleeper" ] || kill "$sleeper"; exit 0' TERM INT
 while :; do
   echo held >"$2"
   "$1" sleep 20 &
-  wait "$!"
+  sleeper=$!
+  wait "$sleeper"
 done

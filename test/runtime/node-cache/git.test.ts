@@ -36,6 +36,19 @@ beforeAll(() => {
   git.current.commit('old', [{ path: 'README.md', text: 'changed\n' }], { old: true });
 });
 
+/** A folder in which the first commit is complete. */
+let whole: string;
+beforeAll(async () => {
+  whole = temporaryFolder();
+  await run(mirror(whole, first));
+});
+
+function complete(): string {
+  const dir = temporaryFolder();
+  fs.cpSync(whole, dir, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+  return dir;
+}
+
 function mirror(dir: string, commit: string, ...more: string[]): string[] {
   return [
     'git_mirror.py',
@@ -98,9 +111,7 @@ describe('a repository at a commit', () => {
   });
 
   test('what is complete is not asked for again; nor is a commit that a lost tree was made of', async () => {
-    const dir = temporaryFolder();
-    await run(mirror(dir, first));
-    git.current.forget();
+    const dir = complete();
     expect((await run(mirror(dir, first))).result).toMatchObject({ fetched: 0 });
     fs.rmSync(path.join(dir, 'tree/vllm'), { recursive: true });
     const outcome = await run(mirror(dir, first));
@@ -186,8 +197,7 @@ describe('what is not there, or not to be had', () => {
   });
 
   test('another artifact in the folder', async () => {
-    const dir = temporaryFolder();
-    await run(mirror(dir, first));
+    const dir = complete();
     expectFailure(await run([...mirror(dir, first), '--key=k2']), 64, 'holds the artifact with key k1');
   });
 
@@ -310,18 +320,22 @@ describe('faults', () => {
   });
 
   test('what has rotted on the disk is found by --verify alone, and brought anew', async () => {
-    const dir = temporaryFolder();
-    await run(mirror(dir, first));
+    const dir = complete();
     for (const [file, at] of [
       ['tree/vllm/a folder/näme.bin', 5],
       [`git/objects/pack/${packs(dir)[1]}`, 5000],
     ] as const) {
       spoil(path.join(dir, file), at);
-      expect((await run(mirror(dir, first))).log).toContain('is complete already');
       expect((await run(mirror(dir, first, '--verify'))).log).toContain('storing what is missing');
       expectTree(dir, FILES);
-      expect((await run(mirror(dir, first, '--verify'))).log).toContain('is complete already');
     }
+    expect((await run(mirror(dir, first, '--verify'))).log).toContain('is complete already');
+  });
+
+  test('what has rotted since is not read for nothing', async () => {
+    const dir = complete();
+    spoil(path.join(dir, 'tree/README.md'), 5);
+    expect((await run(mirror(dir, first))).log).toContain('is complete already');
   });
 });
 
