@@ -22,6 +22,11 @@ export function accessModes(modes: readonly string[]): Expression {
   );
 }
 
+/** Whether one node at a time can mount a claim: all its pods then have to be able to run where any other can. @internal */
+export function isOneNode(modes: readonly string[]): boolean {
+  return !modes.includes('ReadWriteMany');
+}
+
 /** @internal */
 export function texts(values: readonly string[]): Expression {
   return list(values.map(literal));

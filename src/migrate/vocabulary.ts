@@ -6,6 +6,9 @@ import { ModelStore } from '../artifact/model-store';
 import { DllamaConversion } from '../constructs/dllama-conversion';
 import { DllamaConverter } from '../constructs/dllama-converter';
 import { DllamaTopology } from '../constructs/dllama-topology';
+import { FineTune } from '../constructs/fine-tune';
+import { FineTunePreset } from '../constructs/fine-tune-preset';
+import { FineTuneResult } from '../constructs/fine-tune-result';
 import { LlamaServer } from '../constructs/llama-server';
 import { ModelCache } from '../constructs/model-cache';
 import { VllmServer } from '../constructs/vllm-server';
@@ -24,6 +27,7 @@ export const STATICS = {
   Accelerator: { module: 'cdk8s-llm', class: Accelerator },
   DllamaConverter: { module: 'cdk8s-llm', class: DllamaConverter },
   Duration: { module: 'cdk8s', class: Duration },
+  FineTunePreset: { module: 'cdk8s-llm', class: FineTunePreset },
   ModelFacts: { module: 'cdk8s-llm', class: ModelFacts },
   ModelSource: { module: 'cdk8s-llm', class: ModelSource },
   ModelStore: { module: 'cdk8s-llm', class: ModelStore },
@@ -37,6 +41,7 @@ export const STATICS = {
 export const CLASSES = {
   DllamaConversion,
   DllamaTopology,
+  FineTune,
   LlamaServer,
   ModelCache,
   VllmServer,
@@ -45,6 +50,7 @@ export const CLASSES = {
 /** @internal */
 export const ENUMS = {
   ArtifactFormat: { module: 'cdk8s-llm', members: ArtifactFormat },
+  FineTuneResult: { module: 'cdk8s-llm', members: FineTuneResult },
   FloatType: { module: 'cdk8s-llm', members: FloatType },
   PersistentVolumeAccessMode: { module: 'cdk8s-plus-28', members: PersistentVolumeAccessMode },
   PersistentVolumeReclaimPolicy: { module: 'cdk8s-plus-28', members: PersistentVolumeReclaimPolicy },

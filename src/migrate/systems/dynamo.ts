@@ -8,7 +8,7 @@ import type { Resources } from '../read-resources';
 import type { Resource } from '../resource';
 import { bucketProps, factsOf, huggingFace, Repository, s3Place } from '../sources';
 import type { Notes, Translation } from '../translation';
-import { accessModes, optional, SHA256, size, texts } from '../values';
+import { accessModes, isOneNode, optional, SHA256, size, texts } from '../values';
 
 interface DynamoModelSpec {
   readonly name: string;
@@ -56,21 +56,29 @@ interface TranslatedModel {
 
 /** @internal */
 export function translateDynamo(resources: Resources, translation: Translation, plan: PlanBuilder): void {
-  const models = resources
-    .of<DynamoModelSpec>('dynamo-model.json')
-    .map((resource) => translateModel(resource, translation.of(resource), plan));
-  for (const graph of resources.of<GraphSpec>('dynamo-graph-deployment.json'))
-    translateGraph(graph, models, translation);
+  const graphs = resources.of<GraphSpec>('dynamo-graph-deployment.json');
+  const models = resources.of<DynamoModelSpec>('dynamo-model.json').map((resource) => {
+    const isServed = graphs.some(
+      ({ namespace, spec }) =>
+        namespace === resource.namespace &&
+        Object.values(spec.services).some(({ modelRef }) => modelRef === resource.name),
+    );
+    return translateModel(resource, translation.of(resource), plan, isServed);
+  });
+  for (const graph of graphs) translateGraph(graph, models, translation);
 }
 
 function translateModel(
   resource: Resource<DynamoModelSpec>,
   notes: Notes,
   plan: PlanBuilder,
+  isServed: boolean,
 ): TranslatedModel {
   const pipeline = plan.pipeline(resource);
   const { source, facts } = sourceOf(resource, notes, pipeline);
-  const store = storeOf(resource, notes);
+  const store = storeOf(resource, notes, () =>
+    isServed ? ref(pipeline.constant('gpu', call('Accelerator.nvidia')).to, 'placement') : undefined,
+  );
   const cache = pipeline.construct(
     { class: 'ModelCache', phase: 'download', id: 'weights' },
     object({ source, store, facts }),
@@ -313,7 +321,11 @@ function customSource(
 }
 
 /** The claim, under the name by which other pods of the namespace may mount it. */
-function storeOf({ spec, name, namespace }: Resource<DynamoModelSpec>, notes: Notes): Expression {
+function storeOf(
+  { spec, name, namespace }: Resource<DynamoModelSpec>,
+  notes: Notes,
+  placementOfServers: () => Expression | undefined,
+): Expression {
   const { create = true, storageClass, volumeAccessMode = 'ReadWriteMany' } = spec.pvc;
   const claim = spec.pvc.name ?? name;
   if (volumeAccessMode === 'ReadWriteOncePod') {
@@ -323,6 +335,7 @@ function storeOf({ spec, name, namespace }: Resource<DynamoModelSpec>, notes: No
     });
   }
   const modes = accessModes([volumeAccessMode]);
+  const placement = isOneNode([volumeAccessMode]) ? placementOfServers() : undefined;
   if (!create) {
     for (const field of ['storageClass', 'size'] as const) {
       if (spec.pvc[field] !== undefined)
@@ -331,7 +344,7 @@ function storeOf({ spec, name, namespace }: Resource<DynamoModelSpec>, notes: No
           `The claim ${claim} is there already (create: false). It is left out.`,
         );
     }
-    return call('ModelStore.existingClaim', literal(claim), object({ accessModes: modes }));
+    return call('ModelStore.existingClaim', literal(claim), object({ accessModes: modes, placement }));
   }
   if (spec.pvc.size === undefined) {
     notes.refuse('spec.pvc.size', undefined, {
@@ -351,6 +364,7 @@ function storeOf({ spec, name, namespace }: Resource<DynamoModelSpec>, notes: No
       size: size(spec.pvc.size ?? '1Gi'),
       storageClassName: optional(storageClass),
       accessModes: modes,
+      placement,
     }),
   );
 }

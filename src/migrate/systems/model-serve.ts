@@ -83,17 +83,22 @@ function translate(resource: Resource<ModelServeSpec>, notes: Notes, plan: PlanB
       `ModelServe mounts a folder of each node, where other nodes have no files. The claim of all ${spec.replicas} copies is ReadWriteMany, which its class has to know.`,
     );
   }
+  const { accelerator: devices, ...image } = imageProps(notes, spec.image);
+  const accelerator = devices && pipeline.constant('gpu', devices);
   const store = call(
     'ModelStore.claim',
-    object({ size: file.claimSize, accessModes: shared ? accessModes(['ReadWriteMany']) : undefined }),
+    object({
+      size: file.claimSize,
+      accessModes: shared ? accessModes(['ReadWriteMany']) : undefined,
+      placement: accelerator && !shared ? ref(accelerator.to, 'placement') : undefined,
+    }),
   );
   const cache = pipeline.construct(
     { class: 'ModelCache', phase: 'download', id: 'weights' },
     object({ source: file.source, store }),
     notes.taken(),
   );
-  const image = imageProps(notes, spec.image);
-  const params = paramProps(notes, spec.runtimeParams ?? '', image.accelerator !== undefined);
+  const params = paramProps(notes, spec.runtimeParams ?? '', accelerator !== undefined);
   const dot = name.includes('.') ? 'A Service cannot have that name, for the dot in it. ' : '';
   notes.warn(
     'metadata.name',
@@ -105,6 +110,7 @@ function translate(resource: Resource<ModelServeSpec>, notes: Notes, plan: PlanB
       model: ref(cache, 'artifact'),
       fileSize: file.fileSize,
       ...image,
+      accelerator,
       ...params,
       replicas: spec.replicas === undefined || spec.replicas === 1 ? undefined : literal(spec.replicas),
       memory: file.memory,
