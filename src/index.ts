@@ -36,6 +36,7 @@ export { ClaimStoreProps, ExistingClaimOptions } from './artifact/stores/claim-s
 export { ImageVolumeStoreProps } from './artifact/stores/image-store';
 export { NodeFolderOptions } from './artifact/stores/node-store';
 export { S3CsiProps, S3StoreProps } from './artifact/stores/s3-store';
+export { VllmCheckoutOptions } from './checkout/checkout';
 export { ChatTemplate } from './constructs/chat-template';
 export * from './constructs/dllama-conversion';
 export { DllamaConverter, UpstreamConverterProps } from './constructs/dllama-converter';
@@ -64,6 +65,10 @@ export * from './constructs/node-cache-item';
 export * from './constructs/node-cache-props';
 export * from './constructs/shared-devices';
 export * from './constructs/smoke-test';
+export { VllmCheckout } from './constructs/vllm-checkout';
+export { VllmRun } from './constructs/vllm-run';
+export { VllmRunProgramProps, VllmRunProps, VllmRunServerProps } from './constructs/vllm-run-props';
+export { VllmRunServer } from './constructs/vllm-run-server';
 export { VllmServer } from './constructs/vllm-server';
 export { KvRole, KvTransfer, NixlProps } from './constructs/vllm-server-kv-transfer';
 export {

@@ -10,8 +10,8 @@ import { checkChanges, described } from './refusals';
 /** The images that the CI of vLLM builds of each commit of main, of its stage `test`. */
 const IMAGES = 'public.ecr.aws/q9t5s3a7/vllm-ci-postmerge-repo';
 
-/** Where those images have the repository (docker/Dockerfile of vllm-project/vllm, stage `test`). */
-const WORKSPACE = '/vllm-workspace';
+/** Where those images have the repository (docker/Dockerfile of vllm-project/vllm, stage `test`). @internal */
+export const WORKSPACE = '/vllm-workspace';
 
 const MIB = 1024 ** 2;
 

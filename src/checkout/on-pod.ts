@@ -4,9 +4,8 @@ import { python } from '../pod/guard';
 import { ANNOTATION } from '../pod/metadata';
 import { addObject, Owner } from '../pod/owner';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
-import type { EngineVariable } from '../serving/engine-spec';
 import type { Preparation } from '../serving/preparation';
-import type { CheckoutSpec } from './checkout';
+import { CheckoutSpec, WORKSPACE } from './checkout';
 
 const PROGRAM = 'apply_checkout.py';
 
@@ -33,9 +32,9 @@ const BASE_MEMORY = 128 * MIB;
 const LOGS = Size.mebibytes(64);
 
 /** What a pod must have so that its program runs from a checkout. @internal */
-export interface CheckoutOnPod extends Preparation {
+export interface PreparedFolder extends Preparation {
   /** Of the container that runs from it. */
-  readonly env: EngineVariable[];
+  readonly env: Record<string, string>;
   /** Where that container starts. */
   readonly workingDir: string;
 }
@@ -44,55 +43,107 @@ export interface CheckoutOnPod extends Preparation {
  * @param image of the container that runs from the checkout, which the folder is made of
  * @internal
  */
-export function checkoutOnPod(owner: Owner, checkout: CheckoutSpec, image: string): CheckoutOnPod {
-  const { patch, treeSize } = checkout;
+export function checkoutOnPod(owner: Owner, checkout: CheckoutSpec, image: string): PreparedFolder {
+  const { patch, treeSize, packageRoot } = checkout;
   const parts = partsOf(owner, patch.bytes);
+  return {
+    ...folder({
+      image,
+      treeSize,
+      workspace: checkout.workspace,
+      args: [
+        `--parts=${PARTS_FOLDER}`,
+        `--sha256=${patch.sha256}`,
+        `--unpacked-bytes=${patch.unpackedBytes}`,
+      ],
+      mounts: [{ name: PARTS_VOLUME, mountPath: PARTS_FOLDER, readOnly: true }],
+      volumes: [
+        { name: PARTS_VOLUME, projected: { sources: parts.map(({ name }) => ({ configMap: { name } })) } },
+      ],
+      // The parts, what they unpack to, and the file that is written.
+      memory: 2 * patch.bytes.length + 3 * patch.unpackedBytes,
+      pythonPath: packageRoot === '' ? TREE : `${TREE}/${packageRoot}`,
+    }),
+    annotations: { [ANNOTATION.checkout]: describe(checkout) },
+    add: (component) => parts.forEach((part) => addPart(owner, component, part)),
+  };
+}
+
+/** vLLM itself has about 100 MB (2026), and forks keep what they please. */
+const REPOSITORY_SIZE = Size.gibibytes(2);
+
+/** Where a pod has the files of a repository of vLLM. @internal */
+export interface MountedRepository {
+  readonly folder: string;
+  readonly commit: string;
+  readonly mounts: Record<string, unknown>[];
+}
+
+/** A repository in the place of a checkout. @internal */
+export function repositoryOnPod(
+  { folder: repository, commit, mounts }: MountedRepository,
+  image: string,
+): PreparedFolder {
+  return {
+    ...folder({
+      image,
+      treeSize: REPOSITORY_SIZE,
+      workspace: WORKSPACE,
+      args: [`--repository=${repository}`, `--commit=${commit}`],
+      mounts,
+      volumes: [],
+      memory: 0,
+      // In the one folder or the other, as its commit has it.
+      pythonPath: `${TREE}:${TREE}/src`,
+    }),
+    annotations: {},
+    add: () => undefined,
+  };
+}
+
+interface Folder {
+  readonly image: string;
+  readonly treeSize: Size;
+  readonly workspace: string;
+  /** What says which changes are made. */
+  readonly args: string[];
+  readonly mounts: Record<string, unknown>[];
+  readonly volumes: Record<string, unknown>[];
+  /** Bytes, beside what Python takes. */
+  readonly memory: number;
+  readonly pythonPath: string;
+}
+
+/** What is alike wherever the changes come from. */
+function folder(of: Folder): Omit<PreparedFolder, 'annotations' | 'add'> {
+  const treeBytes = bytesOf(of.treeSize);
   return {
     programs: [PROGRAM],
     initContainers: [
       {
         name: 'apply-checkout',
-        image,
+        image: of.image,
         command: python(PROGRAM),
-        args: [
-          `--parts=${PARTS_FOLDER}`,
-          `--sha256=${patch.sha256}`,
-          `--unpacked-bytes=${patch.unpackedBytes}`,
-          `--tree=${TREE}`,
-          `--tree-bytes=${bytesOf(treeSize)}`,
-          `--workspace=${checkout.workspace}`,
-        ],
-        mounts: [
-          { name: PARTS_VOLUME, mountPath: PARTS_FOLDER, readOnly: true },
-          { name: TREE_VOLUME, mountPath: VOLUME_FOLDER },
-        ],
+        args: [...of.args, `--tree=${TREE}`, `--tree-bytes=${treeBytes}`, `--workspace=${of.workspace}`],
+        mounts: [...of.mounts, { name: TREE_VOLUME, mountPath: VOLUME_FOLDER }],
         resources: {
           cpu: '500m',
           cpuLimit: '2',
-          // The parts, what they unpack to, and the file that is written.
-          memory: mebibytesFor(BASE_MEMORY + 2 * patch.bytes.length + 3 * patch.unpackedBytes),
-          storage: mebibytesFor(bytesOf(LOGS) + bytesOf(treeSize)),
+          memory: mebibytesFor(BASE_MEMORY + of.memory),
+          storage: mebibytesFor(bytesOf(LOGS) + treeBytes),
         },
       },
     ],
-    volumes: [
-      {
-        name: PARTS_VOLUME,
-        projected: { sources: parts.map(({ name }) => ({ configMap: { name } })) },
-      },
-      { name: TREE_VOLUME, emptyDir: { sizeLimit: bytesQuantity(treeSize) } },
-    ],
+    volumes: [...of.volumes, { name: TREE_VOLUME, emptyDir: { sizeLimit: bytesQuantity(of.treeSize) } }],
     // What was verified is what runs, after a restart of the container too.
     mounts: [{ name: TREE_VOLUME, mountPath: VOLUME_FOLDER, readOnly: true }],
-    bytes: bytesOf(treeSize),
-    env: [
+    bytes: treeBytes,
+    env: {
       // Before the installed package, for all processes that the program starts.
-      { name: 'PYTHONPATH', value: checkout.packageRoot === '' ? TREE : `${TREE}/${checkout.packageRoot}` },
-      { name: 'PYTHONPYCACHEPREFIX', value: '/tmp/pycache' },
-    ],
+      PYTHONPATH: of.pythonPath,
+      PYTHONPYCACHEPREFIX: '/tmp/pycache',
+    },
     workingDir: TREE,
-    annotations: { [ANNOTATION.checkout]: describe(checkout) },
-    add: (component) => parts.forEach((part) => addPart(owner, component, part)),
   };
 }
 

@@ -66,7 +66,7 @@ export function resolveInferenceServer(
   scope: Construct,
   props: InferenceServerProps,
   app = 'inference-server',
-  preparations: (owner: Owner) => Preparation[] = () => [],
+  preparations: (owner: Owner, artifacts: MountedArtifacts) => Preparation[] = () => [],
 ): ServerSpec {
   checkProps(scope, props);
   checkNamed(scope, 'env', props.env);
@@ -116,7 +116,7 @@ export function resolveInferenceServer(
     modelNames: checkWords(scope, 'modelNames', props.modelNames ?? [], 0),
     apiKey,
     secretPurposes: apiKey && [apiKeyPurpose(owner, apiKey)],
-    preparations: preparations(owner),
+    preparations: preparations(owner, artifacts),
   });
 }
 

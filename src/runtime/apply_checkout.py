@@ -4,7 +4,8 @@ is of the checkout's merge base with upstream, and a patch that comes in parts.
 
 The patch is applied whole or not at all, and to nothing but the files that it was made for: it names the sha256 of
 each file that it replaces or deletes. What the image's build made beside them (compiled extensions, generated files)
-is linked or copied from the installed package. Can be killed at any instant and run again: the folder appears by a
+is linked or copied from the installed package. With --repository the folder is that repository as it is, in the place
+of the image's own copy with a patch. Can be killed at any instant and run again: the folder appears by a
 rename, when all in it is verified. The volume is the pod's own, so that there is no second copy at work.
 Exit codes: see program.py.
 """
@@ -40,14 +41,14 @@ class Patch:
         packed = b''.join(read(os.path.join(folder, name)) for name in names)
         found = hashlib.sha256(packed).hexdigest()
         if found != sha256:
-            raise Failure(CHECKSUM, 'the patch has %s in %d parts and the sha256 %s instead of %s: one of its ConfigMaps '
-                          'is missing or was changed. Apply all of them again, as they were synthesized'
+            raise Failure(CHECKSUM, 'the patch has %s in %d parts and the sha256 %s instead of %s: one of its '
+                          'ConfigMaps is missing or was changed. Apply all of them again, as they were synthesized'
                           % (readable(len(packed)), len(names), found, sha256))
         line, _, self.contents = unpacked(packed, most).partition(b'\n')
         manifest = json.loads(line)
         if manifest.get('format') != FORMAT:
-            raise Failure(CHECKSUM, 'the patch has format %s, and this program reads %d: they are of different versions '
-                          'of cdk8s-llm. Synthesize again' % (manifest.get('format'), FORMAT))
+            raise Failure(CHECKSUM, 'the patch has format %s, and this program reads %d: they are of different '
+                          'versions of cdk8s-llm. Synthesize again' % (manifest.get('format'), FORMAT))
         self.base, self.package = manifest['base'], manifest['package']
         self.files, self.deleted = manifest['files'], manifest['deleted']
         for path in self.paths():
@@ -69,6 +70,20 @@ class Patch:
             if hashlib.sha256(content).hexdigest() != file['sha256']:
                 raise Failure(CHECKSUM, '%s is damaged in the patch' % file['path'])
             yield file, content
+
+
+class Unchanged:
+    """A repository as it is, in the place of a patch."""
+
+    def __init__(self, folder, commit):
+        self.base, self.files, self.deleted, self.contents = commit, [], [], b''
+        self.package = next((name for name in ('vllm', PUT_AWAY + '/vllm')
+                             if os.path.isfile(os.path.join(folder, name, '__init__.py'))), None)
+        if not self.package:
+            raise Failure(NOT_FOUND, '%s is no repository of vLLM: it has no vllm/__init__.py' % folder)
+
+    def written(self):
+        return []
 
 
 def unpacked(packed, most):
@@ -96,25 +111,25 @@ class Image:
         self.package = installed()
         self.name = patch.package
         self.root = os.path.dirname(patch.package)
-        self.refuse_other_commit(patch.base)
 
-    def refuse_other_commit(self, base):
-        """What setuptools-scm wrote when the wheel was built; an image of somebody else may be without it."""
+    def commit(self):
+        """What setuptools-scm wrote when the wheel was built, cut off; an image of somebody else may be without it."""
         path = os.path.join(self.package, '_version.py')
         text = read(path).decode(errors='replace') if os.path.isfile(path) else ''
         told = re.search(r"""commit_id = ['"]g([0-9a-f]{7,64})""", text) or re.search(r'\+g([0-9a-f]{7,64})', text)
-        if told and not base.startswith(told[1]):
-            raise Failure(CHECKSUM, 'the image has vLLM of commit %s, and the checkout goes off from %s. Name the image of '
-                          'that commit, or synthesize again with the base that the image is of' % (told[1], base))
+        return told and told[1]
 
     def copies(self, path):
         """The places of a file of the repository in the image; none for what its build left out (docs/, .github/)."""
         places = [(self.package, path[len(self.name) + 1:])] if self.has(path) else []
-        if self.workspace:
-            places.append((self.workspace, path))
-            if self.has(path) and self.root != PUT_AWAY:
-                places.append((self.workspace, PUT_AWAY + '/' + path))
-        return [os.path.join(*place) for place in places if is_file(*place)]
+        return [os.path.join(*place) for place in places if is_file(*place)] + self.sources(path)
+
+    def sources(self, path):
+        """Those that the build copied of the repository."""
+        if not self.workspace:
+            return []
+        put_away = [PUT_AWAY + '/' + path] if self.has(path) and self.root != PUT_AWAY else []
+        return [os.path.join(self.workspace, place) for place in [path, *put_away] if is_file(self.workspace, place)]
 
     def has(self, path):
         """Whether a path of the repository is in the package."""
@@ -122,19 +137,24 @@ class Image:
 
     def refuse_others(self, patch):
         """The image must have what the patch was made for, and must not have what is new."""
+        commit = self.commit()
+        if commit and not patch.base.startswith(commit):
+            raise Failure(CHECKSUM, 'the image has vLLM of commit %s, and the checkout goes off from %s. Name the '
+                          'image of that commit, or synthesize again with the base that the image is of'
+                          % (commit, patch.base))
         wrong, missing, left_out = [], [], 0
         for file in [*patch.files, *patch.deleted]:
             replaces, copies = file.get('replaces'), self.copies(file['path'])
             if replaces is None:
                 wrong += ['%s, which is new in the checkout' % copy for copy in copies]
-            elif any(digest(copy) != replaces['sha256'] or is_link(copy) != (replaces['mode'] == LINK) for copy in copies):
+            elif not all(is_same(copy, replaces) for copy in copies):
                 wrong.append(file['path'])
             elif not copies:
                 missing.append(file['path'])
                 left_out += not self.has(file['path'])
         if wrong:
-            raise Failure(CHECKSUM, 'the image is not of the merge base %s: it has other content at %s. Nothing is applied. '
-                          'Name the image of that commit' % (patch.base, shorten(wrong)))
+            raise Failure(CHECKSUM, 'the image is not of the merge base %s: it has other content at %s. Nothing is '
+                          'applied. Name the image of that commit' % (patch.base, shorten(wrong)))
         if len(missing) > left_out:
             raise Failure(CHECKSUM, 'the image is not of the merge base %s: it does not have %s. Nothing is applied'
                           % (patch.base, shorten([path for path in missing if self.has(path)])))
@@ -157,17 +177,19 @@ class Tree:
         self.path, self.most, self.bytes = path, most, 0
         self.partial = path + '.partial'
 
-    def make(self, image, patch):
+    def make(self, image, patch, repository):
         for old in (self.partial, self.path):
             shutil.rmtree(old, ignore_errors=True)
         os.makedirs(self.partial, 0o755)
-        if image.workspace:
-            self.copy(image.workspace, image)
+        if repository or image.workspace:
+            self.copy(repository or image.workspace, image)
         for file in patch.deleted:
             self.delete(file['path'])
         for file, content in patch.written():
             self.write(file, content)
-        self.complete(image, {file['path'] for file in patch.deleted})
+        deleted = {file['path'] for file in patch.deleted}
+        # A file of the image's commit that the repository does not have was never there, or is there no more.
+        self.complete(image, lambda path: path in deleted or bool(repository and image.sources(path)))
         self.verify(patch)
         os.rename(self.partial, self.path)
 
@@ -175,7 +197,7 @@ class Tree:
         return os.path.join(self.partial, path)
 
     def copy(self, workspace, image):
-        """The repository as the build copied it, with the package in its place again."""
+        """The repository, with the package in its place again where the build has put it away."""
         put_away = os.path.join(workspace, PUT_AWAY, os.path.basename(image.name))
         back = image.root != PUT_AWAY and os.path.isdir(put_away)
         for source, names in walk(workspace):
@@ -204,8 +226,8 @@ class Tree:
     def count(self, size):
         self.bytes += size
         if self.bytes > self.most:
-            raise Failure(FULL, 'the checkout and what the image adds to it has more than %s: raise the size of the tree '
-                          '(treeSize of VllmCheckout)' % readable(self.most))
+            raise Failure(FULL, 'the checkout and what the image adds to it has more than %s: raise the size of the '
+                          'tree (treeSize of VllmCheckout)' % readable(self.most))
 
     def delete(self, path):
         """A file, and the folders that are empty without it: Git knows none."""
@@ -219,7 +241,8 @@ class Tree:
         target = self.at(file['path'])
         link = next((folder for folder in folders_of(file['path']) if is_link(self.at(folder))), None)
         if link:
-            raise Failure(CHECKSUM, '%s: %s is a link in the image, and a folder in the checkout' % (file['path'], link))
+            raise Failure(CHECKSUM, '%s: %s is a link in the image, and a folder in the checkout'
+                          % (file['path'], link))
         try:
             os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
             if os.path.lexists(target):
@@ -235,13 +258,13 @@ class Tree:
             f.write(content)
         os.chmod(target, 0o755 if file['mode'] == '100755' else 0o644)
 
-    def complete(self, image, deleted):
+    def complete(self, image, left_out):
         """What the build made in the package, and all of it where the image has nothing else of the repository."""
         linked = 0
         for source, names in walk(image.package):
             for name in names:
                 path = os.path.join(image.name, os.path.relpath(os.path.join(source, name), image.package))
-                if path in deleted or os.path.lexists(self.at(path)) or not self.can_hold(path):
+                if left_out(path) or os.path.lexists(self.at(path)) or not self.can_hold(path):
                     continue
                 built = os.path.join(source, name)
                 if is_link(built) or os.path.getsize(built) <= COPIED_AT_MOST:
@@ -302,6 +325,10 @@ def digest(path):
     return hashlib.sha256(read(path)).hexdigest()
 
 
+def is_same(path, replaces):
+    return is_link(path) == (replaces['mode'] == LINK) and digest(path) == replaces['sha256']
+
+
 def read(path):
     try:
         with open(path, 'rb') as f:
@@ -316,25 +343,38 @@ def shorten(paths):
 
 def main():
     parser = Parser(prog='apply_checkout.py', description=__doc__, allow_abbrev=False)
-    parser.add_argument('--parts', required=True, help='the folder of the files part-...')
-    parser.add_argument('--sha256', required=True, type=matching('[0-9a-f]{64}', 'a sha256'), help='of all parts')
-    parser.add_argument('--unpacked-bytes', required=True, type=positive, help='the size of the patch when unpacked')
+    parser.add_argument('--parts', help='the folder of the files part-...')
+    parser.add_argument('--sha256', type=matching('[0-9a-f]{64}', 'a sha256'), help='of all parts')
+    parser.add_argument('--unpacked-bytes', type=positive, help='the size of the patch when unpacked')
+    parser.add_argument('--repository', help='a repository that is taken as it is, in the place of a patch')
+    parser.add_argument('--commit', type=matching('[0-9a-f]{40,64}', 'a commit'), help='of the repository')
     parser.add_argument('--tree', required=True, help='the folder to make')
     parser.add_argument('--tree-bytes', required=True, type=positive, help='what it may have at most')
     parser.add_argument('--workspace', required=True, help="the image's copy of the repository, if it has one")
     options = parser.parse_args(sys.argv[1:])
+    of_patch = [options.parts, options.sha256, options.unpacked_bytes]
+    of_repository = [options.repository, options.commit]
+    if all(of_patch) == all(of_repository) or any(of_patch) == any(of_repository):
+        parser.error('either --parts, --sha256 and --unpacked-bytes are needed, or --repository and --commit')
     return interruptible(lambda: apply(options))
 
 
 def apply(options):
     started = time.monotonic()
-    patch = Patch(options.parts, options.sha256, options.unpacked_bytes)
-    image = Image(options.workspace, patch)
-    image.refuse_others(patch)
-    log('applying %d files and %d deletions to commit %s' % (len(patch.files), len(patch.deleted), patch.base))
+    if options.repository:
+        patch = Unchanged(options.repository, options.commit)
+        image = Image(options.workspace, patch)
+        log('the repository is at commit %s; what is compiled is of commit %s'
+            % (patch.base, image.commit() or 'unknown'))
+    else:
+        patch = Patch(options.parts, options.sha256, options.unpacked_bytes)
+        image = Image(options.workspace, patch)
+        image.refuse_others(patch)
+        log('applying %d files and %d deletions to commit %s' % (len(patch.files), len(patch.deleted), patch.base))
     tree = Tree(options.tree, options.tree_bytes)
-    tree.make(image, patch)
-    log('complete: %s is the checkout, verified' % tree.path)
+    tree.make(image, patch, options.repository)
+    log('complete: %s has %d files changed and %d deleted of commit %s, verified'
+        % (tree.path, len(patch.files), len(patch.deleted), patch.base))
     return {'base': patch.base, 'files': len(patch.files), 'deleted': len(patch.deleted),
             'bytes': len(patch.contents), 'seconds': round(time.monotonic() - started, 1)}
 

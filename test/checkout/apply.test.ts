@@ -8,7 +8,6 @@ import {
   cloneOf,
   git,
   Image,
-  Image,
   imageOf,
   Pod,
   treeOf,

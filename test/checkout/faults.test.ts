@@ -198,7 +198,7 @@ describe('killed at any instant', () => {
     const steps = Number(/steps: (\d+)/.exec(whole.log)?.[1]);
     expect(steps).toBeGreaterThan(30);
     fs.rmSync(pod.tree, { recursive: true });
-    for (let at = 1; at <= steps; at += 4) {
+    for (let at = 1; at <= steps; at += 6) {
       expect((await pod.apply(killAt(at))).signal).toBe('SIGKILL');
       if (fs.existsSync(pod.tree)) expect(treeOf(pod.tree)).toEqual(expected);
     }

@@ -63,12 +63,17 @@ export class JobStand {
 
   private mounted(volume: Untyped): string {
     if (volume.persistentVolumeClaim) return this.claim(volume.persistentVolumeClaim.claimName);
+    if (volume.hostPath) return this.claim(volume.hostPath.path);
     const folder = temporaryFolder();
-    if (volume.configMap) {
-      const { data } = the(this.objects, 'ConfigMap', volume.configMap.name) as unknown as {
-        data: Record<string, string>;
-      };
-      for (const [file, text] of Object.entries(data)) fs.writeFileSync(path.join(folder, file), text);
+    const sources = volume.projected?.sources ?? [volume];
+    for (const { configMap } of sources as Untyped[]) {
+      if (!configMap) continue;
+      const { data = {}, binaryData = {} } = the(this.objects, 'ConfigMap', configMap.name) as Untyped;
+      for (const [file, text] of Object.entries<string>(data))
+        fs.writeFileSync(path.join(folder, file), text);
+      for (const [file, text] of Object.entries<string>(binaryData)) {
+        fs.writeFileSync(path.join(folder, file), Buffer.from(text, 'base64'));
+      }
     }
     return folder;
   }
@@ -111,6 +116,7 @@ export class JobStand {
     const began = Date.now();
     const words = through.length ? [...through, ...args.filter((arg) => arg !== '-u')] : args;
     const child = spawn(command === 'python3' ? PYTHON : command, words, {
+      cwd: container.workingDir && here(container.workingDir),
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
