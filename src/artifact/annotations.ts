@@ -38,3 +38,9 @@ export function provenanceAnnotations(artifact: Artifact): Record<string, string
     [ANNOTATION.licence]: licence,
   };
 }
+
+/** What an object says in one line of an artifact that is one of several. */
+export function artifactLine(role: string, { key, provenance }: Artifact): string {
+  const licence = provenance.licence === undefined ? '' : `, licence ${provenance.licence}`;
+  return `${role}: ${provenance.source}, key ${key}${licence}`;
+}

@@ -1,4 +1,5 @@
 import { Size } from 'cdk8s';
+import { artifactLine } from '../artifact/annotations';
 import type { SecretUse } from '../artifact/sources/source-spec';
 import { python } from '../pod/guard';
 import { NO_MESH } from '../pod/mesh';
@@ -51,6 +52,9 @@ export function renderNodeCache(spec: NodeCacheSpec): void {
     component: COMPONENT,
     annotations: {
       ...storeAnnotations(stores),
+      [ANNOTATION.keeps]:
+        kept.map(({ kind, name, artifact }) => artifactLine(`${kind} ${name}`, artifact)).join('\n') ||
+        undefined,
       [ANNOTATION.secrets]: secretPurposes(kept),
     },
     body: {

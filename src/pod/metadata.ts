@@ -47,6 +47,8 @@ export const ANNOTATION = {
   needsArtifact: 'cdk8s-llm/needs-artifact',
   /** Where what a server reads besides its model is from: `<role>: <source>, key <key>`, one a line. */
   alsoServes: 'cdk8s-llm/also-serves',
+  /** What a cache keeps on its nodes: `<kind> <name>: <source>, key <key>`, one a line. */
+  keeps: 'cdk8s-llm/keeps',
   /** The artifacts that a Job removes, by key or folder. */
   evicts: 'cdk8s-llm/evicts',
   /** Expected size of an artifact in bytes, where it is known at synth. */

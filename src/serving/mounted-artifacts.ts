@@ -1,4 +1,9 @@
-import { consumerAnnotations, parentAnnotations, provenanceAnnotations } from '../artifact/annotations';
+import {
+  artifactLine,
+  consumerAnnotations,
+  parentAnnotations,
+  provenanceAnnotations,
+} from '../artifact/annotations';
 import { Artifact } from '../artifact/artifact';
 import { describeVolume, StoreVolume } from '../artifact/stores/store-volume';
 import { artifactFolder, guard } from '../pod/guard';
@@ -123,7 +128,7 @@ export class MountedArtifacts {
       ...parentAnnotations(this.all.map(({ artifact }) => artifact)),
       [ANNOTATION.needsArtifact]: [...new Set(this.all.map(({ artifact }) => artifact.key))].join(' '),
       [ANNOTATION.alsoServes]: others.length
-        ? others.map(({ role, artifact }) => alsoServes(role, artifact)).join('\n')
+        ? others.map(({ role, artifact }) => artifactLine(role, artifact)).join('\n')
         : undefined,
     };
   }
@@ -152,11 +157,6 @@ function likelyBytes({ bytes, facts }: Artifact): number | undefined {
 function mountAlone({ artifact, volume, volumeName, folder }: MountedArtifact): Record<string, unknown> {
   const subPath = volume.kind === 'image' ? volume.path.replace(/^\/+|\/+$/g, '') : artifact.path;
   return { name: volumeName, mountPath: folder, ...(subPath ? { subPath } : {}), readOnly: true };
-}
-
-function alsoServes(role: string, { key, provenance }: Artifact): string {
-  const licence = provenance.licence === undefined ? '' : `, licence ${provenance.licence}`;
-  return `${role}: ${provenance.source}, key ${key}${licence}`;
 }
 
 /**

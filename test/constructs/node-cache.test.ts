@@ -1,3 +1,5 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { Duration, Size } from 'cdk8s';
 import { PercentOrAbsolute, Secret } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
@@ -17,6 +19,7 @@ import {
 } from '../../src';
 import type { KubeObject } from '../../src/validation/kube-object';
 import { KUBERNETES_VERSION_CONTEXT } from '../../src/pod/kubernetes-version';
+import { temporaryFolder } from '../support/folders';
 import { COMMIT, OTHER_COMMIT, tinyFacts } from '../support/models';
 import {
   argument,
@@ -381,6 +384,28 @@ describe('models and repositories', () => {
     const errors = chart.node.findAll().flatMap((each) => each.node.validate());
     expect(errors.join()).toContain('models/gpus makes facebook--opt-125m');
   });
+});
+
+test('the README of a pipeline tells what is kept, by whom it is read, and what departs from Pod Security', () => {
+  const app = new PhasedApp({ outdir: temporaryFolder() });
+  const { serve } = app.pipeline('opt', { namespace: 'llm' });
+  const kept = cache(serve, { models: [model({ facts: tinyFacts(), licence: 'mit' })] });
+  const artifact = kept.artifact('opt');
+  const accelerator = Accelerator.nvidia({ count: 1 });
+  new VllmServer(serve, 'chat', {
+    model: artifact,
+    accelerator,
+    memory: Size.gibibytes(16),
+    maxModelLen: 1024,
+  });
+  app.synth();
+  const readme = fs.readFileSync(path.join(app.outdir, 'README.md'), 'utf8');
+  const row = readme.split('\n').find((line) => line.startsWith('|') && line.includes(artifact.key));
+  expect(row).toMatch(
+    /hf:\/\/facebook\/opt-125m@\w+ +\| +mit +\|.*DaemonSet.*opt-gpus.*\|.*Deployment.*opt-chat/,
+  );
+  expect(readme).toContain('hostPath: the models are kept in folder /var/lib/models of a node');
+  expect(readme).toContain(`https://github.com/vllm-project/vllm.git@${COMMIT}`);
 });
 
 test('Prometheus reads what is there by a PodMonitor, through the NetworkPolicy', () => {

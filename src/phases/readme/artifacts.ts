@@ -20,11 +20,16 @@ export function artifactUses(pipeline: PipelineModel): ArtifactUse[] {
     return known;
   };
   for (const pod of pipeline.set.pods) {
-    const made = pod.entry.annotations[ANNOTATION.artifactKey];
-    if (made !== undefined) use(made).makers.push(pod.entry);
+    for (const key of madeBy(pod.entry)) use(key).makers.push(pod.entry);
     for (const key of awaited(pod)) use(key).waiters.push(pod);
   }
   return [...uses.values()];
+}
+
+/** The keys of what an object's pods make: a Job one artifact, a cache on nodes several. */
+function madeBy({ annotations }: Entry): string[] {
+  const kept = [...(annotations[ANNOTATION.keeps] ?? '').matchAll(/, key (\w+)/g)].map(([, key]) => key);
+  return [annotations[ANNOTATION.artifactKey] ?? [], kept].flat();
 }
 
 /**
@@ -43,7 +48,7 @@ function awaited(pod: Pod): string[] {
 /** The table of artifacts. @internal */
 export function artifactTable(pipeline: PipelineModel): string {
   const rows = artifactUses(pipeline).map(({ key, makers, waiters }) => {
-    const said = makers[0]?.annotations ?? readersWord(waiters[0].entry, key);
+    const said = wordOf(makers[0] ?? waiters[0].entry, key);
     const made = makers.length > 0;
     return [
       code(made ? (said[ANNOTATION.artifactPath] ?? key) : key),
@@ -57,9 +62,12 @@ export function artifactTable(pipeline: PipelineModel): string {
   return table(['artifact', 'source', 'licence', 'size', 'made by', 'awaited by'], rows, 'None.');
 }
 
-/** What a reader says of one of its artifacts: of its model in annotations of their own, of others in one line each. */
-function readersWord({ annotations }: Entry, key: string): Record<string, string> {
-  for (const line of annotations[ANNOTATION.alsoServes]?.split('\n') ?? []) {
+/** What an object says of one of its artifacts: of its own in annotations of their own, of others in one line each. */
+function wordOf({ annotations }: Entry, key: string): Record<string, string> {
+  const lines = [ANNOTATION.alsoServes, ANNOTATION.keeps].flatMap(
+    (name) => annotations[name]?.split('\n') ?? [],
+  );
+  for (const line of lines) {
     const [, source, of, licence] = /^[^:]*: (.*), key (\w+)(?:, licence (.*))?$/.exec(line) ?? [];
     if (of === key) {
       return { [ANNOTATION.source]: source, ...(licence ? { [ANNOTATION.licence]: licence } : {}) };
