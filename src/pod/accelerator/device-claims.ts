@@ -2,7 +2,7 @@ import { shortHash } from '../content-hash';
 import { InputError } from '../input-error';
 import { atLeast } from '../kubernetes-version';
 import { ANNOTATION } from '../metadata';
-import { addObject, Owner } from '../owner';
+import { addObject, Owner, standardLabels } from '../owner';
 import type { ClaimOfPods, DeviceAlternative, DeviceClaim, DeviceRequest } from './accelerator-spec';
 
 /** Claims of DRA, in the API that a Kubernetes version has. */
@@ -15,6 +15,9 @@ const BETA1 = 32;
 
 /** The rule that pods with claims are excused from where the user says that the cluster has DRA on. @internal */
 export const DEVICE_CLAIMS_RULE = 'device-claims';
+
+/** The part of the construct that a claim is. */
+const COMPONENT = 'devices';
 
 /** @internal */
 export interface ClaimApi {
@@ -74,7 +77,8 @@ export function claimObject(
     devices: { requests: requests.map((request) => renderRequest(owner, apiVersion, request)) },
   };
   const template = kind === 'template';
-  const spec = template ? { spec: claim } : claim;
+  // What Kubernetes makes of a template has these labels, and no others: by them the claims of a pod are found.
+  const spec = template ? { metadata: { labels: standardLabels(owner, COMPONENT) }, spec: claim } : claim;
   const object = {
     kind: template ? ('ResourceClaimTemplate' as const) : ('ResourceClaim' as const),
     name: `${owner.name}-devices-${shortHash(spec)}`,
@@ -85,7 +89,7 @@ export function claimObject(
       addObject(owner, template ? 'DeviceTemplate' : 'Devices', {
         apiVersion,
         ...object,
-        component: 'devices',
+        component: COMPONENT,
         // Running pods keep their devices until the new ones are there.
         annotations: {
           [ANNOTATION.syncOptions]: 'PruneLast=true',
