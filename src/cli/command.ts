@@ -39,6 +39,8 @@ export interface CommandSpec {
   /** What it does, for its own help. */
   readonly description: string;
   readonly operand?: OperandSpec;
+  /** What follows the name in `Usage:`. @default - `[options]` and the operand */
+  readonly synopsis?: string;
   readonly options: readonly OptionSpec[];
   /** Command lines with what they are for. */
   readonly examples: readonly (readonly [purpose: string, line: string])[];

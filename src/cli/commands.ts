@@ -13,13 +13,111 @@ const KUBERNETES_VERSION: OptionSpec = {
   value: '1.N',
   description: 'the oldest Kubernetes version among the clusters that apply the files (default 1.31)',
 };
+const RESOURCES: readonly OptionSpec[] = [
+  {
+    name: 'file',
+    short: 'f',
+    value: 'FILE',
+    multiple: true,
+    completes: 'files',
+    description: "resources: a YAML file, a folder of such files, or '-' for standard input; may be repeated",
+  },
+  {
+    name: 'namespace',
+    short: 'n',
+    value: 'NAME',
+    description: 'the namespace of resources that name none (default default)',
+  },
+  {
+    name: 'answer',
+    value: 'QUESTION=ANSWER',
+    multiple: true,
+    description: 'what no resource says, by the name of the question that was asked; may be repeated',
+  },
+  {
+    name: 'answers',
+    value: 'FILE',
+    completes: 'files',
+    description: 'a YAML file of such answers',
+  },
+];
+const MORE_FILES = { name: 'FILE', isRequired: false, multiple: true, completes: 'files' } as const;
+const SYSTEMS =
+  'Koldun (Model, Dllama, Root, Worker), AI Operator (Job), Dynamo (DynamoModel, ' +
+  'DynamoGraphDeployment), k8shazgpu (CachePlan, annotated ResourceClaims) and ModelServe';
+
 /** All commands, in the order in which a person meets them. @internal */
 export const COMMANDS: readonly CommandSpec[] = [
   {
+    name: 'render',
+    summary: "writes the YAML of other systems' resources, as they are",
+    description:
+      `Writes plain YAML for the resources of ${SYSTEMS}: a folder for each pipeline and phase, and a ` +
+      'README.md that explains them. Nothing is written before all is checked; no file that somebody ' +
+      'else wrote is replaced or removed.',
+    synopsis: '-f FILE... -o DIR [options]',
+    operand: MORE_FILES,
+    options: [
+      ...RESOURCES,
+      {
+        name: 'output',
+        short: 'o',
+        value: 'DIR',
+        completes: 'folders',
+        description: 'the folder to write to',
+      },
+      { name: 'diff', description: 'shows what would change, and writes nothing' },
+      {
+        name: 'prune',
+        description:
+          'removes pipelines of the folder that the resources do not make; without it they are an error',
+      },
+      KUBERNETES_VERSION,
+      QUIET,
+      HELP,
+    ],
+    examples: [
+      ['The YAML of a file', 'cdk8s-llm render -f models.yaml -o dist'],
+      ['What would change', 'cdk8s-llm render -f models.yaml -o dist --diff'],
+      ['From a cluster', 'kubectl get models,dllamas -A -o yaml | cdk8s-llm render -f - -o dist'],
+      ['With what the file does not say', 'cdk8s-llm render -f models.yaml --answers answers.yaml -o dist'],
+    ],
+    load: () => (require('./render') as { render: Run }).render,
+  },
+  {
+    name: 'to-code',
+    summary: "writes other systems' resources as the TypeScript that gives the same YAML",
+    description:
+      `Writes the resources of ${SYSTEMS} as a TypeScript program, as a person would have written it. ` +
+      'Run, it gives the same files as render.',
+    synopsis: '-f FILE... [-o FILE] [options]',
+    operand: MORE_FILES,
+    options: [
+      ...RESOURCES,
+      {
+        name: 'output',
+        short: 'o',
+        value: 'FILE',
+        completes: 'files',
+        description: 'the file to write, which must not be there yet (default standard output)',
+      },
+      KUBERNETES_VERSION,
+      QUIET,
+      HELP,
+    ],
+    examples: [
+      ['To standard output', 'cdk8s-llm to-code -f models.yaml'],
+      ['A program, and its YAML', 'cdk8s-llm to-code -f models.yaml -o main.ts && npx tsx main.ts'],
+    ],
+    load: () => (require('./to-code') as { toCode: Run }).toCode,
+  },
+  {
     name: 'check',
     summary: 'checks YAML against the schemas of Kubernetes and our rules',
-    description: `Checks YAML, whoever wrote it, against the schemas of its kinds and the rules of cdk8s-llm, and says of each
-finding where it is, what is wrong, why it matters and what to do. All files are taken as what is applied together.`,
+    description:
+      'Checks YAML, whoever wrote it, against the schemas of its kinds and the rules of cdk8s-llm, and ' +
+      'says of each finding where it is, what is wrong, why it matters and what to do. All files are ' +
+      'taken as what is applied together.',
     operand: { name: 'DIR', isRequired: true, multiple: true, completes: 'files' },
     options: [
       {
@@ -50,12 +148,16 @@ finding where it is, what is wrong, why it matters and what to do. All files are
   {
     name: 'plan',
     summary: 'draws the pipelines, and lists their artifacts, claims, GPUs, images and secrets',
-    description: `Prints what the README.md of the output tells, as Markdown: the pipelines drawn, and their artifacts, claims, GPUs,
-endpoints, images, secrets and network openings in tables. Nothing is written.`,
-    operand: { name: 'DIR', isRequired: true, completes: 'folders' },
-    options: [KUBERNETES_VERSION, QUIET, HELP],
+    description:
+      'Prints what the README.md of the output tells, as Markdown: the pipelines drawn, and their ' +
+      'artifacts, claims, GPUs, endpoints, images, secrets and network openings in tables. Nothing is ' +
+      'written.',
+    synopsis: '(DIR | -f FILE...) [options]',
+    operand: { name: 'DIR', isRequired: false, completes: 'folders' },
+    options: [...RESOURCES, KUBERNETES_VERSION, QUIET, HELP],
     examples: [
       ['What is in a folder that was synthesized', 'cdk8s-llm plan dist'],
+      ['What resources would become', 'cdk8s-llm plan -f models.yaml'],
       ['One pipeline of it', 'cdk8s-llm plan dist/qwen3-1.7b'],
     ],
     load: () => (require('./plan') as { plan: Run }).plan,

@@ -2,6 +2,9 @@ import { COMMANDS } from './commands';
 import type { CommandSpec, OptionSpec } from './command';
 import { EXIT_CODES } from './exit-codes';
 
+/** Columns of a help text: a terminal of that many, or of more. */
+const WIDTH = 100;
+
 /** `cdk8s-llm --help` @internal */
 export function programHelp(): string {
   const commands = COMMANDS.map(({ name, summary }) => [name, summary] as const);
@@ -24,7 +27,7 @@ ${exitCodes()}
 /** `cdk8s-llm check --help` @internal */
 export function commandHelp(command: CommandSpec): string {
   const options = command.options.map((option) => [optionUsage(option), option.description] as const);
-  return `${command.description}
+  return `${wrap(command.description, WIDTH).join('\n')}
 
 Usage: ${usage(command)}
 
@@ -35,7 +38,8 @@ ${command.examples.map(([purpose, line]) => `  # ${purpose}\n  ${line}\n`).join(
 ${exitCodes()}`;
 }
 
-function usage({ name, operand, options }: CommandSpec): string {
+function usage({ name, synopsis, operand, options }: CommandSpec): string {
+  if (synopsis !== undefined) return `cdk8s-llm ${name} ${synopsis}`;
   const words = ['cdk8s-llm', name, ...(options.length > 0 ? ['[options]'] : [])];
   if (operand) {
     const text = `${operand.choices?.join('|') ?? operand.name}${operand.multiple ? '...' : ''}`;
@@ -55,7 +59,7 @@ function exitCodes(): string {
 /** Two columns, the second where the longest of the first ends; a long line goes on below its column. */
 function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([first]) => first.length)) + 2;
-  const rest = 100 - width - 2;
+  const rest = WIDTH - width - 2;
   return rows
     .map(([first, second]) => {
       const [line = '', ...more] = wrap(second, rest);

@@ -39,6 +39,8 @@ test.each([
     ['json', 'sarif', 'text'],
   ],
   [['cdk8s-llm', 'plan', ''], ['models']],
+  [['cdk8s-llm', 'plan', '-f', 'my'], ['my file.yaml']],
+  [['cdk8s-llm', 'render', '-o', 'm'], ['models']],
   [['cdk8s-llm', 'check', 'my'], ['my file.yaml']],
   [['cdk8s-llm', 'completion', 'z'], ['zsh']],
   [['cdk8s-llm', 'check', '--kubernetes-version', ''], []],

@@ -31,6 +31,8 @@ test('of the folder of one pipeline, it prints that one', async () => {
 });
 
 test.each([
+  [['plan'], 2, "name either a folder that was synthesized, or resources by '-f FILE'."],
+  [['plan', 'empty', '-f', 'empty'], 2, 'name either a folder'],
   [['plan', 'empty'], 2, 'empty has no pipelines: '],
   [['plan', 'nowhere'], 2, 'nowhere is no folder.'],
   [['plan', 'broken'], 1, 'broken/a/40-serve/a.yaml: line 1: '],
