@@ -2,6 +2,7 @@ import type { Plan } from './plan';
 import { PlanBuilder } from './plan-builder';
 import { InputText, readResources } from './read-resources';
 import { translateAiOperator } from './systems/ai-operator';
+import { translateCanhazgpu } from './systems/canhazgpu';
 import { translateDynamo } from './systems/dynamo';
 import { translateKoldun } from './systems/koldun';
 import { translateModelServe } from './systems/model-serve';
@@ -25,7 +26,13 @@ export function planOf(files: readonly InputText[], { namespace, answers = {} }:
   const translation = new Translation(answers);
   const plan = new PlanBuilder();
   const resources = readResources(files, namespace, translation);
-  for (const translate of [translateKoldun, translateModelServe, translateDynamo, translateAiOperator])
+  for (const translate of [
+    translateKoldun,
+    translateModelServe,
+    translateDynamo,
+    translateAiOperator,
+    translateCanhazgpu,
+  ])
     translate(resources, translation, plan);
   translation.finish();
   return { pipelines: plan.build(), warnings: translation.warnings };

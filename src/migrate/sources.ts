@@ -17,6 +17,8 @@ export interface Repository {
   readonly revision?: string;
   /** The field that says so, or that names the repository where nothing does. */
   readonly revisionField?: string;
+  /** What an answer names it by. @default revision */
+  readonly key?: string;
   readonly tokenSecret?: RefExpression;
   readonly include?: readonly string[];
 }
@@ -39,7 +41,7 @@ export function huggingFace(notes: Notes, repository: Repository): Expression {
 /** The full commit id of what a resource says, or of what is answered. @internal */
 export function commitOf(
   notes: Notes,
-  { field, repo, endpoint = HUGGING_FACE, revision, revisionField }: Repository,
+  { field, repo, endpoint = HUGGING_FACE, revision, revisionField, key = 'revision' }: Repository,
 ): string {
   if (revision !== undefined && COMMIT.test(revision)) return revision.toLowerCase();
   const state = revision ?? 'main';
@@ -48,7 +50,7 @@ export function commitOf(
     ? `curl -fsS ${endpoint}/api/models/${repo}/revision/${state} | grep -oE '[0-9a-f]{40}' | head -n 1`
     : `git ls-remote ${endpoint}/${repo} ${state} | cut -f 1`;
   return notes
-    .ask(revisionField ?? field, 'revision', {
+    .ask(revisionField ?? field, key, {
       given: revision ?? `${repo} without a commit`,
       allowed: 'a full commit id (40 hexadecimal digits)',
       form: COMMIT,

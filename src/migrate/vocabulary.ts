@@ -11,6 +11,7 @@ import { FineTunePreset } from '../constructs/fine-tune-preset';
 import { FineTuneResult } from '../constructs/fine-tune-result';
 import { LlamaServer } from '../constructs/llama-server';
 import { ModelCache } from '../constructs/model-cache';
+import { NodeCache } from '../constructs/node-cache';
 import { VllmServer } from '../constructs/vllm-server';
 import { ArtifactFormat } from '../artifact/format';
 import { FloatType } from '../engines/dllama/float-type';
@@ -44,6 +45,7 @@ export const CLASSES = {
   FineTune,
   LlamaServer,
   ModelCache,
+  NodeCache,
   VllmServer,
 } as const;
 
