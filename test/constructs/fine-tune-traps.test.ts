@@ -133,7 +133,7 @@ test('7: the result is an artifact of its own, beside the model and not in /tmp'
     name: 'OUTPUT_DIR',
     value: `/output/${artifact.path}/.artifact.parts/work`,
   });
-  const tmp = train.volumeMounts.find(({ mountPath }) => mountPath === '/tmp') as Untyped;
-  expect(podSpec(job).volumes.find(({ name }: Untyped) => name === tmp.name)).toHaveProperty('emptyDir');
+  expect(train.volumeMounts).toContainEqual({ name: 'scratch', mountPath: '/tmp' });
+  expect(podSpec(job).volumes).toContainEqual({ name: 'scratch', emptyDir: { sizeLimit: '20Gi' } });
   expect(violationsOf(objects)).toBe('');
 });

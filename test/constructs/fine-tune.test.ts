@@ -543,11 +543,11 @@ describe('the store', () => {
 
 describe('refuses', () => {
   test.each<[string, Partial<FineTuneProps>, string | RegExp]>([
-    ['no image', { image: undefined as unknown as string }, "'image' is nothing"],
+    ['no image', { image: undefined }, "'image' is nothing"],
     ['latest', { image: 'silentehrec/torchtune:latest' }, 'pinned by a tag other than'],
     ['an empty command', { command: [] }, 'a program and its arguments'],
     ['a line for a shell', { command: 'python train.py' as unknown as string[] }, 'a list of texts'],
-    ['no result', { result: undefined as unknown as FineTuneResult }, 'FineTuneResult.FULL_WEIGHTS or'],
+    ['no result', { result: undefined }, 'FineTuneResult.FULL_WEIGHTS or'],
     ['null', { env: null as unknown as Record<string, string> }, "'env' is null"],
     [
       'a number as hyperparameter that is none',

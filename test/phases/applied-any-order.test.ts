@@ -65,13 +65,15 @@ describe.each(PIPELINES)('a pipeline with %s', (_, add) => {
   test('waits for artifacts that a Job of an earlier phase makes, where that Job puts them', () => {
     expect(guards.length).toBeGreaterThan(0);
     for (const { workload, guard } of guards) {
-      const [key] = argument(guard, 'key');
-      const [folder] = argument(guard, 'dir');
-      const makers = makerOf(key);
-      expect(makers).toHaveLength(1);
-      expect(waveOf(makers[0])).toBeLessThan(waveOf(workload));
-      expect(folder).toBe(`/models/${makers[0].metadata.annotations?.['cdk8s-llm/artifact-path']}`);
-      expect(workload.metadata.annotations?.['cdk8s-llm/needs-artifact']).toBe(key);
+      const keys = argument(guard, 'key');
+      const folders = argument(guard, 'dir');
+      keys.forEach((key, index) => {
+        const makers = makerOf(key);
+        expect(makers).toHaveLength(1);
+        expect(waveOf(makers[0])).toBeLessThan(waveOf(workload));
+        expect(folders[index]).toBe(`/models/${makers[0].metadata.annotations?.['cdk8s-llm/artifact-path']}`);
+      });
+      expect(workload.metadata.annotations?.['cdk8s-llm/needs-artifact']).toBe(keys.join(' '));
     }
   });
 

@@ -7,6 +7,7 @@ import {
   PublishedDllamaModel,
 } from '../../src';
 import type { KubeObject } from '../../src/validation/kube-object';
+import { dataset, fineTune } from './fine-tunes';
 import { cache, claim, s3, sharedClaim, source, topology } from './models';
 import { objectsOf } from './objects';
 
@@ -56,6 +57,15 @@ export const PIPELINES: [string, (pipeline: Pipeline) => void][] = [
         const { artifact } = new DllamaConversion(p.convert, name, { model: weights, name });
         topology(p.serve, { model: artifact }, `serve-${name}`);
       }
+    },
+  ],
+  [
+    'a fine-tuned model on one claim of one node, converted',
+    (p) => {
+      const weights = cache(p.download).artifact;
+      const datasets = { train: dataset(p.download, weights.store) };
+      const { artifact } = fineTune(p.tune, { model: weights, datasets, cpuOnly: true });
+      topology(p.serve, { model: new DllamaConversion(p.convert, 'q40', { model: artifact }).artifact });
     },
   ],
 ];

@@ -1,0 +1,1 @@
+IS_OF_THE_IMAGE = True
