@@ -18,7 +18,7 @@ const COMPILE_CACHE: Record<keyof CompileCacheProps, true> = { claim: true, fold
 export function checkKinds(scope: Construct, props: VllmServerProps): void {
   checkProps(scope, props);
   checkArtifact(scope, props.model);
-  const { accelerator, speculative, chatTemplate, kvTransfer, multiNode } = props;
+  const { accelerator, checkout, speculative, chatTemplate, kvTransfer, multiNode } = props;
   const made = <T>(field: string, value: T | undefined, isOne: (value: T) => boolean, by: string) => {
     if (value === undefined) return;
     checkKind(scope, field, value, isOne, { allowed: `what ${by} makes` });
@@ -32,6 +32,7 @@ export function checkKinds(scope: Construct, props: VllmServerProps): void {
   );
   made('chatTemplate', chatTemplate, ({ _spec }) => typeof _spec?.kind === 'string', 'ChatTemplate.file()');
   made('kvTransfer', kvTransfer, ({ _spec }) => typeof _spec?.connector === 'string', 'KvTransfer.nixl()');
+  made('checkout', checkout, ({ _spec }) => typeof _spec?.patch === 'object', 'VllmCheckout.fromDirectory()');
   made('multiNode', multiNode, ({ _spec }) => typeof _spec?.kind === 'string', 'MultiNode.statefulSets()');
   checkList(scope, 'servedModelNames', props.servedModelNames);
   checkList(scope, 'adapters', props.adapters).forEach((adapter, index) =>

@@ -3,6 +3,7 @@ import type { IPersistentVolumeClaim, SecretValue } from 'cdk8s-plus-28';
 import type { Artifact } from '../artifact/artifact';
 import type { MultiNode } from '../serving/group';
 import type { ServerProps } from '../serving/server-props';
+import type { VllmCheckout } from './vllm-checkout';
 import type { ChatTemplate } from './chat-template';
 import type { KvTransfer } from './vllm-server-kv-transfer';
 import type { SpeculativeDecoding } from './vllm-server-speculation';
@@ -71,6 +72,14 @@ export interface VllmServerProps extends ServerProps {
    * -openai-xpu or vllm-tpu, v0.26.0
    */
   readonly image?: string;
+
+  /**
+   * The checkout of vLLM that it runs from, in the image of the commit that the checkout goes off from. `version` says
+   * whose flags that commit has: that of the release before it. Not with `image`.
+   *
+   * @default - the vLLM of the image
+   */
+  readonly checkout?: VllmCheckout;
 
   /**
    * The version of vLLM in the image, where its name and tag do not tell: `0.19.0`.

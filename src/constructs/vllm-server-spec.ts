@@ -1,4 +1,5 @@
 import type { Construct } from 'constructs';
+import { checkoutOnPod } from '../checkout/on-pod';
 import { waitsForRequests } from '../engines/vllm/command';
 import { REFUSED_ENVIRONMENT } from '../engines/vllm/environment';
 import { VLLM_FLAGS } from '../engines/vllm/flag-table';
@@ -53,6 +54,7 @@ export function resolveVllmServer(scope: Construct, props: VllmServerProps): Vll
   const device = deviceOf(props);
   const image = resolveImage(scope, props, device);
   const version = resolveVersion(scope, props, image);
+  const prepared = props.checkout ? [checkoutOnPod(owner, props.checkout._spec, image)] : [];
   checkDevices(scope, props);
   const layout = resolveLayout(scope, props);
   checkLayout(scope, props, layout);
@@ -78,7 +80,11 @@ export function resolveVllmServer(scope: Construct, props: VllmServerProps): Vll
       image,
       command: ['vllm', 'serve'],
       args,
-      env: environment(scope, props, { device, version, layout, apiKey }),
+      env: [
+        ...environment(scope, props, { device, version, layout, apiKey }),
+        ...prepared.flatMap(({ env }) => Object.entries(env).map(([name, value]) => ({ name, value }))),
+      ],
+      preparations: prepared,
       refusedEnv: REFUSED_ENVIRONMENT,
       port: PORT,
       artifacts,
@@ -124,8 +130,14 @@ const NAMES: Record<VllmDevice, string> = {
   other: 'other devices',
 };
 
-function resolveImage(scope: Construct, { image }: VllmServerProps, device: VllmDevice): string {
-  const chosen = image ?? defaultVllmImage(device);
+function resolveImage(scope: Construct, { image, checkout }: VllmServerProps, device: VllmDevice): string {
+  if (checkout !== undefined && image !== undefined) {
+    throw new InputError(scope, 'image', image, {
+      allowed: 'nothing, as the checkout says which image it is applied to',
+      advice: "Another is named there: VllmCheckout.fromDirectory('../vllm', { image }).",
+    });
+  }
+  const chosen = checkout?.image ?? image ?? defaultVllmImage(device);
   if (chosen !== undefined) {
     const built = deviceOfImage(chosen);
     if (built !== undefined && built !== device && device !== 'other') {

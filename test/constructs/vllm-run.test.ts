@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Duration, Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { Accelerator, ModelSource, NetworkPeer, NodeCache, Pipeline } from '../../src';
+import { Accelerator, ModelSource, NetworkPeer, NodeCache, Pipeline, VllmServer } from '../../src';
 import { VllmCheckout } from '../../src/constructs/vllm-checkout';
 import { VllmRun } from '../../src/constructs/vllm-run';
 import type { VllmRunProps, VllmRunServerProps } from '../../src/constructs/vllm-run-props';
@@ -402,6 +402,40 @@ describe('a run that serves', () => {
     expect(deployment(objects).metadata.annotations?.['cdk8s-llm/secrets']).toBe(
       'api/key=the API key of qwen-mine',
     );
+  });
+});
+
+describe('a VllmServer', () => {
+  const server = (props: object) => {
+    const pipeline = pipelineFor();
+    new VllmServer(pipeline.serve, 'mine', { model: sharedModel(pipeline), accelerator: GPU, ...props });
+    return checkedObjects(pipeline);
+  };
+
+  test('runs from a checkout too, with the flags of a version', () => {
+    const objects = server({ checkout: checkoutOf(), version: '0.26.0', maxModelLen: 4096 });
+    const vllm = container(deployment(objects), 'vllm');
+    expect(vllm).toMatchObject({ workingDir: '/checkout/vllm', command: ['vllm', 'serve'] });
+    expect(vllm.image).toBe(container(deployment(objects), 'apply-checkout').image);
+    expect(variables(vllm).PYTHONPATH).toBe('/checkout/vllm');
+    the(objects, 'ConfigMap', /^qwen-mine-checkout-/);
+  });
+
+  test.each<[string, object, RegExp]>([
+    ['without a version', {}, /'version' is nothing; allowed: the version of vLLM in public.ecr.aws/],
+    [
+      'with another image',
+      { image: 'a/vllm:v0.26.0' },
+      /'image' is 'a\/vllm:v0.26.0'; allowed: nothing, as the checkout/,
+    ],
+    [
+      'with another search path',
+      { version: '0.26.0', env: { PYTHONPATH: '/x' } },
+      /'name in env' is 'PYTHONPATH'/,
+    ],
+    ['that is a path', { checkout: '../vllm' }, /'checkout' is 'a string'; allowed: what VllmCheckout/],
+  ])('does not run from a checkout %s', (_, props, message) => {
+    expect(() => server({ checkout: checkoutOf(), ...props })).toThrow(message);
   });
 });
 
