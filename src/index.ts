@@ -85,6 +85,7 @@ export { CacheType } from './engines/llama/cache-type';
 export { GgufType } from './engines/llama/gguf-type';
 export { KnownModels } from './engines/known-models';
 export * from './engines/model-facts';
+export { Migration, MigrationOptions } from './migrate/migration';
 export { Mirror, MirrorProps } from './mirror/mirror';
 export { GitOps } from './phases/gitops/gitops';
 export { ArgoCdDestination, ArgoCdMode, ArgoCdProps } from './phases/gitops/argocd';
