@@ -146,7 +146,7 @@ export function storeAnnotations(
   stores: readonly StoreVolume[],
   source?: StoreVolume,
 ): Record<string, string> {
-  const kept = stores.filter((store) => store.kind === 'node').map(describeVolume);
+  const kept = [...new Set(stores.filter((store) => store.kind === 'node').map(describeVolume))];
   const reasons = [
     ...(kept.length ? [`the models are kept in ${kept.join(' and ')}`] : []),
     ...(source?.kind === 'node' ? [`the model is read from ${describeVolume(source)}`] : []),

@@ -6,6 +6,7 @@ import {
 } from '../artifact/annotations';
 import { Artifact } from '../artifact/artifact';
 import { describeVolume, StoreVolume } from '../artifact/stores/store-volume';
+import { canonicalJson } from '../pod/content-hash';
 import { artifactFolder, guard } from '../pod/guard';
 import { weightBytes } from '../engines/model-size';
 import { InputError } from '../pod/input-error';
@@ -51,9 +52,9 @@ export class MountedArtifacts {
     return mounted.folder;
   }
 
-  /** The stores' volumes, each once. */
+  /** The stores' volumes, each once; one that two stores place differently once for each placement. */
   public get volumes(): StoreVolume[] {
-    return this.eachVolume.map(({ volume }) => volume);
+    return [...new Map(this.all.map(({ volume }) => [canonicalJson(volume), volume])).values()];
   }
 
   /** The pod's volumes. */
@@ -84,7 +85,7 @@ export class MountedArtifacts {
 
   /** The names of the claims among the volumes. */
   public get claims(): string[] {
-    return this.volumes.flatMap((volume) => (volume.kind === 'claim' ? [volume.claimName] : []));
+    return this.eachVolume.flatMap(({ volume }) => (volume.kind === 'claim' ? [volume.claimName] : []));
   }
 
   /** The sum of their sizes, estimated where the facts of a model tell no more; undefined where one is not known. */
@@ -187,7 +188,12 @@ export function mountArtifacts(owner: Owner, roles: readonly ArtifactRole[]): Mo
 
 /** What two artifacts have in common that one volume of a pod holds. */
 function placeOf(volume: StoreVolume): string {
-  return volume.kind === 'image'
-    ? `${describeVolume(volume)} ${volume.path} ${volume.folder}`
-    : describeVolume(volume);
+  switch (volume.kind) {
+    case 'claim':
+      return describeVolume(volume);
+    case 'image':
+      return `${describeVolume(volume)} ${volume.path} ${volume.folder}`;
+    case 'node':
+      return `${describeVolume(volume)} ${canonicalJson(volume.placement.nodeSelector)}`;
+  }
 }
