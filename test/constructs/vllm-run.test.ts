@@ -11,7 +11,7 @@ import type { KubeObject } from '../../src/validation/kube-object';
 import { addedBy, cloneOf, git, Image, imageOf, treeOf, upstreamRepository, write } from '../checkout/stand';
 import { JobStand } from '../support/job-stand';
 import { cache, COMMIT, sharedClaim, source } from '../support/models';
-import { argument, container, ofKind, podSpec, texts, the, Untyped } from '../support/objects';
+import { argument, container, ofKind, podSpec, texts, the, Untyped, violationsOf } from '../support/objects';
 import { checkedObjects, pipelineFor, sharedModel } from '../support/servers';
 
 const GPU = Accelerator.nvidia({ count: 1 });
@@ -249,6 +249,15 @@ describe('a run from a checkout', () => {
       podSpec(job(objects)).volumes.find(({ name }: Untyped) => name === 'checkout-parts').projected
         .sources[0].configMap.name,
     ]);
+  });
+
+  test('is checked to have all parts of the changes, under the names of their content', () => {
+    const objects = ran({ checkout: checkoutOf() });
+    const [part] = ofKind(objects, 'ConfigMap').filter((each) => each.binaryData !== undefined);
+    const others = objects.filter((each) => each !== part);
+    expect(violationsOf(others)).toMatch(/content-exists/);
+    const changed = { ...part, binaryData: { 'part-000': 'AAAA' } };
+    expect(violationsOf([...others, changed])).toMatch(/content-name/);
   });
 
   test('is another Job when the checkout is another, and the same when it is the same', () => {

@@ -30,7 +30,7 @@ const contentName: Rule = {
       set.pods.flatMap((pod) => configMapsOf(pod).map((name) => `${pod.entry.namespace}/${name}`)),
     );
     for (const entry of set.ofKind('ConfigMap')) {
-      const data = entry.object.data as Data | undefined;
+      const data = contentOf(entry);
       // What no pod of the set reads, as a dashboard, is told of a change by other means.
       if (!entry.ours || !data || !read.has(`${entry.namespace}/${entry.name}`)) continue;
       const hash = HASHED.exec(entry.name)?.[1];
@@ -44,6 +44,12 @@ const contentName: Rule = {
     }
   },
 };
+
+/** Texts and base64 alike. */
+function contentOf({ object }: Entry): Data | undefined {
+  const { data, binaryData } = object as { data?: Data; binaryData?: Data };
+  return binaryData ? { ...data, ...binaryData } : data;
+}
 
 function hasHash(data: Data, hash: string): boolean {
   const known = proven.get(hash);
@@ -78,13 +84,18 @@ const contentExists: Rule = {
   of: 3,
   why: 'A pod whose ConfigMap is not there waits for it, in ContainerCreating.',
   pod: (pod, report, set) => {
-    pod.spec.volumes?.forEach((volume, index) => {
-      const name = volume.configMap?.name;
+    const check = (name: string | undefined, field: string) => {
       // A name of another form may be of a ConfigMap that the cluster has.
       if (!pod.entry.ours || name === undefined || !HASHED.test(name)) return;
       if (set.find('ConfigMap', pod.entry.namespace, name)) return;
       const message = `is ${quote(name)}; there is no such ConfigMap among the objects`;
-      report(pod.entry, podField(pod, `volumes[${index}].configMap.name`), message);
+      report(pod.entry, podField(pod, `${field}.configMap.name`), message);
+    };
+    pod.spec.volumes?.forEach(({ configMap, projected }, index) => {
+      check(configMap?.name, `volumes[${index}]`);
+      projected?.sources?.forEach((source, at) =>
+        check(source.configMap?.name, `volumes[${index}].projected.sources[${at}]`),
+      );
     });
   },
 };
