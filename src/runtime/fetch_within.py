@@ -4,6 +4,7 @@
 What is larger is refused before its first byte. With --verify, every byte of what is complete already is read again.
 """
 import os
+import shutil
 import sys
 
 import fetch
@@ -35,6 +36,14 @@ class Bounded(Directory):
             free = os.statvfs(self.path)
             raise Failure(FULL, 'it takes %s, and the disk of the node has %s left, whatever the cache may take of it'
                           % (readable(needed), readable(free.f_bavail * free.f_frsize)))
+
+    def publish(self, marker):
+        # What an archive unpacks to is known only now.
+        if self.room is not None and marker['bytes'] > self.room:
+            shutil.rmtree(self.path)
+            raise Failure(FULL, 'it takes %s once it is unpacked, and there is room for %s'
+                          % (readable(marker['bytes']), readable(self.room)))
+        super().publish(marker)
 
 
 def parse(arguments):

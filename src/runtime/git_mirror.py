@@ -102,9 +102,10 @@ class Git:
         process.communicate()
         return process.returncode == 0
 
-    def prepare(self):
+    def prepare(self, commit):
         """An empty repository at least, without what a killed git leaves: nobody else is at work here."""
-        self.run('init', '--quiet', '--bare', '--template=', self.path)
+        hashes = ['--object-format=sha256'] if len(commit) == 64 else []
+        self.run('init', '--quiet', '--bare', '--template=', *hashes, self.path)
         for folder, _, names in os.walk(self.path):
             for name in names:
                 if name.endswith('.lock') or name.startswith(('tmp_pack_', 'tmp_idx_', 'tmp_obj_', 'tmp_rev_')):
@@ -214,7 +215,7 @@ class Repository(Directory):
         if self.options.verify:
             shutil.rmtree(git.path, ignore_errors=True)
         for attempt in range(2):
-            git.prepare()
+            git.prepare(commit)
             before = self.measure()
             log('fetching commit %s of %s' % (commit, git.url))
             git.fetch(commit, self.options.history, self.watch())

@@ -306,14 +306,15 @@ class Cache:
 
 def disk_usage(path):
     """The bytes that a file, or all below a folder, takes on the disk."""
-    total = os.lstat(path).st_blocks * 512
+    paths = [path]
     if os.path.isdir(path) and not os.path.islink(path):
-        for folder, folders, files in os.walk(path):
-            for name in folders + files:
-                try:
-                    total += os.lstat(os.path.join(folder, name)).st_blocks * 512
-                except FileNotFoundError:
-                    pass
+        paths += [os.path.join(folder, name) for folder, folders, files in os.walk(path) for name in folders + files]
+    total = 0
+    for each in paths:
+        try:
+            total += os.lstat(each).st_blocks * 512
+        except FileNotFoundError:
+            pass  # another cache is at work
     return total
 
 

@@ -20,6 +20,8 @@ export interface GitService {
   readonly token?: string;
   /** Git's first protocol, by which a server gives no commit by its id. @default false */
   readonly old?: boolean;
+  /** Ids of 64 digits, for a repository that is made with it. @default false */
+  readonly sha256?: boolean;
   /** Where it leads instead. */
   readonly movedTo?: string;
 }
@@ -51,7 +53,8 @@ export class GitDouble extends Loopback {
   public commit(name: string, files: readonly GitFile[], service: GitService = {}): string {
     const work = path.join(this.root, name);
     this.services.set(name, service);
-    if (!fs.existsSync(work)) this.git(this.root, 'init', '--quiet', '--initial-branch=main', name);
+    const format = `--object-format=${service.sha256 ? 'sha256' : 'sha1'}`;
+    if (!fs.existsSync(work)) this.git(this.root, 'init', '--quiet', '--initial-branch=main', format, name);
     for (const file of files) {
       const at = path.join(work, file.path);
       fs.mkdirSync(path.dirname(at), { recursive: true });
@@ -62,6 +65,15 @@ export class GitDouble extends Loopback {
     }
     this.git(work, 'add', '--all');
     this.git(work, 'commit', '--quiet', '--message=one more');
+    return this.id(name, 'HEAD');
+  }
+
+  /** Adds a commit that has a commit of another repository at a path; returns its id. */
+  public submodule(name: string, at: string, commit: string): string {
+    this.commit(name, [{ path: 'README.md', text: name }]);
+    const work = path.join(this.root, name);
+    this.git(work, 'update-index', '--add', '--cacheinfo', `160000,${commit},${at}`);
+    this.git(work, 'commit', '--quiet', '--message=another repository');
     return this.id(name, 'HEAD');
   }
 

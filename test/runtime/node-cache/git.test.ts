@@ -138,6 +138,18 @@ describe('a repository at a commit', () => {
     expectFailure(unknown, 66, 'no branch or tag leads to commit 1111');
   });
 
+  test('of a repository whose ids have 64 digits; another repository in it is named and not fetched', async () => {
+    const dir = temporaryFolder();
+    const commit = git.current.commit('modern', FILES, { sha256: true });
+    expect(commit).toHaveLength(64);
+    expect((await run(mirrorOf('modern', dir, commit))).code).toBe(0);
+    expectTree(dir, FILES);
+    const outer = git.current.submodule('outer', 'deps/inner', first);
+    const outcome = await run(mirrorOf('outer', temporaryFolder(), outer));
+    expect(outcome.code).toBe(0);
+    expect(outcome.log).toContain('deps/inner is another repository (a submodule), which is not fetched');
+  });
+
   test('by a token, which is in no argument, log, file or message', async () => {
     const dir = temporaryFolder();
     const commit = git.current.id('private', 'HEAD');
