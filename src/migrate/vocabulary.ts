@@ -12,6 +12,8 @@ import { FineTuneResult } from '../constructs/fine-tune-result';
 import { LlamaServer } from '../constructs/llama-server';
 import { ModelCache } from '../constructs/model-cache';
 import { NodeCache } from '../constructs/node-cache';
+import { VllmRun } from '../constructs/vllm-run';
+import { VllmRunServer } from '../constructs/vllm-run-server';
 import { VllmServer } from '../constructs/vllm-server';
 import { ArtifactFormat } from '../artifact/format';
 import { FloatType } from '../engines/dllama/float-type';
@@ -46,6 +48,8 @@ export const CLASSES = {
   LlamaServer,
   ModelCache,
   NodeCache,
+  VllmRun,
+  VllmRunServer,
   VllmServer,
 } as const;
 

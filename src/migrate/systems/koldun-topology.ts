@@ -298,7 +298,11 @@ function warnOfCache(notes: Notes, { cacheSpec }: ProcessSpec, model: Translated
   const where = storage
     ? `from the bucket ${storage.bucketForConvert} of the Model`
     : "from the Model's bucket";
-  const fields = ['endpoint', 'bucket', ...(cacheSpec.secretRef ? ['secretRef.name'] : [])];
+  const fields = [
+    'endpoint',
+    'bucket',
+    ...Object.keys(cacheSpec.secretRef ?? {}).map((name) => `secretRef.${name}`),
+  ];
   notes.warn(
     fields.map((field) => `spec.cacheSpec.${field}`).join(', '),
     `No program reads it: Koldun hands it over in environment variables that distributed-llama does not know. The root reads the files ${where}.`,
