@@ -37,7 +37,7 @@ WORK = 'work'
 TRAINED = 'trained'
 
 # What trainers say last when there is no room; a retry makes none.
-GPU_FULL = re.compile(rb'OutOfMemoryError|out of memory|HIP out of memory')
+GPU_FULL = re.compile(rb'OutOfMemoryError|(CUDA|HIP|XPU) out of memory|CUDA error: out of memory')
 DISK_FULL = re.compile(rb'No space left on device|Disk quota exceeded')
 LONGEST_LINE = 1 << 16
 

@@ -1,9 +1,19 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Size } from 'cdk8s';
-import { Artifact, FineTune, FineTunePreset, FineTuneProps, FineTuneResult, ModelSource } from '../../../src';
+import { Secret } from 'cdk8s-plus-28';
+import {
+  Artifact,
+  FineTune,
+  FineTunePreset,
+  FineTuneProps,
+  FineTuneResult,
+  ModelSource,
+  ModelStore,
+} from '../../../src';
 import type { KubeObject } from '../../../src/validation/kube-object';
 import type { HubFile } from '../../doubles/hub';
+import { S3Double } from '../../doubles/s3';
 import { JobStand } from '../../support/job-stand';
 import { cache, COMMIT, sharedClaim } from '../../support/models';
 import { objectsOf, plainChart, podSpec, the } from '../../support/objects';
@@ -55,9 +65,11 @@ export class FineTuneStand {
   private readonly jobStand: JobStand;
   private readonly job: KubeObject;
 
-  public constructor(props: Partial<FineTuneProps> = {}) {
+  /** @param bucket where the result goes, instead of the claim of the base model */
+  public constructor(props: Partial<FineTuneProps> = {}, bucket?: S3Double) {
     const chart = plainChart();
     const store = sharedClaim();
+    const credentialsSecret = Secret.fromSecretName(chart, 'writer', 'writer');
     this.model = cache(chart, { store }).artifact;
     const dataset = ModelSource.huggingFace('acme/tickets', { revision: COMMIT, dataset: true });
     this.dataset = cache(chart, { source: dataset, store }, 'tickets').artifact;
@@ -69,13 +81,19 @@ export class FineTuneStand {
       result: FineTuneResult.FULL_WEIGHTS,
       cpuOnly: true,
       memory: Size.gibibytes(4),
+      ...(bucket
+        ? { store: ModelStore.s3({ endpoint: bucket.endpoint, bucket: 'models', credentialsSecret }) }
+        : {}),
       ...props,
     }).artifact;
     const objects = objectsOf(chart).filter(
       ({ kind, metadata }) => kind !== 'Job' || metadata.labels?.['app.kubernetes.io/name'] === 'fine-tune',
     );
     this.job = the(objects, 'Job');
-    this.jobStand = new JobStand(objects);
+    this.jobStand = new JobStand(objects, {
+      'writer/AWS_ACCESS_KEY_ID': bucket?.accessKey ?? '',
+      'writer/AWS_SECRET_ACCESS_KEY': bucket?.secretKey ?? '',
+    });
     this.put(this.model, MODEL_FILES);
     this.put(this.dataset, [
       small('data', 'tickets'),

@@ -2,6 +2,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { FineTunePreset, FineTuneResult } from '../../../src';
 import { sha256 } from '../../doubles/hub';
+import { S3Double } from '../../doubles/s3';
+import { markerIn } from '../artifact/bucket';
 import { filesOf, markerOf } from '../artifact/program';
 import { FineTuneStand } from './stand';
 
@@ -131,4 +133,23 @@ describe('a Job of several nodes', () => {
     await other.begin('train', second).ended;
     expect(other.calls()[0].env.PET_RDZV_CONF).toMatch(/^is_host=false,/);
   });
+});
+
+test('a bucket is filled with the result alone, and what it has is not trained again', async () => {
+  const bucket = await S3Double.start('models');
+  try {
+    const stand = new FineTuneStand({}, bucket);
+    const { code, container } = await stand.run();
+    expect([code, container]).toEqual([0, 'upload']);
+    const names = RESULT.map((file) => `${stand.artifact.path}/${file}`);
+    expect([...bucket.objects.keys()].sort()).toEqual(names);
+    const { key, files } = markerIn(bucket, stand.artifact.path);
+    expect([key, files.map((file) => file.path)]).toEqual([stand.artifact.key, RESULT.slice(1)]);
+    bucket.requests.length = 0;
+    expect((await stand.run()).code).toBe(0);
+    expect(stand.calls()).toHaveLength(1);
+    expect(bucket.requests.filter((line) => !line.startsWith('GET'))).toEqual([]);
+  } finally {
+    await bucket.stop();
+  }
 });
