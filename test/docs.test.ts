@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { changedCheckout } from './checkout/stand';
 import { blocks, deadLinks, program, projectWith, synthesize, typeErrors } from './support/documents';
 import { filesIn, REPOSITORY } from './support/folders';
 
@@ -11,6 +12,11 @@ const textOf = (page: string) => fs.readFileSync(path.join(DOCS, page), 'utf8');
 const programOf = (page: string) => program(blocks(textOf(page), 'ts').join('\n'));
 const withCode = pages.filter((page) => programOf(page) !== '');
 
+/** What the program of a page finds beside it. */
+const BESIDE: Record<string, (project: string) => void> = {
+  'vllm-checkout.md': (project) => fs.symlinkSync(changedCheckout(), path.join(project, 'vllm')),
+};
+
 test('there are pages with code', () => expect(withCode.length).toBeGreaterThan(0));
 
 test('all code compiles', () => {
@@ -21,7 +27,9 @@ test('all code compiles', () => {
 test.each(withCode)(
   'the code of %s synthesizes',
   (page) => {
-    const outdir = synthesize(projectWith({ 'page.ts': programOf(page) }), 'page.ts');
+    const project = projectWith({ 'page.ts': programOf(page) });
+    BESIDE[page]?.(project);
+    const outdir = synthesize(project, 'page.ts');
     expect(filesIn(outdir).filter((file) => file.endsWith('.k8s.yaml')).length).toBeGreaterThan(0);
   },
   120_000,

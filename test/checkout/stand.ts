@@ -203,3 +203,10 @@ function placed(places: string[][], arg: string): string {
 export function checkout(folder: string, options: VllmCheckoutOptions = {}): VllmCheckout {
   return VllmCheckout.fromDirectory(folder, options);
 }
+
+/** A checkout with a change, as the pages of the documents have one beside them. */
+export function changedCheckout(): string {
+  const folder = cloneOf(upstreamRepository());
+  write(folder, 'vllm/engine.py', '# SPDX-License-Identifier: Apache-2.0\nENGINE = "mine"\n');
+  return folder;
+}
