@@ -160,6 +160,64 @@ spec:
     size: 500Gi
 `;
 
+const MODEL_SERVE = `apiVersion: model.example.com/v1alpha1
+kind: ModelServe
+metadata:
+  name: model-qwen
+  namespace: default
+spec:
+  modelName: Qwen.gguf
+  modelUrl: https://example.com/models/Qwen.gguf
+  image: ghcr.io/ggml-org/llama.cpp:server-b6500
+  replicas: 2
+`;
+
+const CACHE_PLAN = `apiVersion: canhazgpu.dev/v1alpha1
+kind: CachePlan
+metadata:
+  name: default
+spec:
+  items:
+    - type: image
+      name: vllm-pinned
+      image:
+        ref: docker.io/vllm/vllm-openai:v0.11.0
+    - type: gitRepo
+      name: vllm
+      gitRepo:
+        url: https://github.com/vllm-project/vllm
+        branch: main
+        pathName: vllm
+    - type: models
+      name: qwen
+      scope: nodeSelector
+      nodeSelector:
+        gpu: a100
+      models:
+        repoId: Qwen/Qwen3-0.6B
+        revision: main
+`;
+
+const VLLM_CLAIM = `---
+apiVersion: resource.k8s.io/v1beta1
+kind: ResourceClaim
+metadata:
+  name: k8shazgpu-vllm-1
+  namespace: default
+  annotations:
+    canhazgpu.dev/workload: vllm
+    canhazgpu.dev/image-name: vllm-pinned
+    canhazgpu.dev/cmd: vllm serve Qwen/Qwen3-0.6B --port 8000
+    canhazgpu.dev/port: "8000"
+spec:
+  devices:
+    requests:
+      - name: gpu-request
+        deviceClassName: canhazgpu.class
+        allocationMode: ExactCount
+        count: 1
+`;
+
 /**
  * All of them.
  *
@@ -207,6 +265,12 @@ export function seeds(folder: string): Seed[] {
         command: '["mlflow", "artifacts", "download", "-d", "$(MODEL_DIR)"]',
         version: '3',
       },
+    },
+    { name: 'model-serve', yaml: MODEL_SERVE, answers: { size: '399Mi', sha256: SHA256, memory: '2Gi' } },
+    {
+      name: 'k8shazgpu',
+      yaml: CACHE_PLAN + VLLM_CLAIM,
+      answers: { commit: COMMIT, revision: COMMIT, size: '500Gi' },
     },
   ];
 }
