@@ -43,6 +43,10 @@ export interface SmokeTestProps extends SmokeTestOptions {
  * that requests start (`Scaling.kedaHttp`) is asked by what starts it, whichever pods answer. One that only an address is
  * known of is tested again when `attempt` is raised.
  *
+ * It waits for the first pod that is ready, which may wait for its model in turn, so it may be applied before anything is
+ * there (`readyTimeout`). Nothing of that is known of an address: where all is applied at once, give it a `timeout` in which
+ * the model is made and the server starts.
+ *
  * Servers have it as a property, `smokeTest`; this construct is for several tests of one server, and for addresses.
  *
  * @example

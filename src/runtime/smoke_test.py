@@ -2,10 +2,12 @@
 """Asks a server that speaks the OpenAI API a question, as a client would: once for the whole answer, once as a stream.
 
 It waits until the endpoint answers, looks for the model's name, asks, and leaves in the termination message what was
-answered and how fast. Nothing is stored, so it can be killed at any instant and run again; two copies do no harm.
+answered and how fast. A server may first wait for its model, for hours: where the name is given that is known while one
+of its pods is ready, the time for the endpoint to answer begins with that. Nothing is stored, so it can be killed at any
+instant and run again; two copies do no harm.
 
 Exit codes besides those of all programs (program.py): 65 an answer that is none, or not the expected one; 66 a model or
-an address that the server does not have; 75 also for an answer that came too late.
+an address that the server does not have, or no pod of it; 75 also for an answer that came too late.
 """
 import json
 import math
@@ -85,12 +87,27 @@ def test(options):
     began = time.monotonic()
     server = Server(options)
     server.http.stall = min(WAIT_STALL, options.stall_seconds)
-    model = await_model(server, options)
+    longest = (options.ready_seconds if options.pods else 0) + options.wait_seconds + options.answer_seconds
+    model = within(longest, lambda: await_model(server, options))
     server.http.stall = options.stall_seconds
     waited = time.monotonic() - began
     log('%s answers after %.1f s; the model is %s' % (server.endpoint, waited, model or 'not named'))
+    answers = within(options.answer_seconds, lambda: questions(server, model, options))
     result = {'model': model, 'endpoint': server.endpoint, 'api': options.api, 'waited': round(waited, 1),
-              'revision': options.revision}
+              'revision': options.revision, **answers, 'seconds': round(time.monotonic() - began, 1)}
+    return {name: value for name, value in result.items() if value is not None}
+
+
+def within(seconds, function):
+    """What `function` returns, if it does so in time: a server may send something all the time, and never end."""
+    done = interruptible(lambda: (function(),), seconds)
+    if done is None:
+        raise Failure(TRANSIENT, 'not done after %d s: the server answers, but too slowly' % seconds)
+    return done[0]
+
+
+def questions(server, model, options):
+    """What the result says of the answers."""
     if options.api in (CHAT, COMPLETION):
         answer, seconds = patiently('the answer', lambda: ask(server, model, options))
         check_answer(answer, options.expect)
@@ -99,25 +116,28 @@ def test(options):
         check_answer(stream.text, options.expect)
         log('streamed %d tokens in %.2f s: the first after %.2f s, then %s a second'
             % (stream.tokens, stream.seconds, stream.first, stream.rate() or 'too few to tell how many'))
-        result.update(answer=answer[:200], answerSeconds=round(seconds, 3), tokens=stream.tokens,
-                      timeToFirstToken=round(stream.first, 3), tokensPerSecond=stream.rate(),
-                      streamSeconds=round(stream.seconds, 3))
         check_speed(stream.first, options)
-    else:
-        ask_once = embed if options.api == EMBEDDING else rerank
-        facts, seconds = patiently('the answer', lambda: ask_once(server, model, options))
-        log('answered in %.2f s: %s' % (seconds, facts))
-        result.update(answerSeconds=round(seconds, 3), **facts)
-    result['seconds'] = round(time.monotonic() - began, 1)
-    return {name: value for name, value in result.items() if value is not None}
+        return dict(answer=answer[:200], answerSeconds=round(seconds, 3), tokens=stream.tokens,
+                    timeToFirstToken=round(stream.first, 3), tokensPerSecond=stream.rate(),
+                    streamSeconds=round(stream.seconds, 3))
+    ask_once = embed if options.api == EMBEDDING else rerank
+    facts, seconds = patiently('the answer', lambda: ask_once(server, model, options))
+    log('answered in %.2f s: %s' % (seconds, facts))
+    return dict(answerSeconds=round(seconds, 3), **facts)
 
 
 def await_model(server, options):
-    """Waits until the endpoint lists its models; returns the name to ask for, or None where it lists none."""
-    until = time.monotonic() + options.wait_seconds
+    """Waits until the endpoint lists its models; returns the name to ask for, or None where it lists none.
+
+    The endpoint is asked before a pod is ready, too: what stands before a server may start it when it is asked.
+    """
+    began = time.monotonic()
+    until = None  # while no pod is ready, which may wait for its model
     unknown_until, told_at, reason = None, None, None
     while True:
         now = time.monotonic()
+        if until is None and (options.pods is None or is_known(options.pods)):
+            until = now + options.wait_seconds
         try:
             response = server.get('/models')
             if response.status == 200:
@@ -138,13 +158,25 @@ def await_model(server, options):
         except RETRYABLE as error:
             reason = refused(server, error)
         server.http.close()
-        if now >= until:
+        if until is None and now >= began + options.ready_seconds:
+            raise Failure(NOT_FOUND, 'no pod of the server that is tested was ready within %d s (%s is not known). Look '
+                          'at its pods, and at the Jobs that make what they wait for; then raise the attempt of the test'
+                          % (options.ready_seconds, options.pods))
+        if until is not None and now >= until:
             raise Failure(TRANSIENT, '%s does not answer after %d s: %s. Look at the pods of the server, and at the '
                           'NetworkPolicies between it and this pod' % (server.endpoint, options.wait_seconds, reason))
         if told_at is None or now >= told_at + 60:
             log('waiting for %s: %s' % (server.endpoint, reason))
             told_at = now
-        time.sleep(min(options.every, max(0.1, until - now)))
+        time.sleep(min(options.every, max(0.1, (until or began + options.ready_seconds) - now)))
+
+
+def is_known(name):
+    """Whether the name has an address: that of a headless Service has those of the pods that are ready."""
+    try:
+        return bool(socket.getaddrinfo(name, None))
+    except socket.gaierror:
+        return False
 
 
 def refused(server, error):
@@ -362,6 +394,9 @@ def parse(arguments):
     parser.add_argument('--endpoint', required=True, type=matching('https?://[^/]+.*', 'an http(s) address'),
                         help='of the API, with its /v1')
     parser.add_argument('--host', help='by which a proxy before the server knows it')
+    parser.add_argument('--pods', help='a name that is known while a pod of the server is ready: '
+                        'until it is, --wait-seconds does not begin')
+    parser.add_argument('--ready-seconds', type=positive, default=86400, help='for the first pod to be ready')
     parser.add_argument('--api', choices=sorted(PATHS), default=CHAT)
     parser.add_argument('--model', help='the name that the server must have; else the first that it has')
     parser.add_argument('--prompt', default='What is the capital of France? Answer in one word.')
@@ -381,11 +416,7 @@ def parse(arguments):
 def main():
     options = parse(sys.argv[1:])
     Http.stall, Patience.attempts = options.stall_seconds, options.attempts
-    limit = options.wait_seconds + options.answer_seconds
-    result = interruptible(lambda: test(options), limit)
-    if result is None:
-        raise Failure(TRANSIENT, 'not done after %d s: the server answers, but too slowly' % limit)
-    return result
+    return test(options)
 
 
 if __name__ == '__main__':

@@ -35,6 +35,7 @@ const SMOKE_TEST: Record<keyof SmokeTestOptions, true> = {
   prompt: true,
   expect: true,
   maxTokens: true,
+  readyTimeout: true,
   timeout: true,
   answerTimeout: true,
   maxTimeToFirstToken: true,

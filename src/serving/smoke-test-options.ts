@@ -53,10 +53,20 @@ export interface SmokeTestOptions extends JobOptions {
   readonly maxTokens?: number;
 
   /**
-   * The longest time to wait for the endpoint to answer at all. With all retries (`backoffLimit`, by default 2) it may be
-   * waited for so many times.
+   * The longest time until a pod of the server is ready for the first time: with the Jobs that make its model, where all is
+   * applied at once. Where a phase is applied when the one before it is complete, a shorter time tells sooner of a server
+   * that does not start. Not for an address.
    *
-   * @default - the drain and the startup timeout of the server and 10 minutes; 30 minutes for an address
+   * @default 1 day
+   */
+  readonly readyTimeout?: Duration;
+
+  /**
+   * The longest time to wait for the endpoint to answer at all: of a server, since one of its pods was ready for the first
+   * time; of an address, since the test began. With all retries (`backoffLimit`, by default 2) it may be waited for so many
+   * times.
+   *
+   * @default - the startup timeout of the server and 10 minutes; 30 minutes for an address
    */
   readonly timeout?: Duration;
 

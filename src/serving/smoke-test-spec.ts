@@ -18,6 +18,12 @@ import { SmokeTestApi, SmokeTestOptions } from './smoke-test-options';
 /** What a gateway may need to learn of a route. */
 const ROUTE_SECONDS = 120;
 
+/** How long a server may wait for its model: as long as apply.sh waits for the Jobs that make it. */
+const READY_TIMEOUT = Duration.days(1);
+
+/** What a retry of the Job takes besides its program: the pause before it, a node for its pod, an image. */
+const RETRY_SECONDS = 900;
+
 /** Whom a smoke test asks. @internal */
 export type SmokeTestSubject =
   { readonly server: ServerTarget } | { readonly endpoint: string; readonly to?: NetworkPeer[] };
@@ -35,6 +41,9 @@ export interface SmokeTestSpec {
   readonly expect?: string;
   readonly maxTokens?: number;
   readonly maxFirstTokenMs?: number;
+  /** How long there may be no pod that is ready. Undefined where no pods are known. */
+  readonly readySeconds?: number;
+  /** How long the endpoint may not answer, while there is one. */
   readonly waitSeconds: number;
   /** How long the endpoint may not be known: 404 of a gateway, which a server itself means. */
   readonly routeSeconds: number;
@@ -48,9 +57,13 @@ export interface SmokeTestSpec {
   readonly egress: Opening[];
   /** The server's pods, which let those of the Job in. */
   readonly admittedBy?: { readonly selector: Record<string, string>; readonly port: number };
-  /** The headless Service by which the Job asks the pods of the version that it is to test, and no older ones. */
+  /** Of the Job, with all retries. Undefined where it needs no bound, as its program ends soon. */
+  readonly deadlineSeconds?: number;
+  /** The headless Service that names the pods of the version which is to be tested, and no older ones. */
   readonly tested?: {
     readonly name: string;
+    /** Known in the cluster while one of the pods is ready. */
+    readonly host: string;
     readonly selector: Record<string, string>;
     readonly port: number;
   };
@@ -71,6 +84,14 @@ export function resolveSmokeTest(
   const job = resolveJobOptions(scope, options, { backoffLimit: 2 });
   const apiKey = options.apiKey ? checkSecretValue(scope, 'apiKey', options.apiKey) : server?.apiKey;
   const { maxTimeToFirstToken, timeout, answerTimeout = Duration.minutes(15) } = options;
+  const readySeconds = checkReady(scope, options, server);
+  const waitSeconds = timeout
+    ? checkSeconds(scope.node.path, 'timeout', timeout)
+    : // A pod that was ready may have to start again.
+      server
+      ? server.startupSeconds + 600
+      : 1800;
+  const answerSeconds = checkSeconds(scope.node.path, 'answerTimeout', answerTimeout);
   return {
     owner,
     ...('server' in subject
@@ -85,13 +106,11 @@ export function resolveSmokeTest(
         ? undefined
         : checkPositiveInteger(scope, 'maxTokens', options.maxTokens),
     maxFirstTokenMs: maxTimeToFirstToken && milliseconds(scope, 'maxTimeToFirstToken', maxTimeToFirstToken),
-    waitSeconds: timeout
-      ? checkSeconds(scope.node.path, 'timeout', timeout)
-      : server
-        ? // The pods of the version before may have to end first.
-          server.drainSeconds + server.startupSeconds + 600
-        : 1800,
-    answerSeconds: checkSeconds(scope.node.path, 'answerTimeout', answerTimeout),
+    readySeconds,
+    waitSeconds,
+    answerSeconds,
+    deadlineSeconds:
+      readySeconds && readySeconds + (job.backoffLimit + 1) * (waitSeconds + answerSeconds + RETRY_SECONDS),
     apiKey,
     apiKeyPurpose: apiKey && purposeOf(apiKey, server),
     image: checkImage(scope, 'image', options.image ?? PYTHON_IMAGE),
@@ -139,6 +158,15 @@ function ofServer(scope: Construct, owner: Owner, server: ServerTarget, options:
         'what starts it: { endpoint }.',
     });
   }
+  // While a new version is rolled out, the pods of the one before answer at the server's own Service. A name of its own
+  // for each version, as a Service that is changed leads to the old pods for a moment more.
+  const name = `${owner.name}-${revision}`;
+  const tested = {
+    name,
+    host: `${name}.${namespace}.svc`,
+    selector: { ...selector, [LABEL.podRevision]: revision },
+    port: container.port,
+  };
   if (entrance) {
     // A server that does not run is started by what stands before it, which does not ask for a version.
     return {
@@ -147,18 +175,12 @@ function ofServer(scope: Construct, owner: Owner, server: ServerTarget, options:
       routeSeconds: ROUTE_SECONDS,
       // A policy sees the port of the pods behind its Service, which their installation alone knows.
       egress: [{ peers: [namespacePeer(entrance.namespace)], ports: [] }],
+      tested,
       revision,
     };
   }
-  // While a new version is rolled out, the pods of the one before answer at the server's own Service. A name of its own
-  // for each version, as a Service that is changed leads to the old pods for a moment more.
-  const tested = {
-    name: `${owner.name}-${revision}`,
-    selector: { ...selector, [LABEL.podRevision]: revision },
-    port: container.port,
-  };
   return {
-    endpoint: `http://${tested.name}.${namespace}.svc:${tested.port}/v1`,
+    endpoint: `http://${tested.host}:${tested.port}/v1`,
     routeSeconds: 1,
     egress: [{ peers: [{ podSelector: { matchLabels: tested.selector } }], ports: [tested.port] }],
     admittedBy: { selector, port: container.port },
@@ -202,6 +224,20 @@ function ofAddress(
       },
     ],
   };
+}
+
+/** How long no pod of a server may be ready, in seconds. */
+function checkReady(
+  scope: Construct,
+  { readyTimeout }: SmokeTestOptions,
+  server: ServerTarget | undefined,
+): number | undefined {
+  if (server) return checkSeconds(scope.node.path, 'readyTimeout', readyTimeout ?? READY_TIMEOUT);
+  if (readyTimeout === undefined) return undefined;
+  throw new InputError(scope, 'readyTimeout', 'given', {
+    allowed: 'nothing: of an address no pods are known',
+    advice: 'Give timeout, which begins at once.',
+  });
 }
 
 function checkApi(

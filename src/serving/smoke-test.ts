@@ -56,6 +56,7 @@ export function renderSmokeTest(spec: SmokeTestSpec): void {
       [ANNOTATION.secrets]: spec.apiKeyPurpose,
     },
     podLabels: {},
+    more: spec.deadlineSeconds === undefined ? undefined : { activeDeadlineSeconds: spec.deadlineSeconds },
     pod: renderPod({
       placement: options.placement,
       imagePullSecrets: options.imagePullSecrets,
@@ -75,6 +76,8 @@ function testContainer(spec: SmokeTestSpec): ContainerSpec {
   const given = {
     endpoint: spec.endpoint,
     host: spec.host,
+    pods: spec.tested?.host,
+    'ready-seconds': spec.readySeconds,
     api: spec.api,
     model: spec.model,
     prompt: spec.prompt,
@@ -121,7 +124,7 @@ function admit({ owner }: SmokeTestSpec, { selector, port }: NonNullable<SmokeTe
   });
 }
 
-/** Names those of the pods that are ready. */
+/** Names those of the pods that are ready, and so tells whether there are any. */
 function addTested(
   { owner }: SmokeTestSpec,
   { name, selector, port }: NonNullable<SmokeTestSpec['tested']>,

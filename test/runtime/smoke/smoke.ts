@@ -1,5 +1,5 @@
 import { OpenAiDouble } from '../../doubles/openai';
-import { Outcome, Run, start } from '../artifact/program';
+import { Outcome, Run, RunOptions, start } from '../artifact/program';
 
 /** What the program leaves as termination message. */
 export interface SmokeResult {
@@ -34,8 +34,16 @@ export function doubleForTests(): { readonly server: OpenAiDouble } {
 }
 
 /** Starts the program, which waits as shortly as it can. */
-export function begin(endpoint: string, args: string[] = [], env: Record<string, string> = {}): Run {
-  return start(['smoke_test.py', `--endpoint=${endpoint}`, '--every=1', '--attempts=2', ...args], { env });
+export function begin(
+  endpoint: string,
+  args: string[] = [],
+  env: Record<string, string> = {},
+  options: RunOptions = {},
+): Run {
+  return start(['smoke_test.py', `--endpoint=${endpoint}`, '--every=1', '--attempts=2', ...args], {
+    env,
+    ...options,
+  });
 }
 
 export async function ask(

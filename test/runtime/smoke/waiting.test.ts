@@ -1,9 +1,28 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { freePort } from '../../doubles/free-port';
 import { OpenAiDouble, beginStream } from '../../doubles/openai';
-import { start } from '../artifact/program';
+import { patched, start, temporaryFolder } from '../artifact/program';
 import { ask, begin, doubleForTests, outcome, says } from './smoke';
 
 const KEY = 'sk-very-secret';
+
+/** The name of the pods, which no DNS of a test knows. */
+const POD = 'chat-smoke-test-1a2b3c4d.llm.svc';
+
+/** A DNS that knows the name when the file is there. */
+function knownWhen(file: string): string {
+  return `
+import os.path, socket
+def look_up(name, *rest, real=socket.getaddrinfo, **more):
+    if name == ${JSON.stringify(POD)}:
+        print('looked up', flush=True)
+        if not os.path.exists(${JSON.stringify(file)}):
+            raise socket.gaierror(socket.EAI_NONAME, 'Name or service not known')
+        name = '127.0.0.1'
+    return real(name, *rest, **more)
+socket.getaddrinfo = look_up`;
+}
 
 describe('smoke_test.py waits', () => {
   const held = doubleForTests();
@@ -23,6 +42,49 @@ describe('smoke_test.py waits', () => {
     await says(test, /waiting for http:.*the name is known while a pod behind it is ready/);
     test.child.kill('SIGTERM');
     expect(outcome(await test.ended)).toMatchObject({ code: 75 });
+  });
+
+  test('as long as the model is downloaded, as its time begins when a pod is ready', async () => {
+    const ready = path.join(temporaryFolder(), 'ready');
+    const test = begin(
+      held.server.endpoint.replace('127.0.0.1', POD),
+      [`--pods=${POD}`, '--wait-seconds=1'],
+      {},
+      patched(knownWhen(ready)),
+    );
+    // Twice a second at most: by then its time would be over.
+    await says(test, /(looked up[^]*){6}/);
+    expect(held.server.requests).toEqual([]);
+    fs.writeFileSync(ready, '');
+    expect(outcome(await test.ended)).toMatchObject({ code: 0, result: { answer: 'Paris.' } });
+  });
+
+  test('for the endpoint no longer than it is told to when a pod was ready', async () => {
+    const port = await freePort();
+    const { code, result } = outcome(
+      await begin(`http://127.0.0.1:${port}/v1`, ['--pods=localhost', '--wait-seconds=1']).ended,
+    );
+    expect([code, result.error]).toEqual([75, expect.stringContaining('does not answer after 1 s')]);
+  });
+
+  test('for a pod no longer than it is told to, which no retry cures', async () => {
+    const test = begin(
+      `http://${POD}:8000/v1`,
+      [`--pods=${POD}`, '--ready-seconds=1'],
+      {},
+      patched(knownWhen('/none')),
+    );
+    const { code, result } = outcome(await test.ended);
+    expect([code, result.retryable]).toEqual([66, false]);
+    expect(result.error).toMatch(/no pod .* was ready within 1 s .*Look at its pods.*raise the attempt/);
+  });
+
+  test('while what stands before the server starts it, as it does when it is asked', async () => {
+    held.server.refusals.push(502, 503, 502);
+    const args = [`--pods=${POD}`, '--wait-seconds=1'];
+    const test = begin(held.server.endpoint, args, {}, patched(knownWhen('/none')));
+    expect(outcome(await test.ended)).toMatchObject({ code: 0, result: { answer: 'Paris.' } });
+    expect(held.server.asked('/v1/models')).toHaveLength(4);
   });
 
   test('while the model is loaded, and while a gateway does not know its route', async () => {
@@ -75,9 +137,9 @@ describe('smoke_test.py waits', () => {
       beginStream(response);
       more = setInterval(() => response.write(': not yet\n\n'), 50);
     });
-    const { code, result } = await ask(held.server, ['--wait-seconds=1', '--answer-seconds=2']);
+    const { code, result } = await ask(held.server, ['--answer-seconds=2']);
     clearInterval(more);
-    expect([code, result.error]).toEqual([75, 'not done after 3 s: the server answers, but too slowly']);
+    expect([code, result.error]).toEqual([75, 'not done after 2 s: the server answers, but too slowly']);
   });
 });
 
