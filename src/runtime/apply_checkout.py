@@ -89,10 +89,10 @@ class Unchanged:
 def unpacked(packed, most):
     decompressor = zlib.decompressobj(wbits=31)
     try:
-        content = decompressor.decompress(packed, most)
+        content = decompressor.decompress(packed, most + 1)
     except zlib.error as error:
         raise Failure(CHECKSUM, 'the patch cannot be unpacked: %s' % error)
-    if decompressor.unconsumed_tail or not decompressor.eof:
+    if len(content) > most or not decompressor.eof:
         raise Failure(CHECKSUM, 'the patch has more than %d bytes, or ends too early' % most)
     return content
 
