@@ -59,10 +59,11 @@ export class ModelStore {
   /**
    * An S3 bucket: artifacts are streamed into it without touching a disk, and read through a CSI volume.
    *
-   * A volume is made for each pipeline and namespace that reads it, always with the handle `bucket/prefix`; some
-   * CSI drivers mount volumes of one handle only once on a node.
+   * A volume is made for each pipeline and namespace that reads it; with csi-s3 always with the handle
+   * `bucket/prefix`. Kubelets tell volumes apart by it, so that two servers cannot be read at one bucket and prefix.
    *
-   * @throws when the endpoint is no web address or the bucket no bucket name, when the placement cannot be one
+   * @throws when the endpoint is no web address or the bucket no bucket name, when the placement cannot be one; where
+   * it is read, when another bucket is read by the same volume handle
    */
   public static s3(props: S3StoreProps): ModelStore {
     return new ModelStore(s3Store(props));

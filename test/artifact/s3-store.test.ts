@@ -30,6 +30,12 @@ function volumeAndClaim(props: Partial<S3StoreProps> = {}) {
   };
 }
 
+/** A driver of which nothing is known but what it is given. */
+const OTHER_DRIVER: S3CsiProps = {
+  driver: 's3.example.com',
+  volumeAttributes: { name: 'models', path: 'llm x' },
+};
+
 describe('the volume by which a bucket is read', () => {
   test("has the defaults of Koldun's spec.pv, and its options for files that another user reads", () => {
     expect(volumeAndClaim({ bucket: 'my-bucket-model', prefix: 'Qwen/3' }).volume.spec).toEqual({
@@ -100,7 +106,7 @@ describe('the volume by which a bucket is read', () => {
 
   test.each<[keyof S3CsiProps, S3CsiProps, string, unknown]>([
     ['driver', { driver: 'ru.yandex.s3.csi' }, 'volume.spec.csi.volumeAttributes.mounter', 'geesefs'],
-    ['volumeHandle', { volumeHandle: 'mine' }, 'volume.spec.csi.volumeHandle', 'mine'],
+    ['volumeHandle', { volumeHandle: 'models' }, 'volume.spec.csi.volumeHandle', 'models'],
     ['mountOptions', { mountOptions: ['ro'] }, 'volume.spec.mountOptions', ['ro']],
     ['mounter', { mounter: 's3fs' }, 'volume.spec.csi.volumeAttributes.mounter', 's3fs'],
     ['options', { options: '--debug' }, 'volume.spec.csi.volumeAttributes.options', '--debug'],
@@ -182,6 +188,12 @@ describe('the volume by which a bucket is read', () => {
     );
   });
 
+  test('has no handle but bucket and prefix, by which the driver finds them', () => {
+    expect(() => volumeAndClaim({ prefix: 'llm', csi: { volumeHandle: 'mine' } })).toThrow(
+      "ModelStore.s3: 'csi.volumeHandle' is 'mine'; allowed: models/llm, from which csi-s3 takes bucket and prefix",
+    );
+  });
+
   test('is made in the phase that reads first: a download needs none', () => {
     const app = new PhasedApp();
     const pipeline = app.pipeline('qwen', { namespace: 'llm' });
@@ -210,7 +222,7 @@ describe('the volume by which a bucket is read', () => {
   test.each<[string, Partial<S3StoreProps>, Partial<S3StoreProps>]>([
     ['folders of a prefix', { bucket: 'abc', prefix: 'd/e' }, { bucket: 'abc', prefix: 'd-e' }],
     ['bucket and prefix joined', { bucket: 'abc-def' }, { bucket: 'abc', prefix: 'def' }],
-    ['server', {}, { endpoint: 'http://other.minio.svc:9000' }],
+    ['server', { csi: OTHER_DRIVER }, { endpoint: 'http://other.minio.svc:9000', csi: OTHER_DRIVER }],
   ])('has a name of its own where %s are others', (_, one, other) => {
     const chart = plainChart();
     for (const [index, props] of [one, other].entries()) {
@@ -451,6 +463,55 @@ describe('two stores of one bucket and prefix', () => {
       }
       expect(ofKind(objectsOf(pipeline.convert), 'PersistentVolume')).toHaveLength(2);
     }
+  });
+});
+
+describe('two volumes of one handle', () => {
+  /** Two stores, each read by a conversion of the pipeline of its place. */
+  function read(one: Partial<S3StoreProps>, two: Partial<S3StoreProps>, names = ['a', 'a']) {
+    const app = new PhasedApp();
+    const pipelines = new Map(
+      [...new Set(names)].map((name) => [name, app.pipeline(name, { namespace: name })]),
+    );
+    [one, two].forEach((props, index) => {
+      const { download, convert } = pipelines.get(names[index])!;
+      const store = s3(new Construct(download, `store-${index}`), { prefix: 'llm', ...props });
+      const of = source(`org/${index}`);
+      const model = cache(download, { store, source: of, facts: tinyFacts() }, `of-${index}`).artifact;
+      conversion(convert, { model, store: claim({ name: `to-${index}` }) }, `to-${index}`);
+    });
+  }
+  const elsewhere = { endpoint: 'http://other.minio.svc:9000', csi: { secretName: 'other' } };
+  const mine = { ...OTHER_DRIVER, volumeHandle: 'mine' };
+
+  test.each([
+    ['in one pipeline', ['a', 'a']],
+    ['in two, whose pods may meet on a node', ['a', 'b']],
+  ])('are refused where they are of two servers: %s', (_, names) => {
+    expect(() => read({}, elsewhere, names)).toThrow(
+      `${names[1]}/convert/to-1: 'store' is 'bucket models/llm of http://other.minio.svc:9000, with the volume ` +
+        "handle models/llm of ru.yandex.s3.csi'; allowed: another handle than that of a/convert/to-0 (bucket " +
+        'models/llm of http://minio.minio.svc:9000), or the same bucket. A node mounts one volume for each handle: ' +
+        'pods with both would never start, and others find the files of whichever was mounted first. Give one of ' +
+        'them another prefix.',
+    );
+  });
+
+  test('are refused where both were given it', () => {
+    expect(() => read({ csi: mine }, { csi: mine, prefix: 'x' })).toThrow(
+      /models\/x of .*Give one of them another csi\.volumeHandle\.$/,
+    );
+  });
+
+  test('are refused where the driver is told two things of one bucket', () => {
+    expect(() => read({}, { csi: { secretName: 'other' } }, ['a', 'b'])).toThrow(
+      /allowed: the same csi as that of a\/convert\/to-0\. .*Use one ModelStore object for both\.$/,
+    );
+  });
+
+  test('are taken where they read one bucket alike, or the servers differ in the prefix', () => {
+    expect(() => read({}, { csi: { capacity: Size.gibibytes(20) } }, ['a', 'b'])).not.toThrow();
+    expect(() => read({}, { ...elsewhere, prefix: 'other' })).not.toThrow();
   });
 });
 

@@ -35,6 +35,15 @@ export interface Contents {
   passing: number;
 }
 
+/** What the volumes of one CSI handle mount. @internal */
+export interface HandleUse {
+  readonly by: IConstruct;
+  /** The bucket, prefix and server. */
+  readonly place: string;
+  /** What the driver is told besides, in words. */
+  readonly told: string;
+}
+
 /** A construct's pods that mount a volume, and where they may run. @internal */
 export interface VolumeUser {
   readonly by: IConstruct;
@@ -70,6 +79,7 @@ export class AppStores {
   }
 
   private readonly volumes = new Map<string, { volume: StoreVolume; content: string; user: Owner }>();
+  private readonly handles = new Map<string, HandleUse>();
   private readonly makers = new Map<string, Maker>();
   private readonly uses = new Map<string, ArtifactUse[]>();
   private readonly volumeUsers = new Map<string, VolumeUser[]>();
@@ -83,6 +93,14 @@ export class AppStores {
   /** @param content what it is made of: another volume under the same id must be the same */
   public addVolume(id: string, volume: StoreVolume, content: string, user: Owner): void {
     this.volumes.set(id, { volume, content, user });
+  }
+
+  /** The first use of a CSI driver's handle, which is this one where there was none. */
+  public firstUseOfHandle(driver: string, handle: string, use: HandleUse): HandleUse {
+    const id = `${driver} ${handle}`;
+    const first = this.handles.get(id) ?? use;
+    this.handles.set(id, first);
+    return first;
   }
 
   /**

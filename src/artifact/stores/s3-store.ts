@@ -10,6 +10,7 @@ import { bytesQuantity } from '../../pod/quantity';
 import { checkS3Connection, S3ConnectionProps, S3Prefix } from '../s3-connection';
 import { checkAccessModes } from './access-modes';
 import { KEPT } from './claim-store';
+import { checkHandle } from './csi-handle';
 import type { ClaimVolume } from './store-volume';
 
 /**
@@ -48,7 +49,7 @@ export interface S3CsiProps {
   readonly mountOptions?: string[];
 
   /**
-   * What the driver knows the volume by.
+   * What the driver knows the volume by. csi-s3 takes bucket and prefix from it, and has no other.
    *
    * @default `bucket/prefix` - for another driver the volume's name, as it must be no other volume's
    */
@@ -151,7 +152,7 @@ function checkCsi(where: string, csi: S3CsiProps, bucket: string, prefix: string
     });
   }
   if (isCsiS3(csi)) {
-    checkOwnAttributes(where, csi);
+    checkOwnPlace(where, csi, bucket, prefix);
   } else {
     checkNamed(where, csi, bucket, prefix);
     checkSecretNamespace(where, csi);
@@ -163,7 +164,15 @@ function isListOfTexts(list: unknown): boolean {
 }
 
 /** csi-s3 reads where the Jobs write, because both are told by the store. */
-function checkOwnAttributes(where: string, { volumeAttributes }: S3CsiProps): void {
+function checkOwnPlace(where: string, csi: S3CsiProps, bucket: string, prefix: string): void {
+  const { volumeAttributes, volumeHandle } = csi;
+  const handle = bucketAndPrefix({ bucket, prefix });
+  if (volumeHandle !== undefined && volumeHandle !== handle) {
+    throw new InputError(where, 'csi.volumeHandle', volumeHandle, {
+      allowed: `${handle}, from which csi-s3 takes bucket and prefix`,
+      advice: 'Leave it out.',
+    });
+  }
   for (const name of ['bucket', 'prefix']) {
     if (volumeAttributes?.[name] !== undefined) {
       throw new InputError(where, `csi.volumeAttributes.${name}`, volumeAttributes[name], {
@@ -218,6 +227,18 @@ export function s3Volume(user: Owner, { s3, placement }: S3Spec): ClaimVolume {
   // A PersistentVolume belongs to no namespace, so its own name has to hold one.
   const volumeName = `${user.namespace}-${claimName}`;
   const accessModes: string[] = csi.claimAccessModes ?? csi.accessModes;
+  const source = csiSource(csi, s3, volumeName);
+  checkHandle(user, {
+    driver: source.driver,
+    handle: source.volumeHandle,
+    isPlace: isCsiS3(csi),
+    place: `bucket ${bucketAndPrefix(s3)} of ${s3.endpoint}`,
+    told: {
+      ...source,
+      volumeAttributes: { ...source.volumeAttributes, capacity: undefined },
+      ...mountOptions(csi),
+    },
+  });
 
   addObject(user, `S3Volume-${claimName}`, {
     apiVersion: 'v1',
@@ -238,13 +259,8 @@ export function s3Volume(user: Owner, { s3, placement }: S3Spec): ClaimVolume {
           namespace: user.namespace,
           name: claimName,
         },
-        ...(csi.mountOptions?.length ? { mountOptions: csi.mountOptions } : {}),
-        csi: {
-          driver: csi.driver,
-          volumeHandle: csi.volumeHandle ?? (isCsiS3(csi) ? bucketAndPrefix(s3) : volumeName),
-          ...secretRefs(csi),
-          volumeAttributes: attributes(csi, s3),
-        },
+        ...mountOptions(csi),
+        csi: source,
       },
     },
   });
@@ -273,12 +289,27 @@ export function s3Volume(user: Owner, { s3, placement }: S3Spec): ClaimVolume {
   };
 }
 
-type Settings = Omit<S3CsiProps, keyof typeof DEFAULTS> & typeof DEFAULTS;
+type Settings = Omit<S3CsiProps, keyof typeof DEFAULTS | 'driver'> &
+  typeof DEFAULTS & { readonly driver: string };
 
 /** What is given, and the defaults that hold for the driver. */
 function settings(given: S3CsiProps): Settings {
   const forDriver = isCsiS3(given) ? CSI_S3 : {};
-  return { ...DEFAULTS, ...forDriver, ...withoutUndefined(given) };
+  return { driver: CSI_S3.driver, ...DEFAULTS, ...forDriver, ...withoutUndefined(given) };
+}
+
+/** `spec.csi` of the volume. */
+function csiSource(csi: Settings, s3: S3Spec['s3'], volumeName: string) {
+  return {
+    driver: csi.driver,
+    volumeHandle: csi.volumeHandle ?? (isCsiS3(csi) ? bucketAndPrefix(s3) : volumeName),
+    ...secretRefs(csi),
+    volumeAttributes: attributes(csi, s3),
+  };
+}
+
+function mountOptions({ mountOptions: options }: Settings): { mountOptions?: string[] } {
+  return options?.length ? { mountOptions: options } : {};
 }
 
 function secretRefs({ secretName, secretNamespace }: Settings) {
@@ -301,7 +332,7 @@ function attributes(csi: Settings, { bucket, prefix }: S3Spec['s3']) {
 }
 
 /** csi-s3 takes bucket and prefix from the handle. */
-function bucketAndPrefix({ bucket, prefix }: S3Spec['s3']): string {
+function bucketAndPrefix({ bucket, prefix }: Pick<S3Spec['s3'], 'bucket' | 'prefix'>): string {
   return prefix ? `${bucket}/${prefix}` : bucket;
 }
 
