@@ -4,6 +4,7 @@ import { Artifact } from '../artifact/artifact';
 import { sourceKey } from '../artifact/key';
 import { checkSource } from '../artifact/model-source';
 import { checkStore, ModelStore } from '../artifact/model-store';
+import { fromSource } from '../artifact/source-artifact';
 import { inPlaceOf } from '../artifact/sources/claim';
 import { mustGather } from '../artifact/sources/downloader';
 import type { SourceSpec } from '../artifact/sources/source-spec';
@@ -157,26 +158,12 @@ function agreed({ fetch, inPlace, options, ...told }: Told): MakerOptions {
 
 function artifactOf(owner: Owner, props: ModelCacheProps, source: SourceSpec, store: ModelStore): Artifact {
   const inPlace = inPlaceOf(source, store._spec);
-  const facts = props.facts ?? source.facts;
   return Artifact._of({
+    ...fromSource(source, props),
     store,
     namespace: owner.namespace,
-    name: source.name,
     key: inPlace?.key ?? sourceKey(source),
     path: inPlace?.path,
-    format: source.format,
-    provenance: {
-      source: source.address,
-      repository: source.repository,
-      revision: source.revision,
-      proof: source.proof,
-      licence: props.licence,
-    },
-    facts,
-    bytes: source.bytes ?? (source.allWeights ? facts?.sourceBytes : undefined),
-    modelFile: source.modelFile,
-    tokenizerFile: source.tokenizerFile,
-    weights: source.weights,
     image: store._spec.kind === 'image' ? source.image : undefined,
   });
 }

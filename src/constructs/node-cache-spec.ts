@@ -5,6 +5,7 @@ import { Artifact } from '../artifact/artifact';
 import { sourceKey } from '../artifact/key';
 import { checkSource } from '../artifact/model-source';
 import { ModelStore } from '../artifact/model-store';
+import { fromSource } from '../artifact/source-artifact';
 import type { ProgramFetch, SourceSpec } from '../artifact/sources/source-spec';
 import { nodeFolder, nodeFolderVolume } from '../artifact/stores/node-store';
 import { mirroredSource } from '../mirror/mirrored-source';
@@ -211,25 +212,11 @@ function resolveModel(
   const props = checkOptions(scope, field, given, MODEL_PROPS);
   const source = mirroredSource(checkSource(scope, props.source)._spec, mirrorOf(scope));
   const fetch = checkFetch(scope, field, source);
-  const facts = props.facts ?? source.facts;
   const artifact = Artifact._of({
+    ...fromSource(source, props),
     store,
     namespace: owner.namespace,
-    name: source.name,
     key: sourceKey(source),
-    format: source.format,
-    provenance: {
-      source: source.address,
-      repository: source.repository,
-      revision: source.revision,
-      proof: source.proof,
-      licence: props.licence,
-    },
-    facts,
-    bytes: source.bytes ?? (source.allWeights ? facts?.sourceBytes : undefined),
-    modelFile: source.modelFile,
-    tokenizerFile: source.tokenizerFile,
-    weights: source.weights,
   });
   registerMaker(owner, artifact);
   const kept: KeptArtifact = {

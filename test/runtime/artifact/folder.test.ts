@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { HubDouble } from '../../doubles/hub';
+import { smallFileSystem } from '../../support/file-system';
 import {
   MIB,
   REPO,
@@ -28,23 +29,7 @@ const TOTAL = FILES.reduce((sum, file) => sum + file.content.length, 0);
 const isRoot = process.getuid?.() === 0;
 
 describe('a folder that is full, read-only, shared or strange', () => {
-  const mounts: string[] = [];
   const hub = hubForTests({ name: REPO, files: FILES });
-  afterAll(() => {
-    mounts.forEach((mount) => execFileSync('umount', [mount]));
-  });
-
-  /** A file system of a given size, or nothing where the tests may not mount. */
-  function smallFileSystem(size: string): string | undefined {
-    const folder = temporaryFolder();
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder], { stdio: 'ignore' });
-    } catch {
-      return undefined;
-    }
-    mounts.push(folder);
-    return folder;
-  }
 
   test('a disk that fills up while files are written: 73, and never a marker', async () => {
     // A limit on the size of a file meets the program at the same place as a full disk: in a write.

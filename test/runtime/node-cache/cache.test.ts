@@ -244,6 +244,38 @@ test('images are there as long as their containers say so', async () => {
   expect(await cache.stop()).toBe(0);
 }, 60_000);
 
+test.each([
+  ['no items', [], undefined, 64, '--items'],
+  [
+    'a file of items that is not there',
+    ['--items=/nowhere/items.json'],
+    undefined,
+    66,
+    '/nowhere/items.json is not there',
+  ],
+  ['items that are none', [], '[{"kind": "model"}]', 64, 'does not say what is kept'],
+  [
+    'models without a folder',
+    [],
+    '[{"kind": "model", "name": "a", "what": "b"}]',
+    64,
+    'models and repositories need --folder',
+  ],
+  [
+    'a folder without a size',
+    ['--folder=/models'],
+    '[]',
+    64,
+    '--folder needs --node-folder and --size-bytes',
+  ],
+])('it is not started with %s', async (_, args, items, code, text) => {
+  const file = path.join(temporaryFolder(), 'items.json');
+  if (items !== undefined) fs.writeFileSync(file, items);
+  const outcome = await run(['node_cache.py', ...(items === undefined ? [] : [`--items=${file}`]), ...args]);
+  expect(`${outcome.code} ${outcome.result.error}`).toMatch(new RegExp(`^${code} `));
+  expect(outcome.result.error).toContain(text);
+});
+
 /** Changes a byte of a file, and neither its size nor its times. */
 function spoil(file: string): void {
   const { atime, mtime } = fs.statSync(file);

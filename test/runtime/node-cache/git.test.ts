@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { gitForTests, GitFile } from '../../doubles/git';
+import { smallFileSystem } from '../../support/file-system';
 import {
   bytes,
   filesOf,
@@ -225,21 +226,6 @@ describe('what is not there, or not to be had', () => {
 });
 
 describe('faults', () => {
-  const mounts: string[] = [];
-  afterAll(() => mounts.forEach((folder) => execFileSync('umount', [folder])));
-
-  /** A file system of this size, where we may mount one. */
-  function smallFileSystem(size: string): string | undefined {
-    const folder = temporaryFolder();
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder], { stdio: 'ignore' });
-    } catch {
-      return undefined;
-    }
-    mounts.push(folder);
-    return folder;
-  }
-
   const POST = /git-upload-pack$/;
 
   test('a connection that is cut: 75, and the next run brings all', async () => {
