@@ -1,4 +1,4 @@
-"""What a safetensors file says of itself: https://github.com/huggingface/safetensors#format"""
+"""What a safetensors file says of itself: eight bytes of length, a header in JSON, and the tensors behind it."""
 import json
 import os
 import struct

@@ -238,6 +238,8 @@ test('there are command lines of every program', () => {
     'guard.py',
     'put.py',
     'stored.py',
+    'tune.py',
+    'tuned.py',
   ]);
 });
 
@@ -249,6 +251,7 @@ describe.each([
   'guard.py',
   'adopt.py',
   'evict.py',
+  'tuned.py',
 ])('%s reads', (program) => {
   test.each(linesOf(program))('%s', (_, line) => {
     expect(python(PARSE, mounted(line), ...line.args)).toEqual({ status: 0, output: '' });
@@ -257,6 +260,18 @@ describe.each([
   test('no command line that it does not know', () => {
     const [[, line]] = linesOf(program);
     expect(python(PARSE, mounted(line), ...line.args, '--not-known=1').status).not.toBe(0);
+  });
+});
+
+describe('tune.py reads', () => {
+  test.each(linesOf('tune.py'))('%s', (_, line) => {
+    expect(python(PARSE, mounted(line), ...line.args)).toEqual({ status: 0, output: '' });
+  });
+
+  test('no command line that it does not know', () => {
+    // Behind `--` all is the trainer's.
+    const [[, line]] = linesOf('tune.py');
+    expect(python(PARSE, mounted(line), '--not-known=1', ...line.args).status).not.toBe(0);
   });
 });
 
