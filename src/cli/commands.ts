@@ -41,6 +41,32 @@ const RESOURCES: readonly OptionSpec[] = [
     description: 'a YAML file of such answers',
   },
 ];
+/** What the app is told besides the resources: its properties in code. */
+const APP: readonly OptionSpec[] = [
+  KUBERNETES_VERSION,
+  {
+    name: 'gitops',
+    value: 'TOOL',
+    choices: ['argocd', 'flux', 'kubectl'],
+    multiple: true,
+    description: 'writes what points this tool at the files; may be repeated',
+  },
+  {
+    name: 'repo-url',
+    value: 'URL',
+    description: 'for Argo CD: the Git repository that the files are committed to',
+  },
+  {
+    name: 'repo-path',
+    value: 'PATH',
+    description: "for Argo CD and Flux: the files' folder in that repository (default dist)",
+  },
+  {
+    name: 'flux-source',
+    value: 'NAME',
+    description: 'for Flux: the GitRepository of the cluster (default flux-system)',
+  },
+];
 const MORE_FILES = { name: 'FILE', isRequired: false, multiple: true, completes: 'files' } as const;
 const SYSTEMS =
   'Koldun (Model, Dllama, Root, Worker), AI Operator (Job), Dynamo (DynamoModel, ' +
@@ -72,13 +98,17 @@ export const COMMANDS: readonly CommandSpec[] = [
         description:
           'removes pipelines of the folder that the resources do not make; without it they are an error',
       },
-      KUBERNETES_VERSION,
+      ...APP,
       QUIET,
       HELP,
     ],
     examples: [
       ['The YAML of a file', 'cdk8s-llm render -f models.yaml -o dist'],
       ['What would change', 'cdk8s-llm render -f models.yaml -o dist --diff'],
+      [
+        'For Argo CD',
+        'cdk8s-llm render -f models.yaml -o dist --gitops argocd --repo-url https://git.example.com/models',
+      ],
       ['From a cluster', 'kubectl get models,dllamas -A -o yaml | cdk8s-llm render -f - -o dist'],
       ['With what the file does not say', 'cdk8s-llm render -f models.yaml --answers answers.yaml -o dist'],
     ],
@@ -101,7 +131,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         completes: 'files',
         description: 'the file to write, which must not be there yet (default standard output)',
       },
-      KUBERNETES_VERSION,
+      ...APP,
       QUIET,
       HELP,
     ],

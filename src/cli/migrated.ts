@@ -2,8 +2,8 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { readAnswers } from '../migrate/answers';
-import { makePlan } from '../migrate/make';
-import type { Plan } from '../migrate/plan';
+import { evaluate, makePlan } from '../migrate/make';
+import type { ObjectExpression, Plan } from '../migrate/plan';
 import { planOf } from '../migrate/read-plan';
 import { MigrationError, warningLines } from '../migrate/translation';
 import { PhasedApp, PhasedAppProps } from '../phases/phased-app';
@@ -68,25 +68,26 @@ function count(number: number, what: string): string {
 /**
  * Carries out a plan in a folder that is there until `use` ends.
  *
+ * @param app what `PhasedApp` is told
  * @throws when a construct refuses what it is given, or what is made breaks a rule
  * @internal
  */
-export function withSynthesized<T>(plan: Plan, props: PhasedAppProps, use: (folder: string) => T): T {
+export function withSynthesized<T>(plan: Plan, app: ObjectExpression, use: (folder: string) => T): T {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cdk8s-llm-'));
   try {
-    synthesize(plan, { ...props, outdir: folder });
+    synthesize(plan, app, folder);
     return use(folder);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function synthesize(plan: Plan, props: PhasedAppProps): void {
+function synthesize(plan: Plan, props: ObjectExpression, folder: string): void {
   // By this the command line of cdk8s names its own output folder, which comes first.
   const { CDK8S_OUTDIR: outdir } = process.env;
   delete process.env.CDK8S_OUTDIR;
   try {
-    const app = new PhasedApp(props);
+    const app = new PhasedApp({ ...(evaluate(props, new Map()) as PhasedAppProps), outdir: folder });
     makePlan(app, plan);
     app.synth();
   } catch (error) {

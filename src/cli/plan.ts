@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { renderReadme } from '../phases/readme/readme';
+import { appFrom } from './app-options';
 import type { Arguments } from './arguments';
 import type { Run } from './command';
 import { EXIT, usageError } from './exit-codes';
@@ -23,11 +24,11 @@ export const plan: Run = async (args, io) => {
 async function planOfResources(args: Arguments, io: Io): Promise<string> {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- all constructs, which a folder needs none of
   const { planFrom, withSynthesized } = require('./migrated') as typeof Migrated;
-  const kubernetesVersion = kubernetesVersionFrom(args);
+  const app = appFrom(args);
   const progress = new Progress(io, args.has('quiet'));
   const made = await planFrom(args, io, progress);
   progress.report('Synthesizing');
-  const text = withSynthesized(made, { kubernetesVersion }, (outdir) =>
+  const text = withSynthesized(made, app, (outdir) =>
     fs.readFileSync(path.join(outdir, 'README.md'), 'utf8'),
   );
   progress.clear();

@@ -1,8 +1,8 @@
 import * as path from 'node:path';
+import { appFrom } from './app-options';
 import type { Run } from './command';
 import { EXIT, usageError } from './exit-codes';
 import { hasColour } from './io';
-import { kubernetesVersionFrom } from './kubernetes-version';
 import { planFrom, withSynthesized } from './migrated';
 import { OutputChanges } from './output-changes';
 import { Progress } from './progress';
@@ -12,12 +12,12 @@ export const render: Run = async (args, io) => {
   const shown = args.value('output');
   if (shown === undefined) throw usageError("no output folder is named; name it by '-o DIR'.");
   const outdir = path.resolve(io.cwd, shown);
-  const kubernetesVersion = kubernetesVersionFrom(args);
+  const app = appFrom(args);
   const quiet = args.has('quiet');
   const progress = new Progress(io, quiet);
   const plan = await planFrom(args, io, progress);
   progress.report('Synthesizing');
-  return withSynthesized(plan, { kubernetesVersion }, (folder) => {
+  return withSynthesized(plan, app, (folder) => {
     const changes = new OutputChanges(folder, outdir, shown);
     progress.clear();
     if (args.has('diff')) {

@@ -1,24 +1,22 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { literal, object } from '../migrate/plan';
 import { printCode } from '../migrate/print-code';
+import { appFrom } from './app-options';
 import type { Run } from './command';
 import { EXIT, usageError } from './exit-codes';
-import { kubernetesVersionFrom } from './kubernetes-version';
 import { planFrom, withSynthesized } from './migrated';
 import { Progress } from './progress';
 
 /** `cdk8s-llm to-code` @internal */
 export const toCode: Run = async (args, io) => {
-  const kubernetesVersion = kubernetesVersionFrom(args);
+  const app = appFrom(args);
   const quiet = args.has('quiet');
   const progress = new Progress(io, quiet);
   const plan = await planFrom(args, io, progress);
   progress.report('Synthesizing');
   // Code that refuses its own values would be found out too late.
-  withSynthesized(plan, { kubernetesVersion }, () => progress.clear());
-  const given = args.value('kubernetes-version');
-  const code = printCode(plan, { app: object({ kubernetesVersion: given ? literal(given) : undefined }) });
+  withSynthesized(plan, app, () => progress.clear());
+  const code = printCode(plan, { app });
   const shown = args.value('output');
   if (shown === undefined) {
     io.stdout.write(code);

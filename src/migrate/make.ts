@@ -37,7 +37,13 @@ type ConstructClass = new (scope: Construct, id: string, props: unknown) => Cons
 
 type Functions = Readonly<Record<string, (...args: unknown[]) => unknown>>;
 
-function evaluate(expression: Expression, variables: ReadonlyMap<string, unknown>): unknown {
+/**
+ * The value of an expression.
+ *
+ * @param variables by their names: those that it refers to
+ * @internal
+ */
+export function evaluate(expression: Expression, variables: ReadonlyMap<string, unknown>): unknown {
   const valueOf = (part: Expression) => evaluate(part, variables);
   switch (expression.kind) {
     case 'literal':

@@ -20,6 +20,8 @@ import { FloatType } from '../engines/dllama/float-type';
 import { ModelFacts } from '../engines/model-facts';
 import { Accelerator } from '../pod/accelerator/accelerator';
 import { NetworkPeer } from '../pod/network-peer';
+import { FluxSourceRef } from '../phases/gitops/flux';
+import { GitOps } from '../phases/gitops/gitops';
 import { Route } from '../serving/route';
 
 /** The packages that code imports from. @internal */
@@ -30,6 +32,8 @@ export const STATICS = {
   Accelerator: { module: 'cdk8s-llm', class: Accelerator },
   DllamaConverter: { module: 'cdk8s-llm', class: DllamaConverter },
   Duration: { module: 'cdk8s', class: Duration },
+  FluxSourceRef: { module: 'cdk8s-llm', class: FluxSourceRef },
+  GitOps: { module: 'cdk8s-llm', class: GitOps },
   FineTunePreset: { module: 'cdk8s-llm', class: FineTunePreset },
   ModelFacts: { module: 'cdk8s-llm', class: ModelFacts },
   ModelSource: { module: 'cdk8s-llm', class: ModelSource },

@@ -127,7 +127,45 @@ test.each(['README.md', 'qwen/40-serve/serve.k8s.yaml'])(
   },
 );
 
+test('GitOps tools are pointed at the files, as code would point them', async () => {
+  const cwd = folderWith({ 'models.yaml': koldun('qwen') });
+  const tools = ['--gitops', 'argocd', '--repo-url', 'https://git.example.com/models', '--gitops', 'flux'];
+  const args = ['-f', 'models.yaml', ...tools, '--repo-path=yaml', '--gitops=kubectl', ...answering('qwen')];
+  expect((await render(cwd, '-o', 'out', ...args)).code).toBe(0);
+  const argocd = fs.readFileSync(path.join(cwd, 'out/gitops/argocd/qwen.yaml'), 'utf8');
+  expect(argocd).toContain('repoURL: https://git.example.com/models\n');
+  expect(argocd).toContain('path: yaml/qwen\n');
+  const flux = filesIn(path.join(cwd, 'out/gitops/flux')).map((file) =>
+    fs.readFileSync(path.join(cwd, 'out/gitops/flux', file), 'utf8'),
+  );
+  expect(flux.join('')).toContain('path: ./yaml/qwen/10-download\n');
+  expect(fs.statSync(path.join(cwd, 'out/gitops/kubectl/apply.sh')).mode & 0o111).not.toBe(0);
+  expect((await render(cwd, '-o', 'out', ...args, '--diff')).code).toBe(0);
+
+  expect((await runCli(['to-code', ...args], { cwd })).stdout).toContain(`const app = new PhasedApp({
+  gitOps: [
+    GitOps.argoCd({ repoUrl: 'https://git.example.com/models', path: 'yaml' }),
+    GitOps.flux({
+      sourceRef: FluxSourceRef.gitRepository('flux-system'),
+      path: 'yaml',
+    }),
+    GitOps.kubectl(),
+  ],
+});
+`);
+});
+
 test.each([
+  [
+    ['-f', 'models.yaml', '-o', 'out', '--gitops', 'argocd'],
+    2,
+    '--gitops argocd needs the repository: --repo-url URL.',
+  ],
+  [
+    ['-f', 'models.yaml', '-o', 'out', '--repo-path', 'x'],
+    2,
+    '--repo-path says nothing without --gitops argocd',
+  ],
   [['-o', 'out'], 2, "no resources are named; name their files by '-f FILE'."],
   [['-f', 'models.yaml'], 2, "no output folder is named; name it by '-o DIR'."],
   [['-f', 'no.yaml', '-o', 'out'], 2, 'no.yaml does not exist.'],
