@@ -4,7 +4,7 @@ import { placeOnStores } from '../artifact/stores/placing';
 import { Phase } from '../phases/phase';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
 import { AcceleratorOnPod, acceleratorOnPod } from '../pod/accelerator/on-pod';
-import { checkFlag, checkKind, checkNamed, checkProps, checkSize } from '../pod/checks';
+import { checkCpu, checkFlag, checkKind, checkNamed, checkProps, checkSize } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
 import type { Opening } from '../pod/network';
@@ -113,11 +113,6 @@ function resolveVariables(
 
 function variables(env: Record<string, string>): EngineVariable[] {
   return Object.entries(env).map(([name, value]) => ({ name, value }));
-}
-
-function checkCpu(scope: Construct, cpu: string): string {
-  if (typeof cpu === 'string' && /^(\d+(\.\d{1,3})?|\d+m)$/.test(cpu) && parseFloat(cpu) > 0) return cpu;
-  throw new InputError(scope, 'cpu', cpu, { allowed: "an amount of CPUs: '8', '1.5', '500m'" });
 }
 
 function resolveMemory(

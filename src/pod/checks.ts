@@ -142,6 +142,12 @@ export function checkSize(
   return size;
 }
 
+/** @throws when it is no amount of CPUs as Kubernetes writes it, or none at all */
+export function checkCpu(where: IConstruct | string, cpu: string): string {
+  if (typeof cpu === 'string' && /^(\d+(\.\d{1,3})?|\d+m)$/.test(cpu) && parseFloat(cpu) > 0) return cpu;
+  throw new InputError(where, 'cpu', cpu, { allowed: "an amount of CPUs: '8', '1.5', '500m'" });
+}
+
 /** What an address of a server may be, and how an error about it reads. */
 export interface AddressRules {
   /** Whether a path may follow the server. @default false */

@@ -6,6 +6,7 @@ import { Phase } from '../phases/phase';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
 import { AcceleratorOnPod, acceleratorOnPod } from '../pod/accelerator/on-pod';
 import {
+  checkCpu,
   checkFlag,
   checkKind,
   checkList,
@@ -255,11 +256,6 @@ function resolveMemory(scope: Construct, props: ServerProps, engine: EngineSpec)
     });
   }
   return given;
-}
-
-function checkCpu(scope: Construct, cpu: string): string {
-  if (typeof cpu === 'string' && /^(\d+(\.\d{1,3})?|\d+m)$/.test(cpu) && parseFloat(cpu) > 0) return cpu;
-  throw new InputError(scope, 'cpu', cpu, { allowed: "an amount of CPUs: '8', '1.5', '500m'" });
 }
 
 /** @returns at most how long a start may take, in seconds */
