@@ -27,8 +27,23 @@ export function parentAnnotations(artifacts: readonly Artifact[]): Record<string
   return { [ANNOTATION.parents]: ancestors.length ? ancestors.join(' ') : undefined };
 }
 
-/** What an object that serves an artifact says of where it comes from. */
-export function provenanceAnnotations(artifact: Artifact): Record<string, string | undefined> {
+/**
+ * What an object says that leads to what serves artifacts, and does not wait for them itself.
+ *
+ * @param artifacts the first is the model, if there is one
+ */
+export function servedAnnotations(artifacts: readonly Artifact[]): Record<string, string | undefined> {
+  const [model] = artifacts;
+  if (!model) return {};
+  return {
+    ...provenanceAnnotations(model),
+    ...parentAnnotations(artifacts),
+    [ANNOTATION.servesArtifact]: [...new Set(artifacts.map(({ key }) => key))].join(' '),
+  };
+}
+
+/** What an object says of where an artifact comes from. */
+function provenanceAnnotations(artifact: Artifact): Record<string, string | undefined> {
   const { source, repository, revision, licence, proof } = artifact.provenance;
   return {
     [ANNOTATION.source]: source,

@@ -1,5 +1,5 @@
 import { Size } from 'cdk8s';
-import { consumerAnnotations, provenanceAnnotations } from '../artifact/annotations';
+import { consumerAnnotations, servedAnnotations } from '../artifact/annotations';
 import { GUARD_PROGRAM, guards, python } from '../pod/guard';
 import { NO_MESH } from '../pod/mesh';
 import { DLLAMA_METRICS } from '../engines/dllama/metrics';
@@ -87,7 +87,7 @@ function targetOf(spec: DllamaTopologySpec, revision: string): ServerTarget {
     startupSeconds: spec.startupSeconds,
     drainSeconds: spec.drainSeconds,
     claims: volume.kind === 'claim' ? [volume.claimName] : [],
-    provenance: provenanceAnnotations(model),
+    provenance: servedAnnotations([model]),
   };
 }
 
@@ -213,7 +213,7 @@ function renderServices(spec: DllamaTopologySpec): void {
     kind: 'Service',
     name: owner.name,
     component: 'root',
-    annotations: provenanceAnnotations(spec.model),
+    annotations: servedAnnotations([spec.model]),
     body: {
       spec: {
         selector: selectorLabels(owner, 'root'),
@@ -243,6 +243,7 @@ function addHeadlessService(
     kind: 'Service',
     name,
     component,
+    annotations: servedAnnotations([spec.model]),
     body: {
       spec: {
         clusterIP: 'None',

@@ -45,6 +45,8 @@ export const ANNOTATION = {
   parents: 'cdk8s-llm/parents',
   /** The keys of the artifacts that a workload waits for, with spaces between them. */
   needsArtifact: 'cdk8s-llm/needs-artifact',
+  /** The keys of the artifacts to which a server's other objects lead, with spaces between them: those wait for nothing. */
+  servesArtifact: 'cdk8s-llm/serves-artifact',
   /** Where what a server reads besides its model is from: `<role>: <source>, key <key>`, one a line. */
   alsoServes: 'cdk8s-llm/also-serves',
   /** What a cache keeps on its nodes: `<kind> <name>: <source>, key <key>`, one a line. */

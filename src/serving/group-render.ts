@@ -137,12 +137,13 @@ function addStatefulSet(spec: ServerSpec, nodes: NodesSpec, revision: string): v
 }
 
 /** Names each pod before it is ready: the leader is not ready before its workers have found it. */
-function addNodesService({ owner }: ServerSpec, name: string): void {
+function addNodesService({ owner, engine }: ServerSpec, name: string): void {
   addObject(owner, 'Service-nodes', {
     apiVersion: 'v1',
     kind: 'Service',
     name,
     component: 'nodes',
+    annotations: engine.artifacts.provenance,
     body: {
       spec: {
         clusterIP: 'None',

@@ -2,7 +2,7 @@ import {
   artifactLine,
   consumerAnnotations,
   parentAnnotations,
-  provenanceAnnotations,
+  servedAnnotations,
 } from '../artifact/annotations';
 import { Artifact } from '../artifact/artifact';
 import { describeVolume, StoreVolume } from '../artifact/stores/store-volume';
@@ -136,8 +136,7 @@ export class MountedArtifacts {
 
   /** What an object says that belongs to the server and waits for nothing. */
   public get provenance(): Record<string, string | undefined> {
-    const [model] = this.all;
-    return model ? provenanceAnnotations(model.artifact) : {};
+    return servedAnnotations(this.all.map(({ artifact }) => artifact));
   }
 
   /** Of the mounts of each volume, the first. */

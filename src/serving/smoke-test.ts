@@ -126,7 +126,7 @@ function admit({ owner }: SmokeTestSpec, { selector, port }: NonNullable<SmokeTe
 
 /** Names those of the pods that are ready, and so tells whether there are any. */
 function addTested(
-  { owner }: SmokeTestSpec,
+  { owner, provenance }: SmokeTestSpec,
   { name, selector, port }: NonNullable<SmokeTestSpec['tested']>,
 ): void {
   addObject(owner, 'Service', {
@@ -134,6 +134,7 @@ function addTested(
     kind: 'Service',
     name,
     component: COMPONENT,
+    annotations: provenance,
     body: {
       spec: {
         clusterIP: 'None',

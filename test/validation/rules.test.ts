@@ -589,6 +589,12 @@ const CASES: Case[] = [
   },
   {
     rule: 'provenance',
+    edit: ({ service }) => (annotations(service)['cdk8s-llm/serves-artifact'] = 'converted'),
+    object: 'service',
+    says: /annotations\["cdk8s-llm\/source"\] is missing; .* says where it is from/,
+  },
+  {
+    rule: 'provenance',
     edit: ({ root }) => delete annotations(root)['cdk8s-llm/needs-artifact'],
     object: 'root',
     says: /though the pods mount a claim/,

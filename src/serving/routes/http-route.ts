@@ -264,7 +264,7 @@ export function addHttpRoute(
     kind: 'HTTPRoute',
     name: routeName(target, index, spec.name),
     component: target.component,
-    annotations: spec.annotations,
+    annotations: { ...target.provenance, ...spec.annotations },
     body: {
       spec: {
         parentRefs: [

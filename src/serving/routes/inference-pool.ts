@@ -123,6 +123,7 @@ function addPool(
     kind: 'InferencePool',
     name,
     component: target.component,
+    annotations: target.provenance,
     body: {
       spec:
         version === InferencePoolVersion.V1

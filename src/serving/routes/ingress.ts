@@ -223,6 +223,7 @@ function render(spec: IngressSpec, target: ServerTarget, index: number): void {
       kind: 'Middleware',
       name,
       component: target.component,
+      annotations: target.provenance,
       body: { spec: { stripPrefix: { prefixes: [spec.path] } } },
     });
   }
@@ -233,6 +234,7 @@ function render(spec: IngressSpec, target: ServerTarget, index: number): void {
     name,
     component: target.component,
     annotations: {
+      ...target.provenance,
       ...(spec.tls?.clusterIssuer ? { 'cert-manager.io/cluster-issuer': spec.tls.clusterIssuer } : {}),
       ...controllerAnnotations(spec, `${owner.namespace}-${name}`),
       ...spec.annotations,

@@ -82,6 +82,7 @@ function addAutoscaler(target: ServerTarget, { min, max }: ReplicaBounds, metric
     kind: 'HorizontalPodAutoscaler',
     name: owner.name,
     component,
+    annotations: target.provenance,
     body: {
       spec: {
         scaleTargetRef: scaleTargetRef(target),

@@ -136,6 +136,7 @@ function render(spec: KedaHttpSpec, target: ServerTarget): void {
     kind: 'HTTPScaledObject',
     name: owner.name,
     component,
+    annotations: target.provenance,
     body: {
       spec: {
         hosts: [hostOf(owner), ...spec.hosts],

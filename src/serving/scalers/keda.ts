@@ -163,6 +163,7 @@ function render(spec: KedaSpec, target: ServerTarget): void {
     kind: 'ScaledObject',
     name: owner.name,
     component,
+    annotations: target.provenance,
     body: {
       spec: {
         scaleTargetRef: scaleTargetRef(target),

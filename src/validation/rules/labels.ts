@@ -30,6 +30,8 @@ const standardLabels: Rule = {
 
 const PROVENANCE = [ANNOTATION.source, ANNOTATION.repository, ANNOTATION.revision];
 
+const KEYS = [ANNOTATION.artifactKey, ANNOTATION.needsArtifact, ANNOTATION.servesArtifact];
+
 const provenance: Rule = {
   id: 'provenance',
   of: 15,
@@ -58,9 +60,9 @@ const provenance: Rule = {
   },
 };
 
-/** The key of the artifact that an object makes or reads. */
+/** The key of the artifact that an object makes, reads or leads to. */
 function artifactOf({ annotations }: Entry): string | undefined {
-  return annotations[ANNOTATION.artifactKey] ?? annotations[ANNOTATION.needsArtifact];
+  return KEYS.map((name) => annotations[name]).find((key) => key !== undefined);
 }
 
 export const LABEL_RULES: readonly Rule[] = [standardLabels, provenance];

@@ -3,6 +3,7 @@ import { Secret } from 'cdk8s-plus-28';
 import { NetworkPeer } from '../../../src/pod/network-peer';
 import { Route } from '../../../src/serving/route';
 import { IngressController, IngressRouteProps } from '../../../src/serving/routes/ingress';
+import type { KubeObject } from '../../../src/validation/kube-object';
 import { ofKind, the } from '../../support/objects';
 import { served } from '../../support/servers';
 
@@ -10,6 +11,11 @@ const FROM = [NetworkPeer.namespace('ingress-nginx')];
 
 function ingressOf(props: Partial<IngressRouteProps> = {}) {
   return the(served({ routes: [Route.ingress({ className: 'nginx', from: FROM, ...props })] }), 'Ingress');
+}
+
+/** Without what all objects of a server say of its model. */
+function ownAnnotations({ metadata: { annotations = {} } }: KubeObject): Record<string, string> {
+  return Object.fromEntries(Object.entries(annotations).filter(([name]) => !name.startsWith('cdk8s-llm/')));
 }
 
 function refused(props: Partial<IngressRouteProps>): () => unknown {
@@ -20,7 +26,7 @@ test('an Ingress of a host and a path leads to the Service, and streams', () => 
   const ingress = ingressOf({ host: 'llm.example.com', path: '/qwen/' });
   expect(ingress.metadata.name).toBe('qwen-chat');
   expect(ingress.metadata.labels).toMatchObject({ 'app.kubernetes.io/component': 'server' });
-  expect(ingress.metadata.annotations).toEqual({
+  expect(ownAnnotations(ingress)).toEqual({
     'argocd.argoproj.io/sync-wave': '40',
     'nginx.ingress.kubernetes.io/proxy-buffering': 'off',
     'nginx.ingress.kubernetes.io/proxy-read-timeout': '3600',
@@ -111,7 +117,7 @@ test('Traefik takes the prefix away by a Middleware, which is there', () => {
     routes: [Route.ingress({ className: 'traefik', from: FROM, host: 'llm.example.com', path: '/qwen' })],
   });
   const ingress = the(objects, 'Ingress');
-  expect(ingress.metadata.annotations).toEqual({
+  expect(ownAnnotations(ingress)).toEqual({
     'argocd.argoproj.io/sync-wave': '40',
     'traefik.ingress.kubernetes.io/router.middlewares': 'llm-qwen-chat@kubernetescrd',
   });
@@ -136,7 +142,7 @@ test('TLS is of the host, by a Secret that cert-manager makes or that is there',
 
 test('a class whose controller is not known is told what an Ingress can say', () => {
   const ingress = ingressOf({ className: 'haproxy', path: '/qwen', stripPrefix: false });
-  expect(ingress.metadata.annotations).toEqual({ 'argocd.argoproj.io/sync-wave': '40' });
+  expect(ownAnnotations(ingress)).toEqual({ 'argocd.argoproj.io/sync-wave': '40' });
   expect(ingress.spec.rules[0].http.paths[0]).toMatchObject({ path: '/qwen', pathType: 'Prefix' });
 });
 
