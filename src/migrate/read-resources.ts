@@ -189,7 +189,7 @@ function textOf(value: unknown): string | undefined {
 
 function schemaOf({ apiVersion, kind, metadata }: Loose): string | undefined {
   const known = SCHEMAS[`${String(apiVersion)} ${String(kind)}`];
-  if (known || kind !== 'ResourceClaim') return known;
+  if (known) return known;
   const annotations = Object.keys(metadata?.annotations ?? {});
   return WORKLOADS.some((name) => annotations.includes(name)) ? VLLM_CLAIM : undefined;
 }

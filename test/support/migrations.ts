@@ -48,9 +48,10 @@ export function documents(name: string): Document[] {
   return readDocuments(fixture(name).text).documents.map(({ value }) => value as Document);
 }
 
-/** Documents as one file. */
+/** Documents as one file; what is undefined in them is not there. */
 export function asFile(...given: unknown[]): InputText {
-  return { name: 'models.yaml', text: Yaml.stringify(...given) };
+  const plain = given.map((document): unknown => JSON.parse(JSON.stringify(document)));
+  return { name: 'models.yaml', text: Yaml.stringify(...plain) };
 }
 
 /** One object over another. */
@@ -77,18 +78,24 @@ export function merged(base: unknown, over: unknown): unknown {
 export interface Answered {
   readonly plan: Plan;
   readonly questions: string[];
+  /** The questions in words. */
+  readonly asked: string[];
 }
 
 /** The plan of files whose questions are all answered. */
 export function answered(files: readonly InputText[]): Answered {
   const answers: Record<string, string> = {};
+  const asked: string[] = [];
   for (;;) {
     try {
-      return { plan: planOf(files, { answers }), questions: Object.keys(answers) };
+      return { plan: planOf(files, { answers }), questions: Object.keys(answers), asked };
     } catch (error) {
       if (!(error instanceof MigrationError) || error.problems.length > 0 || error.questions.length === 0)
         throw error;
-      for (const { id } of error.questions) answers[id] = ANSWERS[id.split('/').at(-1)!];
+      for (const { id, message } of error.questions) {
+        asked.push(message);
+        answers[id] = ANSWERS[id.split('/').at(-1)!];
+      }
     }
   }
 }
