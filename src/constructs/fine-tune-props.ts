@@ -118,6 +118,14 @@ export interface FineTuneProps extends JobOptions {
   readonly scratch?: Size;
 
   /**
+   * The storage class of that disk, where those of the nodes are too small: each pod has a claim of its own, which goes
+   * with it.
+   *
+   * @default - the disk of the node
+   */
+  readonly scratchStorageClass?: string;
+
+  /**
    * The size of /dev/shm, by which data loaders and processes share. It counts in `memory`.
    *
    * @default 1 GiB, and 1 GiB for each process where there are several

@@ -9,7 +9,7 @@ import { addJob } from '../pod/job';
 import { ANNOTATION } from '../pod/metadata';
 import { addNetworkPolicy, Opening } from '../pod/network';
 import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
-import { addObject, selectorLabels } from '../pod/owner';
+import { addObject, selectorLabels, standardLabels } from '../pod/owner';
 import { ContainerSpec, renderPod, storeAnnotations, storeLabels, storePodVolume } from '../pod/pod-spec';
 import { Programs } from '../pod/programs';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
@@ -86,7 +86,7 @@ export function renderFineTune(spec: Spec): void {
       volumes: [
         ...inputs.podVolumes,
         ...outputVolumes(spec),
-        ...volumesOf(owner, own),
+        ...volumesOf(owner, own).map((volume) => scratchClaim(spec, volume)),
         ...outsideVolumes(options),
         programs.volume(),
       ],
@@ -114,13 +114,34 @@ function purposes({ env }: Spec, bucket: S3StoreProps | undefined): string | und
   return lines.filter(Boolean).join('\n') || undefined;
 }
 
+const SCRATCH_VOLUME = 'scratch';
+
 /** What is the trainer's alone: its disk, /dev/shm, the files of its preset. */
 function ownVolumes(spec: Spec): Pick<EngineSpec, 'writable' | 'sharedMemory' | 'files'> {
   const texts = spec.command.files?.(workFolderOf(spec.artifact));
   return {
-    writable: [{ name: 'scratch', path: SCRATCH_FOLDER, size: spec.scratch }],
+    writable: [{ name: SCRATCH_VOLUME, path: SCRATCH_FOLDER, size: spec.scratch }],
     sharedMemory: spec.sharedMemory,
     files: texts ? [{ name: 'config', folder: CONFIG_FOLDER, texts }] : [],
+  };
+}
+
+/** The trainer's disk as a claim that is made with the pod and goes with it, where a storage class is named. */
+function scratchClaim(spec: Spec, volume: Record<string, unknown>): Record<string, unknown> {
+  const { owner, scratch, scratchStorageClass } = spec;
+  if (scratchStorageClass === undefined || volume.name !== SCRATCH_VOLUME) return volume;
+  return {
+    name: SCRATCH_VOLUME,
+    ephemeral: {
+      volumeClaimTemplate: {
+        metadata: { labels: standardLabels(owner, COMPONENT) },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: scratchStorageClass,
+          resources: { requests: { storage: bytesQuantity(scratch) } },
+        },
+      },
+    },
   };
 }
 
@@ -162,7 +183,9 @@ function trainContainer(spec: Spec): ContainerSpec {
       cpu: spec.cpu,
       memory: spec.memory,
       // All emptyDirs of the pod count while it runs: past its limit the pod is evicted.
-      storage: mebibytesFor(bytesOf(LOGS) + bytesOf(spec.scratch) + gatheredBytes(output)),
+      storage: mebibytesFor(
+        bytesOf(LOGS) + (spec.scratchStorageClass ? 0 : bytesOf(spec.scratch)) + gatheredBytes(output),
+      ),
       devices: devices?.limits,
       claims: devices?.containerClaims,
     },

@@ -13,7 +13,15 @@ import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
 import { AcceleratorOnPod, acceleratorOnPod } from '../pod/accelerator/on-pod';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
-import { checkFlag, checkKind, checkNamed, checkPositiveInteger, checkProps, checkSize } from '../pod/checks';
+import {
+  checkCpu,
+  checkFlag,
+  checkKind,
+  checkNamed,
+  checkPositiveInteger,
+  checkProps,
+  checkSize,
+} from '../pod/checks';
 import { canonicalJson } from '../pod/content-hash';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
@@ -22,7 +30,7 @@ import { Owner, ownerOf } from '../pod/owner';
 import { unitePlacements } from '../pod/placement';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, mebibytesFor } from '../pod/quantity';
-import { checkSeconds } from '../serving/checks';
+import { checkObjectName, checkSeconds } from '../serving/checks';
 import type { EngineVariable } from '../serving/engine-spec';
 import { mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';
 import { resolveEnv } from '../serving/server-env';
@@ -70,6 +78,8 @@ export interface FineTuneSpec {
   readonly cpu: string;
   readonly memory: Size;
   readonly scratch: Size;
+  /** Of the claim that the trainer's own disk is; undefined where it is one of the node. */
+  readonly scratchStorageClass?: string;
   readonly sharedMemory: Size;
   /** In the store besides the result while it is trained, in bytes. */
   readonly passing: number;
@@ -142,6 +152,10 @@ export function resolveFineTune(scope: Construct, props: FineTuneProps): FineTun
     cpu: checkCpu(scope, props.cpu ?? String(4 * task.processesPerNode)),
     memory: resolveTrainingMemory(scope, { ...props, model }, task.processesPerNode, sharedMemory),
     scratch: checkSize(scope, 'scratch', props.scratch ?? Size.gibibytes(20)),
+    scratchStorageClass:
+      props.scratchStorageClass === undefined
+        ? undefined
+        : checkObjectName(scope, 'scratchStorageClass', props.scratchStorageClass),
     sharedMemory,
     passing: resolveCheckpointBytes(scope, { ...props, model }, isAdapter),
     deadlineSeconds: props.deadline && checkSeconds(scope, 'deadline', props.deadline),
@@ -227,11 +241,6 @@ function checkHub(owner: Owner, props: FineTuneProps): HubAccess | undefined {
     allowed: 'nothing without hubAccess: true',
     advice: 'What is private is fetched by a ModelCache, whose source has the token.',
   });
-}
-
-function checkCpu(scope: Construct, cpu: string): string {
-  if (typeof cpu === 'string' && /^(\d+(\.\d{1,3})?|\d+m)$/.test(cpu) && parseFloat(cpu) > 0) return cpu;
-  throw new InputError(scope, 'cpu', cpu, { allowed: "an amount of CPUs: '8', '1.5', '500m'" });
 }
 
 type CheckedProps = FineTuneProps & { readonly datasets: Readonly<Record<string, Artifact>> };

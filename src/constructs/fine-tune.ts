@@ -47,6 +47,7 @@ function agreed(spec: FineTuneSpec): MakerOptions {
   return {
     accelerator: canonicalJson(accelerator ?? null),
     scratch: bytesOf(scratch),
+    scratchStorageClass: spec.scratchStorageClass,
     sharedMemory: bytesOf(sharedMemory),
     cpu,
     memory: bytesOf(memory),

@@ -143,6 +143,19 @@ describe('the pod', () => {
     expect(train_.resources.limits['ephemeral-storage']).toBe('51456Mi');
   });
 
+  test('has its own disk in a claim of a class, where one is named', () => {
+    const { train_, job, objects } = made({ scratch: Size.gibibytes(500), scratchStorageClass: 'fast' });
+    expect(violationsOf(objects)).toBe('');
+    const scratch = podSpec(job).volumes.find(({ name }: Untyped) => name === 'scratch');
+    expect(scratch.ephemeral.volumeClaimTemplate.spec).toEqual({
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'fast',
+      resources: { requests: { storage: '500Gi' } },
+    });
+    expect(train_.resources.limits['ephemeral-storage']).toBe('256Mi');
+    expect(() => made({ scratchStorageClass: 'Fast Disk' })).toThrow("'scratchStorageClass' is 'Fast Disk'");
+  });
+
   test('has a deadline, a grace period and retries as it is told', () => {
     const { job } = made({
       deadline: Duration.hours(12),
