@@ -322,18 +322,28 @@ describe('the volume of another driver than csi-s3', () => {
 
   test('may have attributes that are named bucket and prefix', () => {
     const volumeAttributes = { bucket: 'acme-models', prefix: 'llm' };
-    const { volume } = volumeAndClaim({ ...place, csi: { driver, volumeAttributes } });
+    const { volume } = volumeAndClaim({ ...place, csi: { ...OTHER_DRIVER, volumeAttributes } });
     expect(volume.spec.csi.volumeAttributes).toEqual(volumeAttributes);
   });
 
   test.each<[S3CsiProps, string]>([
     [
       { driver },
-      "'csi' is 'driver s3.csi.aws.com that is not told the bucket'; allowed: the bucket acme-models in " +
-        'volumeAttributes, mountOptions, options or volumeHandle. Each driver has its own name for it; of ' +
-        's3.csi.aws.com it is the volume attribute bucketName.',
+      "'csi.volumeAttributes.bucketName' is nothing; allowed: acme-models, the bucket of the store. It is how " +
+        's3.csi.aws.com is told the bucket.',
     ],
-    [{ ...csi, mountOptions: ['allow-other'] }, "that is not told the prefix'; allowed: the prefix llm in"],
+    [{ ...csi, volumeAttributes: { bucketName: 'acme-models-eu' } }, "bucketName' is 'acme-models-eu'"],
+    [{ ...csi, volumeAttributes: { bucket: 'acme-models' } }, "bucketName' is nothing"],
+    [
+      { ...csi, mountOptions: ['allow-other'] },
+      "'csi.mountOptions' is 'no prefix'; allowed: 'prefix llm/', once. It is how s3.csi.aws.com is told the prefix " +
+        "of the store, which ends in '/' there.",
+    ],
+    [
+      { ...csi, mountOptions: ['prefix llm'] },
+      "'csi.mountOptions' is 'prefix llm'; allowed: 'prefix llm/', once",
+    ],
+    [{ ...csi, mountOptions: ['prefix llm/', '--prefix=b/'] }, "'prefix llm/, --prefix=b/'; allowed"],
     [
       { ...csi, secretNamespace: 'storage' },
       "'csi.secretNamespace' is 'storage'; allowed: nothing without secretName",
@@ -343,6 +353,47 @@ describe('the volume of another driver than csi-s3', () => {
     expect(refused).toThrow(/^ModelStore\.s3: /);
     expect(refused).toThrow(message);
   });
+});
+
+describe('the place that a driver of the user has to be told', () => {
+  const told = (bucket: string, prefix: string, csi: Partial<S3CsiProps>) => () =>
+    s3(plainChart(), { bucket, prefix, csi: { driver: 's3.example.com', ...csi } });
+
+  test.each<[string, string, Partial<S3CsiProps>]>([
+    ['abc', 'x', { volumeHandle: 'abc/x' }],
+    ['abc', 'x/y', { options: '-o bucket=abc:/x/y,allow_other' }],
+    ['llm', 'llm', { volumeAttributes: { bucketName: 'llm', path: 'llm/' } }],
+    ['abc', '', { mountOptions: ['--bucket=abc'] }],
+  ])('is bucket %s and prefix %j in %j', (bucket, prefix, csi) => {
+    expect(told(bucket, prefix, csi)).not.toThrow();
+  });
+
+  test.each<[string, string, string, Partial<S3CsiProps>]>([
+    ['bucket', 'abc', 'x', { volumeAttributes: { name: 'abc-d', path: 'x' } }],
+    ['bucket', 'abc', '', { volumeAttributes: { name: 'my.abc' } }],
+    ['prefix', 'abc', 'a', { volumeHandle: 'abc', mountOptions: ['allow-other', 'path=aa/'] }],
+    ['prefix', 'llm', 'llm', { volumeAttributes: { name: 'llm' } }],
+    ['prefix', 'abc', 'x/y', { volumeHandle: 'abc/x-y' }],
+  ])('is not its %s, where bucket %s and prefix %j are other names in %j', (field, bucket, prefix, csi) => {
+    expect(told(bucket, prefix, csi)).toThrow(
+      `ModelStore.s3: 'csi' is 'driver s3.example.com that is not told the ${field}'; allowed: the ${field} ` +
+        `${field === 'bucket' ? bucket : prefix} in volumeAttributes, mountOptions, options or volumeHandle. Each ` +
+        "driver has its own name for it: see the driver's documents.",
+    );
+  });
+
+  test.each([['prefix llm/'], ['--prefix llm/'], ['prefix=llm/'], ['--prefix=llm/ ']])(
+    'may be told s3.csi.aws.com as %j',
+    (option) => {
+      const csi = {
+        driver: 's3.csi.aws.com',
+        volumeAttributes: { bucketName: 'abc' },
+        mountOptions: [option],
+      };
+      expect(told('abc', 'llm', csi)).not.toThrow();
+      expect(told('abc', '', csi)).toThrow('allowed: no prefix, as the store has none');
+    },
+  );
 });
 
 test.each([{ given: 'allow-other' }, { given: [''] }, { given: [5] }])(

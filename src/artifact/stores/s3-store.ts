@@ -11,6 +11,7 @@ import { checkS3Connection, S3ConnectionProps, S3Prefix } from '../s3-connection
 import { checkAccessModes } from './access-modes';
 import { KEPT } from './claim-store';
 import { checkHandle } from './csi-handle';
+import { checkTold } from './csi-place';
 import type { ClaimVolume } from './store-volume';
 
 /**
@@ -145,16 +146,16 @@ function isCsiS3({ driver }: Pick<S3CsiProps, 'driver'>): boolean {
 }
 
 function checkCsi(where: string, csi: S3CsiProps, bucket: string, prefix: string): void {
-  const { mountOptions } = csi;
+  const { driver = CSI_S3.driver, mountOptions } = csi;
   if (mountOptions !== undefined && !isListOfTexts(mountOptions)) {
     throw new InputError(where, 'csi.mountOptions', mountOptions, {
       allowed: "a list of options, one a text: ['allow-other']",
     });
   }
-  if (isCsiS3(csi)) {
+  if (isCsiS3({ driver })) {
     checkOwnPlace(where, csi, bucket, prefix);
   } else {
-    checkNamed(where, csi, bucket, prefix);
+    checkTold(where, { ...csi, driver }, { bucket, prefix });
     checkSecretNamespace(where, csi);
   }
 }
@@ -178,29 +179,6 @@ function checkOwnPlace(where: string, csi: S3CsiProps, bucket: string, prefix: s
       throw new InputError(where, `csi.volumeAttributes.${name}`, volumeAttributes[name], {
         allowed: 'attributes other than bucket and prefix',
         advice: `Set '${name}' of the store.`,
-      });
-    }
-  }
-}
-
-/** https://github.com/awslabs/mountpoint-s3-csi-driver, docs/CONFIGURATION.md */
-const AWS_NAMES: Record<string, string> = {
-  bucket: 'the volume attribute bucketName',
-  prefix: "the mount option 'prefix <prefix>/'",
-};
-
-/** Another driver that is not told the place would read another one, and what waits there would wait for ever. */
-function checkNamed(where: string, csi: S3CsiProps, bucket: string, prefix: string): void {
-  const { driver, volumeHandle = '', options = '', mountOptions = [], volumeAttributes = {} } = csi;
-  const told = [volumeHandle, options, ...mountOptions, ...Object.values(volumeAttributes)];
-  for (const [field, place] of [
-    ['bucket', bucket],
-    ['prefix', prefix],
-  ]) {
-    if (!told.some((text) => text.includes(place))) {
-      throw new InputError(where, 'csi', `driver ${driver} that is not told the ${field}`, {
-        allowed: `the ${field} ${place} in volumeAttributes, mountOptions, options or volumeHandle`,
-        advice: `Each driver has its own name for it; of s3.csi.aws.com it is ${AWS_NAMES[field]}.`,
       });
     }
   }
