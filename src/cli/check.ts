@@ -1,4 +1,7 @@
 import { CheckedObject, checkObjects, ForeignRules, KubeObject, Violation, whyOf } from '../validation/check';
+import { SCHEMAS } from '../migrate/read-resources';
+import { schemaProblems } from '../migrate/schema-errors';
+import { describeObject } from '../validation/object-set';
 import type { Run } from './command';
 import { EXIT } from './exit-codes';
 import { InputFile, readFiles } from './files';
@@ -60,6 +63,7 @@ function checkFiles(files: readonly InputFile[], options: Options, progress: Pro
   for (const violation of checkObjects(checked, options)) {
     findings.push(findingOf(violation, objects.get(violation.where)!));
   }
+  for (const located of objects.values()) findings.push(...resourceFindings(located));
   return {
     // In the order in which a person goes through the files.
     findings: inOrder(findings, files),
@@ -90,6 +94,24 @@ function placeOf({ file, document, path }: Located, others: ReadonlyMap<string, 
 function findingOf({ rule, object, field, message }: Violation, { file, document, path }: Located): Finding {
   const position = document.positionOf([...path, ...(field === undefined ? [] : segmentsOf(field))]);
   return { rule, file, ...position, object, ...(field ? { field } : {}), message, why: whyOf(rule) };
+}
+
+/** What is wrong with a resource of the systems that `render` reads, which would refuse it. */
+function resourceFindings({ object, file, document, path }: Located): Finding[] {
+  const { apiVersion, kind, metadata } = (object ?? {}) as Partial<KubeObject>;
+  const schema = SCHEMAS[`${apiVersion} ${kind}`];
+  if (!schema || typeof metadata !== 'object' || metadata === null) return [];
+  const name = describeObject(object as KubeObject);
+  return schemaProblems(name, schema, object).map(({ field, message }) => ({
+    rule: 'resource',
+    file,
+    ...document.positionOf([...path, ...segmentsOf(field)]),
+    object: name,
+    field,
+    // Without what the sentence begins with, which a finding has by itself.
+    message: message.slice(`${name}: '${field}' `.length),
+    why: 'No pipeline can be made of it: `cdk8s-llm render` refuses it.',
+  }));
 }
 
 const TEMPLATE_ADVICE =

@@ -22,9 +22,11 @@ export function reportText({ findings }: CheckResult, { files, hasColour }: Repo
   };
   const blocks = findings.map((finding) => block(finding, linesOf(finding.file), hasColour));
   // What no annotation excuses needs no advice how to excuse it.
-  if (findings.some(({ rule }) => rule !== SCHEMA && rule !== 'yaml')) blocks.push(`${WAIVER_ADVICE}\n`);
+  if (findings.some(({ rule }) => !NOT_EXCUSED.includes(rule))) blocks.push(`${WAIVER_ADVICE}\n`);
   return blocks.join('\n');
 }
+
+const NOT_EXCUSED = [SCHEMA, 'yaml', 'resource'];
 
 function block(finding: Finding, lines: readonly string[], hasColour: boolean): string {
   const { file, line, column, endColumn, object, rule, why } = finding;

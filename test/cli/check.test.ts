@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { koldun } from './koldun';
 import { folderWith, runCli } from './run-cli';
 
 const BROKEN = `apiVersion: apps/v1
@@ -139,6 +140,21 @@ test('the elements of a List are objects with places of their own', async () => 
     'list.yaml:8:5: error: ConfigMap llm/a: immutable is "no"; it must be true or false',
   );
   expect(stderr).toContain('1 object,');
+});
+
+test('a resource that render would refuse is told with the field that is wrong', async () => {
+  const cwd = folderWith({
+    'models.yaml': koldun('qwen').replace('sourceUrl', 'sourceURL').replace('Power: 2', 'Power: two'),
+    'right.yaml': koldun('other'),
+  });
+  const { code, stdout } = await runCli(['check', '.', ...ESSENTIAL], { cwd });
+  expect(code).toBe(1);
+  expect(stdout).toContain('models.yaml:5:3: error: Model llm/qwen: spec.sourceURL is ');
+  expect(stdout).toContain('Did you mean sourceUrl? [resource]\n    5 |   sourceURL: https://');
+  expect(stdout).toMatch(
+    /models\.yaml:\d+:3: error: Dllama llm\/qwen-topology: spec\.replicaPower is 'two'; allowed: /,
+  );
+  expect(stdout).not.toContain('right.yaml');
 });
 
 test('what is no object, and what is no YAML, is told and hides nothing else', async () => {
