@@ -52,13 +52,11 @@ export function repositoryOf(
   const props = checkOptions(scope, field, given, REPOSITORY_PROPS);
   const { name } = props;
   const original = checkUrl(owner, field, props.url);
-  const url = mirrorOf(scope).git(original);
+  const url = checkMirrored(owner, field, mirrorOf(scope).git(original));
   const commit = checkCommit(owner, field, props);
   const history = checkFlag(scope, `${field}.history`, props.history) ?? false;
   const { pathname } = new URL(original);
-  const repository = decodeURIComponent(pathname)
-    .replace(/^\/+|\/+$/g, '')
-    .replace(/\.git$/, '');
+  const repository = pathname.replace(/^\/+|\/+$/g, '').replace(/\.git$/, '');
   const artifact = Artifact._of({
     store,
     namespace: owner.namespace,
@@ -103,13 +101,26 @@ export function repositoryOf(
 
 function checkUrl({ scope }: Owner, field: string, url: string): string {
   const text = typeof url === 'string' ? url : '';
-  if (/^https?:\/\/[^\s/@?#]+\/[^\s@?#]+$/.test(text) && URL.canParse(text)) return text;
+  if (isUrl(text)) return text;
   throw new InputError(scope, `${field}.url`, text ? withoutCredentials(text) : url, {
     allowed: "'https://host/path' without credentials",
     advice: /^(ssh:|git:|[\w.-]+@)/.test(text)
       ? `Name it by https: '${httpsOf(text)}'; what may read it is the token in tokenSecret.`
       : 'A token is given by tokenSecret.',
   });
+}
+
+/** A mirror may hold copies that are read by ssh, which needs a key and the identity of the host. */
+function checkMirrored({ scope }: Owner, field: string, url: string): string {
+  if (isUrl(url)) return url;
+  throw new InputError(scope, `${field}.url`, url, {
+    allowed: "a copy at 'https://host/path', as the mirror of the app has it at another address",
+    advice: 'Give the mirror an address by https: new Mirror({ git: { ... } }).',
+  });
+}
+
+function isUrl(text: string): boolean {
+  return /^https?:\/\/[^\s/@?#]+\/[^\s@?#]+$/.test(text) && URL.canParse(text);
 }
 
 /** What forges call the same repository. */

@@ -12,6 +12,7 @@ import { mirroredSource } from '../mirror/mirrored-source';
 import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
 import {
+  checkFlag,
   checkKind,
   checkList,
   checkOptions,
@@ -297,10 +298,7 @@ function resolveEviction(owner: Owner, { evict }: NodeCacheProps, folder?: Cache
 
 function resolveImageVolumes(owner: Owner, { imageVolumes, images = [] }: NodeCacheProps): boolean {
   const { scope, kubernetesVersion: version } = owner;
-  if (imageVolumes === undefined) return hasImageVolumes(version);
-  if (typeof imageVolumes !== 'boolean') {
-    throw new InputError(scope, 'imageVolumes', imageVolumes, { allowed: 'true or false' });
-  }
+  if (checkFlag(scope, 'imageVolumes', imageVolumes) === undefined) return hasImageVolumes(version);
   if (images.length === 0) {
     throw new InputError(scope, 'imageVolumes', imageVolumes, {
       allowed: 'nothing here, as there are no images',
@@ -312,12 +310,12 @@ function resolveImageVolumes(owner: Owner, { imageVolumes, images = [] }: NodeCa
       advice: 'Without it, images are held by containers.',
     });
   }
-  return imageVolumes;
+  return imageVolumes === true;
 }
 
 function resolveMaxUnavailable(scope: Construct, given: PercentOrAbsolute | undefined): number | string {
   if (given === undefined) return '25%';
-  checkKind(scope, 'maxUnavailable', given, ({ value }) => value !== undefined, {
+  checkKind(scope, 'maxUnavailable', given, (one) => typeof one.isZero === 'function', {
     allowed: 'PercentOrAbsolute.percent(25), PercentOrAbsolute.absolute(2)',
     advice: 'It is a class of cdk8s-plus.',
   });

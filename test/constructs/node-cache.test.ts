@@ -359,6 +359,17 @@ describe('models and repositories', () => {
     expect(texts(all).filter((text) => /github\.com|huggingface\.co|^docker\.io/.test(text))).toEqual([]);
   });
 
+  test('a copy that is read by ssh is none that a node could read', () => {
+    const mirror = new Mirror({
+      git: { 'https://github.com': 'git@git.example.com:github' },
+      allow: ['huggingface.co', 'docker.io'],
+    });
+    const { download } = new PhasedApp({ mirror }).pipeline('opt', { namespace: 'llm' });
+    expect(() => cache(download)).toThrow(
+      "opt/download/gpus: 'repositories[0].url' is 'git@git.example.com:github/vllm-project/vllm.git'; allowed: a copy at",
+    );
+  });
+
   test('what is evicted goes first, and is nothing that is in use', () => {
     const made = objects({ evict: ['facebook--opt-125m-0123456789ab'] });
     expect(items(made)[0]).toMatchObject({
@@ -511,6 +522,17 @@ describe('what is refused', () => {
     ],
     ['null', { images: null as never }, "'images' is null"],
     ['no node at a time', { maxUnavailable: PercentOrAbsolute.absolute(0) }, "'maxUnavailable' is 0"],
+    ['a share that is a number', { maxUnavailable: 5 as never }, 'PercentOrAbsolute.percent(25)'],
+    [
+      'a switch that is a word',
+      { imageVolumes: 'no' as never },
+      "'imageVolumes' is 'no'; allowed: true or false",
+    ],
+    [
+      'a model without a source',
+      { models: [{ name: 'opt' } as never] },
+      "'source' is nothing; allowed: a ModelSource",
+    ],
     ['an attempt of nothing', { models: [model({ attempt: 0 })] }, "'models[0].attempt' is 0"],
   ])('%s', (_, props, message) => {
     let error = '';
