@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -195,6 +195,60 @@ describe('its program', () => {
     expect(cli('check', outdir)).toBe('');
     expect(cli('plan', outdir)).toBe(readme);
   });
+});
+
+test('a change of a resource of Koldun changes only what follows from it', () => {
+  const model = (memory: string) => `apiVersion: koldun.gorizond.io/v1
+kind: Model
+metadata: { name: hf-convert-script, namespace: default }
+spec:
+  sourceUrl: https://huggingface.co/Qwen/Qwen3-1.7B
+  localPath: s3://my-bucket-model/Qwen/Qwen3-1.7B
+  objectStorage:
+    endpoint: http://192.168.205.2:32090
+    secretRef: { name: minio-creds }
+    bucketForSource: my-bucket-model
+    bucketForConvert: my-bucket-convert
+  conversion: { weightsFloatType: q80, memory: ${memory} }
+`;
+  const render = (...more: string[]) => {
+    const revision = 'Model/default/hf-convert-script/revision=70d244cc86ccca08cf5af4e1e306ecf908b1ad5e';
+    const args = ['render', '-f', 'models.yaml', '-o', 'koldun', '--answer', revision, ...more];
+    const program = path.join(project, 'node_modules/.bin/cdk8s-llm');
+    return spawnSync(program, args, { cwd: project, encoding: 'utf8' });
+  };
+  write('models.yaml', model('8Gi'));
+  expect(render()).toMatchObject({ status: 0, stdout: '' });
+  const before = tree(path.join(project, 'koldun'));
+  expect(Object.keys(before)).toEqual([
+    'README.md',
+    'hf-convert-script/10-download/download.k8s.yaml',
+    'hf-convert-script/30-convert/convert.k8s.yaml',
+  ]);
+
+  write('models.yaml', model('16Gi'));
+  const { status, stdout } = render('--diff');
+  expect(status).toBe(4);
+  expect(tree(path.join(project, 'koldun'))).toEqual(before);
+  const changed = stdout.split('\n').filter((line) => /^[-+]/.test(line));
+  expect(changed.filter((line) => /^(---|\+\+\+)/.test(line)).map((line) => line.slice(4))).toEqual([
+    'a/koldun/README.md',
+    'b/koldun/README.md',
+    'a/koldun/hf-convert-script/30-convert/convert.k8s.yaml',
+    'b/koldun/hf-convert-script/30-convert/convert.k8s.yaml',
+  ]);
+  // The Job's name, which follows from what it is, and its memory.
+  const inYaml = changed.slice(
+    changed.findIndex((line) => line.startsWith('+++') && line.endsWith('.yaml')) + 1,
+  );
+  expect(inYaml.map((line) => line.replace(/-[0-9a-f]{8}$/, '-<hash>').replace(/\s+/g, ' '))).toEqual([
+    '- name: hf-convert-script-q40-<hash>',
+    '+ name: hf-convert-script-q40-<hash>',
+    '- memory: 8Gi',
+    '+ memory: 16Gi',
+    '- memory: 8Gi',
+    '+ memory: 16Gi',
+  ]);
 });
 
 describe('its types', () => {
