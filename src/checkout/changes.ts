@@ -3,7 +3,6 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { InputError } from '../pod/input-error';
 import type { CheckoutBase, TreeEntry } from './base';
-import type { Git } from './git';
 
 /** What git records of a file beside its content. @internal */
 export type FileMode = '100644' | '100755' | '120000';
@@ -59,42 +58,33 @@ export function changesOf(where: string, base: CheckoutBase, isExcluded: (path: 
 
 /** Every path that may differ, in the order of its characters; many of them do not. */
 function candidates(where: string, { git, folder, commit }: CheckoutBase): string[] {
-  refuseConflicts(where, git);
   const paths = new Set<string>();
+  for (const entry of git.records('ls-files', '-z', '-v', '--cached', '--others', '--exclude-standard')) {
+    const [mark, file] = [entry[0], entry.slice(2)];
+    if (mark === UNMERGED) {
+      throw new InputError(where, file, 'in conflict', {
+        allowed: 'a file whose conflict is resolved',
+        advice: 'End the merge or the rebase first.',
+      });
+    }
+    if (mark === UNTRACKED || isUnwatched(mark, path.join(folder, file))) paths.add(file);
+  }
   // Against the work tree, so that it does not matter what is staged. Each entry is followed by its path.
-  const raw = git.records(
-    'diff-index',
-    '--raw',
-    '-z',
-    '--no-renames',
-    '--ignore-submodules=none',
-    commit,
-    '--',
-  );
+  const options = ['--raw', '-z', '--no-renames', '--ignore-submodules=none'];
+  const raw = git.records('diff-index', ...options, commit, '--');
   raw.filter((_, index) => index % 2 === 1).forEach((file) => paths.add(file));
-  for (const file of git.records('ls-files', '-z', '--others', '--exclude-standard')) paths.add(file);
-  for (const file of unwatched(git.records('ls-files', '-z', '-v'), folder)) paths.add(file);
   return [...paths].sort();
 }
 
-function refuseConflicts(where: string, git: Git): void {
-  const [first] = git.records('ls-files', '-z', '--unmerged');
-  if (first === undefined) return;
-  throw new InputError(where, first.slice(first.indexOf('\t') + 1), 'in conflict', {
-    allowed: 'a file whose conflict is resolved',
-    advice: 'End the merge or the rebase first.',
-  });
-}
+/** Marks of `git ls-files -v`; those in lower case are of files that git was told to take for unchanged. */
+const UNMERGED = 'M';
+const UNTRACKED = '?';
+const LEFT_OUT = 'S';
 
-/**
- * Files of which git says that they are unchanged without having looked: those that it was told to assume so of (a
- * letter in lower case), and those that a sparse checkout leaves out (`S`), if they are there after all.
- */
-function unwatched(listing: readonly string[], folder: string): string[] {
-  return listing
-    .filter((entry) => /^[a-zS]/.test(entry))
-    .filter((entry) => !/^s/i.test(entry) || fs.existsSync(path.join(folder, entry.slice(2))))
-    .map((entry) => entry.slice(2));
+/** Of which git says that it is unchanged without having looked; of what a sparse checkout leaves out it is right. */
+function isUnwatched(mark: string, file: string): boolean {
+  if (mark.toUpperCase() === LEFT_OUT) return fs.existsSync(file);
+  return mark !== mark.toUpperCase();
 }
 
 interface Found {

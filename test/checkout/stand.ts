@@ -73,7 +73,7 @@ export const BINARY = Buffer.from(Array.from({ length: 2000 }, (_, index) => (in
 /** A repository like that of vLLM, with a commit on its branch main. */
 export function upstreamRepository(files: Record<string, string | Buffer> = {}): string {
   const folder = temporaryFolder();
-  git(folder, 'init', '-q', '-b', 'main');
+  git(folder, 'init', '-q', '--template=', '-b', 'main');
   write(folder, '.gitignore', '*.so\n__pycache__/\nvllm/_version.py\nbuild/\n.env.local\n');
   write(folder, '.dockerignore', 'docs/\n');
   write(folder, 'setup.py', 'compile()\n');
@@ -102,7 +102,7 @@ export function cloneOf(upstream: string): string {
   let clone = clones.get(upstream);
   if (clone === undefined) {
     clone = path.join(temporaryFolder(), 'clone');
-    git(path.dirname(clone), 'clone', '-q', '-o', 'upstream', upstream, clone);
+    git(path.dirname(clone), 'clone', '-q', '--template=', '-o', 'upstream', upstream, clone);
     clones.set(upstream, clone);
   }
   const folder = path.join(temporaryFolder(), 'vllm');
