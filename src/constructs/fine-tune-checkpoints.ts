@@ -1,5 +1,6 @@
+import { checkWords } from '../pod/checks';
 import { InputError } from '../pod/input-error';
-import { checkCommandWords, TrainerResume } from './fine-tune-trainer';
+import { TrainerResume } from './fine-tune-trainer';
 
 /** How a trainer of one's own goes on at a checkpoint. */
 export interface CheckpointOptions {
@@ -37,7 +38,7 @@ export function resolveCheckpoints(where: string, given: CheckpointOptions | und
   return {
     checkpoints: folders,
     whole: lastFile,
-    words: args === undefined ? [] : checkCommandWords(where, 'checkpoints.args', args),
+    words: args === undefined ? [] : checkWords(where, 'checkpoints.args', args),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { IConstruct } from 'constructs';
+import { checkWords } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { CheckpointOptions, checkResultFolder, resolveCheckpoints } from './fine-tune-checkpoints';
-import { checkCommandWords, checkHyperparameters, Trainer } from './fine-tune-trainer';
+import { checkHyperparameters, Trainer } from './fine-tune-trainer';
 
 /** A command of one's own. */
 export interface CommandProps {
@@ -30,7 +31,7 @@ export interface CommandProps {
 export function commandTrainer(where: IConstruct | string, given: CommandProps): Trainer {
   const props = given ?? ({} as CommandProps);
   const name = typeof where === 'string' ? where : where.node.path;
-  const words = checkCommandWords(where, 'command', props.command);
+  const words = checkWords(where, 'command', props.command);
   if (words.length === 0) {
     throw new InputError(where, 'command', words, {
       allowed: "a program and its arguments: ['python3', 'train.py', '--model=$(MODEL_DIR)']",

@@ -8,8 +8,6 @@ import { SourceProof } from '../artifact/sources/source-spec';
 import type { S3StoreProps } from '../artifact/stores/s3-store';
 import { placeOnStores } from '../artifact/stores/placing';
 import { describeVolume, isSingleNode, StoreVolume } from '../artifact/stores/store-volume';
-import { mirroredBucket } from '../mirror/mirrored-bucket';
-import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
 import { AcceleratorOnPod, acceleratorOnPod } from '../pod/accelerator/on-pod';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
@@ -347,8 +345,7 @@ function resolveOutput(spec: FineTuneSpec, inputs: MountedArtifacts): FineTuneOu
   const { owner, artifact, passing } = spec;
   const { store } = artifact;
   if (store._spec.kind === 's3') {
-    const s3 = mirroredBucket(store._spec.s3, mirrorOf(owner.scope));
-    return { kind: 's3', s3, volumeName: OUTPUT_VOLUME, scratch: gatheringDisk(spec, passing) };
+    return { kind: 's3', s3: store._spec.s3, volumeName: OUTPUT_VOLUME, scratch: gatheringDisk(spec, passing) };
   }
   const volume = store._volume(owner);
   const shared = inputs.all.find((input) => describeVolume(input.volume) === describeVolume(volume));

@@ -1,12 +1,7 @@
+import { checkWords } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { CheckpointOptions, checkResultFolder, resolveCheckpoints } from './fine-tune-checkpoints';
-import {
-  assignments,
-  checkCommandWords,
-  checkHyperparameters,
-  torchrunArgs,
-  Trainer,
-} from './fine-tune-trainer';
+import { assignments, checkHyperparameters, torchrunArgs, Trainer } from './fine-tune-trainer';
 
 /** A training script of one's own, started by torchrun. */
 export interface TorchrunProps {
@@ -54,7 +49,7 @@ export function torchrun(given: TorchrunProps): Trainer {
       allowed: "the path of a script in the image: '/app/train.py'",
     });
   }
-  const args = props.args === undefined ? [] : checkCommandWords(WHERE, 'args', props.args);
+  const args = props.args === undefined ? [] : checkWords(WHERE, 'args', props.args);
   const resume = resolveCheckpoints(WHERE, props.checkpoints);
   const resultFolders = checkResultFolder(WHERE, props.resultFolder);
   return {

@@ -1,9 +1,8 @@
-import { checkNamed } from '../pod/checks';
+import { checkNamed, checkWords } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { FineTuneResult } from './fine-tune-result';
 import {
   assignments,
-  checkCommandWords,
   checkHyperparameters,
   datasetVariable,
   isDistributed,
@@ -89,7 +88,7 @@ export function torchtune(given: TorchtuneProps): Trainer {
   const checkpointFiles =
     props.checkpointFiles === undefined
       ? undefined
-      : checkCommandWords(WHERE, 'checkpointFiles', props.checkpointFiles);
+      : checkWords(WHERE, 'checkpointFiles', props.checkpointFiles);
   const tokenizer = resolveTokenizer(props);
   return {
     name: 'torchtune',

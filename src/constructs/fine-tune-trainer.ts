@@ -159,19 +159,6 @@ export function checkHyperparameters(
   return { ...values };
 }
 
-/** @throws when they are no list of texts on which Kubernetes and a kernel agree @internal */
-export function checkCommandWords(where: IConstruct | string, field: string, words: unknown): string[] {
-  const list: unknown[] = Array.isArray(words) ? words : [words];
-  const wrong = list.find((word) => typeof word !== 'string' || word.includes('\0'));
-  if (!Array.isArray(words) || wrong !== undefined) {
-    throw new InputError(where, field, wrong ?? words, {
-      allowed: "a list of texts, one for each argument: ['python3', 'train.py', '--epochs=3']",
-      advice: 'A line for a shell is not taken apart here.',
-    });
-  }
-  return words as string[];
-}
-
 /**
  * The dataset that a preset trains with: the one called `train`, or the only one.
  *

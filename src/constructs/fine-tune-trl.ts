@@ -1,9 +1,9 @@
+import { checkWords } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { programPath } from '../pod/programs';
 import { FineTuneResult } from './fine-tune-result';
 import {
   assignments,
-  checkCommandWords,
   checkHyperparameters,
   datasetVariable,
   isDistributed,
@@ -65,7 +65,7 @@ export function trl(given: TrlProps): Trainer {
   if (!Object.values(TrlMethod).includes(method)) {
     throw new InputError(WHERE, 'method', method, { allowed: Object.values(TrlMethod).join(', ') });
   }
-  const further = args === undefined ? [] : checkCommandWords(WHERE, 'args', args);
+  const further = args === undefined ? [] : checkWords(WHERE, 'args', args);
   for (const word of further) {
     const flag = /^--([\w-]+)/.exec(word)?.[1].replaceAll('-', '_');
     if (flag !== undefined) checkHyperparameters(WHERE, 'args', { [flag]: true }, WIRED);

@@ -142,6 +142,19 @@ export function checkSize(
   return size;
 }
 
+/** The words of a command line. @throws when they are no list of strings on which Kubernetes and a kernel agree */
+export function checkWords(where: IConstruct | string, field: string, words: unknown): string[] {
+  const list: unknown[] = Array.isArray(words) ? words : [words];
+  const wrong = list.find((word) => typeof word !== 'string' || word.includes('\0'));
+  if (!Array.isArray(words) || wrong !== undefined) {
+    throw new InputError(where, field, wrong ?? words, {
+      allowed: 'a list of strings, one for each argument',
+      advice: 'A line for a shell is not taken apart here.',
+    });
+  }
+  return words as string[];
+}
+
 /** @throws when it is no amount of CPUs as Kubernetes writes it, or none at all */
 export function checkCpu(where: IConstruct | string, cpu: string): string {
   if (typeof cpu === 'string' && /^(\d+(\.\d{1,3})?|\d+m)$/.test(cpu) && parseFloat(cpu) > 0) return cpu;

@@ -559,7 +559,7 @@ describe('refuses', () => {
     ['no image', { image: undefined }, "'image' is nothing"],
     ['latest', { image: 'silentehrec/torchtune:latest' }, 'pinned by a tag other than'],
     ['an empty command', { command: [] }, 'a program and its arguments'],
-    ['a line for a shell', { command: 'python train.py' as unknown as string[] }, 'a list of texts'],
+    ['a line for a shell', { command: 'python train.py' as unknown as string[] }, 'a list of strings'],
     ['no result', { result: undefined }, 'FineTuneResult.FULL_WEIGHTS or'],
     ['null', { env: null as unknown as Record<string, string> }, "'env' is null"],
     [

@@ -1,6 +1,6 @@
 import { Size } from 'cdk8s';
 import type { IServiceAccount, SecretValue } from 'cdk8s-plus-28';
-import { checkFlag, checkPort, checkSize } from '../../pod/checks';
+import { checkFlag, checkPort, checkSize, checkWords } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import type { ContainerResources } from '../../pod/resources';
 import { checkSecret } from '../../pod/secret-env';
@@ -140,8 +140,8 @@ const MEANINGS = [64, 65, 66, 73, 75, 77];
 export function customSource(given: CustomSourceProps): SourceSpec {
   const props = given ?? {};
   const image = checkImageName(props.image);
-  const command = checkWords('command', props.command);
-  const args = props.args === undefined ? [] : checkWords('args', props.args);
+  const command = checkWords(WHERE, 'command', props.command);
+  const args = props.args === undefined ? [] : checkWords(WHERE, 'args', props.args);
   if (command.length === 0) {
     throw new InputError(WHERE, 'command', command, {
       allowed: "a program and its arguments: ['mlflow', 'artifacts', 'download']",
@@ -201,19 +201,6 @@ function checkImageName(image: unknown): string {
 /** For what has every field, so that none is forgotten. */
 function downloaderFetch(fetch: Omit<DownloaderFetch, 'by'>): DownloaderFetch {
   return { by: 'container', ...fetch };
-}
-
-/** @throws when they are no list of strings on which Kubernetes and a kernel agree */
-function checkWords(field: string, words: unknown): string[] {
-  const list: unknown[] = Array.isArray(words) ? words : [words];
-  const wrong = list.find((word) => typeof word !== 'string' || word.includes('\0'));
-  if (!Array.isArray(words) || wrong !== undefined) {
-    throw new InputError(WHERE, field, wrong ?? words, {
-      allowed: 'a list of strings, one for each argument',
-      advice: 'A line for a shell is not taken apart here.',
-    });
-  }
-  return words as string[];
 }
 
 function checkEnv(props: CustomSourceProps): { [name: string]: string } {
