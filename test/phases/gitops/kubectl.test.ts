@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import { GitOps } from '../../../src/phases/gitops/gitops';
 import { Phase } from '../../../src/phases/phase';
 import type { PipelineView } from '../../../src/phases/views';
+import { checkedObjects, inferenceServer, pipelineFor, sharedModel } from '../../support/servers';
 import { samplePipeline } from './sample-pipelines';
 
 /**
@@ -52,7 +53,12 @@ case "$1 $2" in
     [ -f "$FAKE/no-list" ] && { echo 'Forbidden' >&2; exit 1; }
     cat "$FAKE/labelled-jobs" 2>/dev/null
     exit 0 ;;
+  'get services')
+    [ -f "$FAKE/no-services" ] && { echo 'Forbidden' >&2; exit 1; }
+    cat "$FAKE/labelled-services" 2>/dev/null
+    exit 0 ;;
   'rollout status') [ -f "$FAKE/not-rolled-out" ] && { echo 'error: timed out waiting' >&2; exit 1; }; echo "rolled out" ;;
+  'delete service') echo "service \\"$3\\" deleted" ;;
   'delete job') echo "job.batch \\"$3\\" deleted" ;;
   *) case $1 in
     logs) echo '[pod/a] 77 gated repository'; [ -f "$FAKE/no-logs" ] && exit 1; exit 0 ;;
@@ -65,6 +71,18 @@ const QWEN = samplePipeline('qwen3-1.7b', 'llm', [Phase.DOWNLOAD, Phase.CONVERT,
 const DOWNLOAD = 'qwen3-1-7b-download-0a1b2c3d';
 const CONVERT = 'qwen3-1-7b-convert-0a1b2c3d';
 const LLAMA = samplePipeline('llama', 'team-b', [Phase.DOWNLOAD, Phase.SERVE]);
+
+/** With the Service by which the test asks the pods of a version. */
+function withTested({ phases, ...pipeline }: PipelineView, name: string): PipelineView {
+  const labels = { 'app.kubernetes.io/component': 'verify' };
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'llm', labels } };
+  return {
+    ...pipeline,
+    phases: phases.map((phase) =>
+      phase.phase === Phase.VERIFY ? { ...phase, objects: [...phase.objects, service] } : phase,
+    ),
+  };
+}
 
 let folder: string;
 let output: string;
@@ -309,6 +327,56 @@ test('deletes old Jobs of the pipeline when all of it is complete, and no others
     '[apply][-f][qwen3-1.7b/40-serve/]',
     `[-n][llm][delete][job][${DOWNLOAD}-x]`,
     '[-n][llm][delete][job][qwen3-1-7b-download-99999999]',
+  ]);
+});
+
+test('deletes the Services by which tests asked old versions, and no others', () => {
+  const verified = withTested(
+    samplePipeline('qwen', 'llm', [Phase.SERVE, Phase.VERIFY]),
+    'qwen-test-0a1b2c3d',
+  );
+  write([verified, withTested(samplePipeline('llama', 'llm', [Phase.VERIFY]), 'llama-test-0a1b2c3d')]);
+  expect(fs.readFileSync(path.join(output, 'gitops/kubectl/steps.txt'), 'utf8')).toContain(
+    '\nqwen llm 50-verify llm/qwen-verify-0a1b2c3d service:llm/qwen-test-0a1b2c3d\n',
+  );
+  // A Job of the name of a Service is another object.
+  const services = ['qwen-test-0a1b2c3d', 'qwen-test-99999999', 'qwen-verify-0a1b2c3d'];
+  mark('labelled-services', services.map((name) => `service/${name}\n`).join(''));
+
+  const dry = apply('--dry-run', 'qwen');
+  expect(dry.out).toContain('qwen: old Service llm/qwen-test-99999999 would be deleted\n');
+  expect(changes()).toEqual([]);
+
+  const { code, out, calls } = apply('qwen');
+  expect(code).toBe(0);
+  expect(calls).toContain(
+    '[-n][llm][get][services][-l][app.kubernetes.io/managed-by=cdk8s-llm,' +
+      'app.kubernetes.io/part-of=qwen,app.kubernetes.io/component=verify][-o][name]',
+  );
+  expect(changes().slice(-3)).toEqual([
+    '[apply][-f][qwen/50-verify/]',
+    '[-n][llm][delete][service][qwen-test-99999999]',
+    '[-n][llm][delete][service][qwen-verify-0a1b2c3d]',
+  ]);
+  expect(out).not.toContain('service llm/');
+
+  mark('no-services');
+  expect(apply('qwen')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('its old Services cannot be looked up') as string,
+  });
+});
+
+test('the Service of a smoke test is one that apply.sh knows', () => {
+  const pipeline = pipelineFor();
+  inferenceServer(pipeline.serve, { model: sharedModel(pipeline), smokeTest: {} });
+  const objects = checkedObjects(pipeline);
+  const [, steps] = GitOps.kubectl()._render(
+    [{ name: 'qwen', namespace: 'llm', phases: [{ phase: Phase.VERIFY, folder: '50-verify', objects }] }],
+    JSON.stringify,
+  );
+  expect(steps.content.match(/ service:llm\S+/g)).toEqual([
+    expect.stringMatching(/^ service:llm\/qwen-chat-smoke-test-[0-9a-f]{8}$/),
   ]);
 });
 
