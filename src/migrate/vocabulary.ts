@@ -6,6 +6,7 @@ import { ModelStore } from '../artifact/model-store';
 import { DllamaConversion } from '../constructs/dllama-conversion';
 import { DllamaConverter } from '../constructs/dllama-converter';
 import { DllamaTopology } from '../constructs/dllama-topology';
+import { DllamaChatTemplate } from '../constructs/dllama-topology-props';
 import { FineTune } from '../constructs/fine-tune';
 import { FineTunePreset } from '../constructs/fine-tune-preset';
 import { FineTuneResult } from '../constructs/fine-tune-result';
@@ -60,6 +61,7 @@ export const CLASSES = {
 /** @internal */
 export const ENUMS = {
   ArtifactFormat: { module: 'cdk8s-llm', members: ArtifactFormat },
+  DllamaChatTemplate: { module: 'cdk8s-llm', members: DllamaChatTemplate },
   FineTuneResult: { module: 'cdk8s-llm', members: FineTuneResult },
   FloatType: { module: 'cdk8s-llm', members: FloatType },
   PersistentVolumeAccessMode: { module: 'cdk8s-plus-28', members: PersistentVolumeAccessMode },

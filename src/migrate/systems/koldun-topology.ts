@@ -1,6 +1,8 @@
 /** Koldun's Dllama, and Root and Worker where they stand by themselves: a root and its workers. */
+import { DllamaChatTemplate } from '../../constructs/dllama-topology-props';
+import { DLLAMA_FLAGS } from '../../engines/dllama/flags';
 import { isOlder, versionOfImage } from '../../engines/dllama/version';
-import { literal, object } from '../plan';
+import { Expression, literal, member, object } from '../plan';
 import { idWithin, PipelineBuilder, PlanBuilder } from '../plan-builder';
 import type { Resource } from '../resource';
 import type { Notes, Translation } from '../translation';
@@ -48,7 +50,7 @@ const DLLAMA_LABEL = 'koldun.gorizond.io/dllama';
 /** What Koldun appends to a model's name for the claim that its processes are told. */
 const CLAIM_SUFFIX = /-s3-(output-)?pvc$/;
 
-/** Flags of Koldun's own, which no program has ever had, and the number of their values. */
+/** Flags of Koldun's own, which no program has ever had in that sense. */
 const KOLDUN_FLAGS = ['--role', '--slot', '--root', '--model'];
 
 /** @internal */
@@ -233,7 +235,9 @@ function translateRoot(
   warnOfCache(notes, spec, model);
   const image = programImage(notes, 'spec.image', spec.image);
   const rootArgs = argsOf(notes, spec.args);
-  const workerArgs = workers.map((worker) => workerArgsOf(worker, workers, spec, model, serving));
+  const workerArgs = workers.map((worker) =>
+    workerArgsOf(worker, workers, spec, { model, rootArgs }, serving),
+  );
   if (!model) return;
   const pipeline = pipelineFor(root, model, serving);
   workers.forEach((worker) => pipeline.addOrigin(worker));
@@ -243,8 +247,10 @@ function translateRoot(
       model: model.converted(),
       image: literal(image),
       workers: literal(workers.length),
-      rootArgs: rootArgs.length > 0 ? texts(rootArgs) : undefined,
-      workerArgs: workerArgs[0]?.length > 0 ? texts(workerArgs[0]) : undefined,
+      ...workerArgs[0]?.props,
+      ...rootArgs.props,
+      rootArgs: rootArgs.extra.length > 0 ? texts(rootArgs.extra) : undefined,
+      workerArgs: workerArgs[0]?.extra.length > 0 ? texts(workerArgs[0].extra) : undefined,
     }),
     notes.taken(),
   );
@@ -255,9 +261,9 @@ function workerArgsOf(
   worker: Resource<WorkerSpec>,
   workers: readonly Resource<WorkerSpec>[],
   root: RootSpec,
-  model: TranslatedModel | undefined,
+  { model, rootArgs }: { readonly model: TranslatedModel | undefined; readonly rootArgs: ProcessArgs },
   { translation }: Serving,
-): string[] {
+): ProcessArgs {
   const { spec } = worker;
   const notes = translation.of(worker);
   if (spec.modelRef !== root.modelRef) {
@@ -282,6 +288,13 @@ function workerArgsOf(
   }
   warnOfCache(notes, spec, model);
   const args = argsOf(notes, spec.args);
+  const differing = Object.keys(args.props).filter(
+    (name) =>
+      rootArgs.props[name] && JSON.stringify(rootArgs.props[name]) !== JSON.stringify(args.props[name]),
+  );
+  if (differing.length > 0) {
+    notes.warn('spec.args', `A topology has one ${differing.join(', ')}: what the Root says is taken.`);
+  }
   if (JSON.stringify(spec.args ?? []) !== JSON.stringify(workers[0].spec.args ?? [])) {
     notes.refuse('spec.args', spec.args, {
       allowed: `those of the first Worker, ${workers[0].name}`,
@@ -309,19 +322,47 @@ function warnOfCache(notes: Notes, { cacheSpec }: ProcessSpec, model: Translated
   );
 }
 
-/** Without the flags that Koldun made up. */
-function argsOf(notes: Notes, args: readonly string[] = []): string[] {
-  const kept: string[] = [];
+/** Arguments of a process, as properties of a topology and as what is left of them. */
+interface ProcessArgs {
+  readonly props: Readonly<Record<string, Expression>>;
+  readonly extra: readonly string[];
+}
+
+/** What follows from the topology, whatever a process is told of it. */
+const OF_THE_TOPOLOGY = ['model', 'weights', 'workers', 'host', 'port'];
+
+/** Without the flags that Koldun made up, and those that follow from the topology. */
+function argsOf(notes: Notes, args: readonly string[] = []): ProcessArgs {
+  const props: Record<string, Expression> = {};
+  const extra: string[] = [];
   const dropped: string[] = [];
-  for (let index = 0; index < args.length; index++) {
-    if (KOLDUN_FLAGS.includes(args[index])) dropped.push(args[index], args[++index] ?? '');
-    else kept.push(args[index]);
+  for (let index = 0; index < args.length;) {
+    const flag = args[index];
+    const next = args.findIndex((word, at) => at > index && word.startsWith('--'));
+    const values = args.slice(index + 1, next < 0 ? undefined : next);
+    const property = DLLAMA_FLAGS.find(({ name }) => name === flag)?.setBy;
+    const value = property && propertyValue(property, values[0] ?? '');
+    if (KOLDUN_FLAGS.includes(flag) || (property && OF_THE_TOPOLOGY.includes(property)))
+      dropped.push(flag, ...values);
+    else if (property && value) props[property] = value;
+    else extra.push(flag, ...values);
+    index += 1 + values.length;
   }
   if (dropped.length > 0) {
     notes.warn(
       'spec.args',
-      `distributed-llama has no ${dropped.join(' ').trim()} in that sense: roles, addresses and files follow from the topology. Left out.`,
+      `Roles, addresses and files follow from the topology; some of it distributed-llama never knew. Left out: ${dropped.join(' ')}.`,
     );
   }
-  return kept;
+  return { props, extra };
+}
+
+/** The value of a flag that is a property; nothing where it is none, which the construct then says. */
+function propertyValue(property: string, value: string): Expression | undefined {
+  if (property === 'netTurbo') return /^[01]$/.test(value) ? literal(value === '1') : undefined;
+  if (property === 'chatTemplate') {
+    const known = Object.entries(DllamaChatTemplate).find(([, each]) => (each as string) === value);
+    return known && member('DllamaChatTemplate', known[0]);
+  }
+  return /^\d+$/.test(value) ? literal(Number(value)) : undefined;
 }
