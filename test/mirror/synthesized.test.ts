@@ -1,15 +1,31 @@
+import { Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import { examples } from '../../main';
-import { ArtifactFormat, ModelSource, ModelStore, PhasedApp, PhasedAppProps, Pipeline } from '../../src';
+import {
+  Accelerator,
+  ArtifactFormat,
+  ModelSource,
+  ModelStore,
+  MultiNode,
+  NetworkPeer,
+  NodeCache,
+  PhasedApp,
+  PhasedAppProps,
+  Pipeline,
+  Route,
+  SmokeTest,
+  VllmServer,
+} from '../../src';
 import { ModelEviction } from '../../src/constructs/model-eviction';
 import { Mirror } from '../../src/mirror/mirror';
+import { CASES as SERVERS } from '../cases/cases';
 import { temporaryFolder, tree } from '../support/folders';
 import { cache, claim, conversion, downloaded, sharedClaim } from '../support/models';
 import { PIPELINES } from '../support/pipelines';
 import { hostLike } from './scan';
 
-/** By which a route of the examples is asked from outside, and which asks nobody. */
-const OWN_HOST = 'llm.example.com';
+/** By which routes of the examples are asked from outside, and which ask nobody. */
+const OWN_HOSTS = ['llm.example.com', 'models.example.com'];
 
 const SHA256 = 'a'.repeat(64);
 const MANIFEST = { manifest: { path: 'SHA256SUMS', sha256: SHA256 } };
@@ -45,12 +61,21 @@ const VOCABULARY = [
   '127.0.0.1',
   'kubernetes.io',
   'app.kubernetes.io',
+  'apps.kubernetes.io',
   'batch.kubernetes.io',
   'cluster-autoscaler.kubernetes.io',
   'networking.k8s.io',
   'gateway.networking.k8s.io',
+  'inference.networking.k8s.io',
+  'leaderworkerset.sigs.k8s.io',
+  'leaderworkerset.x-k8s.io',
   'monitoring.coreos.com',
+  'resource.k8s.io',
   'nvidia.com',
+  'gpu.nvidia.com',
+  'amd.com',
+  'google.com',
+  'cloud.google.com',
   'argoproj.io',
   'argocd.argoproj.io',
   'kustomize.toolkit.fluxcd.io',
@@ -194,18 +219,56 @@ function filled({ source, store = claim }: SourceCase): Fill {
   };
 }
 
-/** A bucket of AWS. */
+/** A bucket of the user's own. */
 const bucket = (pipeline: Pipeline) =>
   ModelStore.s3({
-    endpoint: 'https://s3.eu-west-1.amazonaws.com',
+    endpoint: 'https://s3.mirror.test',
     bucket: 'models',
     credentialsSecret: secret(pipeline),
   });
 
+/** What none of the cases has. */
+const servers: Fill = (pipeline) => {
+  const model = downloaded(pipeline.download, { store: sharedClaim() });
+  const chat = new VllmServer(pipeline.serve, 'chat', {
+    model,
+    nodes: 2,
+    pipelineParallel: 2,
+    accelerator: Accelerator.nvidia({ memory: Size.gibibytes(80) }),
+    multiNode: MultiNode.leaderWorkerSet(),
+    routes: [
+      Route.inferencePool({
+        gateway: { name: 'inference', namespace: 'gateways' },
+        from: [NetworkPeer.namespace('gateways')],
+        hostnames: ['llm.example.com'],
+        picker: { service: 'picker' },
+      }),
+    ],
+  });
+  new SmokeTest(pipeline.verify, 'pods', { server: chat });
+  new SmokeTest(pipeline.verify, 'route', { endpoint: 'http://inference.gateways.svc/v1' });
+};
+
+/** An image, a repository and a model that nodes keep. */
+const nodes: Fill = (pipeline) => {
+  new NodeCache(pipeline.serve, 'nodes', {
+    placement: { nodeSelector: { 'nvidia.com/gpu.present': 'true' } },
+    images: [{ name: 'vllm', image: 'docker.io/vllm/vllm-openai:v0.11.0' }],
+    repositories: [{ name: 'tools', url: 'https://git.example.com/llm/tools.git', commit: 'c'.repeat(40) }],
+    models: [
+      { name: 'mystery', source: ModelSource.huggingFace('acme/mystery', { revision: 'c'.repeat(40) }) },
+    ],
+    path: '/var/lib/models',
+    size: Size.gibibytes(100),
+  });
+};
+
 const CASES: [string, Fill][] = [
   ...PIPELINES,
+  ['a group of pods, a pool of them, and tests', servers],
+  ['a cache on nodes', nodes],
   [
-    'a bucket of AWS that is written to, and tidied up',
+    'a bucket that is written to, and tidied up',
     (pipeline) => {
       const store = bucket(pipeline);
       const model = downloaded(pipeline.download, { store });
@@ -228,7 +291,7 @@ function synthesized(fill: Fill, props: PhasedAppProps): Record<string, string> 
 /** The names of hosts in all files; those in the texts of programs and in all else apart. */
 function hostsIn(files: Record<string, string>) {
   const hosts = Object.values(files).flatMap(hostLike);
-  return [...new Set(hosts)].filter((host) => ![...VOCABULARY, OWN_HOST].includes(host)).sort();
+  return [...new Set(hosts)].filter((host) => ![...VOCABULARY, ...OWN_HOSTS].includes(host)).sort();
 }
 
 const outside = (hosts: string[]) => hosts.filter((host) => !host.endsWith('.mirror.test'));
@@ -242,12 +305,16 @@ const withoutPrograms = (files: Record<string, string>) =>
     ]),
   );
 
+function expectNoOtherHost(files: Record<string, string>): void {
+  expect(outside(hostsIn(withoutPrograms(files)))).toEqual([]);
+  expect(outside(hostsIn(files)).filter((host) => !IN_PROGRAMS.includes(host))).toEqual([]);
+}
+
 test('with a mirror, the examples name no other host', () => {
   const outdir = temporaryFolder();
   examples({ outdir, mirror: MIRROR }).synth();
   const files = tree(outdir);
-  expect(outside(hostsIn(withoutPrograms(files)))).toEqual([]);
-  expect(outside(hostsIn(files)).filter((host) => !IN_PROGRAMS.includes(host))).toEqual([]);
+  expectNoOtherHost(files);
   expect(hostsIn(files)).toEqual(
     expect.arrayContaining(['git', 'hub', 'pypi', 'registry'].map((name) => `${name}.mirror.test`)),
   );
@@ -262,22 +329,20 @@ test('without one they do, so that the test above sees something', () => {
 });
 
 test.each(CASES)('with a mirror, the files of a pipeline with %s name no other host', (_name, fill) => {
-  const files = synthesized(fill, { mirror: MIRROR });
-  expect(outside(hostsIn(withoutPrograms(files)))).toEqual([]);
-  expect(outside(hostsIn(files)).filter((host) => !IN_PROGRAMS.includes(host))).toEqual([]);
+  expectNoOtherHost(synthesized(fill, { mirror: MIRROR }));
+});
+
+// Servers of all engines, on accelerators of all kinds, by claims and templates of devices, in groups and as pools,
+// with all that stands before them, watches, scales and tests them.
+test.each(SERVERS)('with a mirror, the case $folder names no other host', ({ build }) => {
+  const outdir = temporaryFolder();
+  build({ outdir, mirror: MIRROR }).synth();
+  expectNoOtherHost(tree(outdir));
 });
 
 test.each(Object.entries(SOURCES))('without one, those of %s do', (_name, each) => {
   const hosts = hostsIn(withoutPrograms(synthesized(filled(each), {})));
   expect(hosts).toEqual(expect.arrayContaining(each.outside));
-});
-
-test('a server of AWS has its region in its name, and that of the copy does not', () => {
-  const text = Object.values(
-    synthesized((pipeline) => cache(pipeline.download, { store: bucket(pipeline) }), { mirror: MIRROR }),
-  ).join();
-  expect(text).toContain('--s3-endpoint=https://s3.mirror.test');
-  expect(text).toContain('--s3-region=eu-west-1');
 });
 
 test.each(CASES)('the artifacts of %s have the same keys with a mirror and without one', (_name, fill) => {

@@ -31,8 +31,10 @@ const OF_SERVERS = [
   'HTTPScaledObject',
 ];
 
+const OF_TEST = /smoke-test/;
+
 const isOfServer = ({ kind, metadata }: KubeObject) =>
-  OF_SERVERS.includes(kind) || (kind === 'Job' && metadata.name.includes('smoke-test'));
+  OF_SERVERS.includes(kind) || (kind === 'Job' && OF_TEST.test(metadata.name ?? ''));
 
 /** The kinds of those objects, each of which says which artifacts it is about. */
 function saying(objects: KubeObject[], artifacts: Artifact[]): string[] {
