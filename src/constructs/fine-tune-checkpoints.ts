@@ -1,4 +1,4 @@
-import { checkWords } from '../pod/checks';
+import { checkOptions, checkWords } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { TrainerResume } from './fine-tune-trainer';
 
@@ -23,10 +23,12 @@ export interface CheckpointOptions {
   readonly args?: string[];
 }
 
+const CHECKPOINTS: Record<keyof CheckpointOptions, true> = { folders: true, lastFile: true, args: true };
+
 /** @throws when the names are no pattern @internal */
 export function resolveCheckpoints(where: string, given: CheckpointOptions | undefined): TrainerResume {
   if (given === undefined) return { words: [] };
-  const { folders, lastFile, args } = given;
+  const { folders, lastFile, args } = checkOptions(where, 'checkpoints', given, CHECKPOINTS);
   for (const [field, value] of Object.entries({ folders, lastFile })) {
     if (field === 'lastFile' && value === undefined) continue;
     if (typeof value !== 'string' || !/^[\w.*?[\]-]+$/.test(value)) {

@@ -1,5 +1,5 @@
 import type { IConstruct } from 'constructs';
-import { checkWords } from '../pod/checks';
+import { checkProps, checkWords } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { CheckpointOptions, checkResultFolder, resolveCheckpoints } from './fine-tune-checkpoints';
 import { checkHyperparameters, Trainer } from './fine-tune-trainer';
@@ -28,8 +28,8 @@ export interface CommandProps {
 }
 
 /** @throws when there is no command, when checkpoints have no name @internal */
-export function commandTrainer(where: IConstruct | string, given: CommandProps): Trainer {
-  const props = given ?? ({} as CommandProps);
+export function commandTrainer(where: IConstruct | string, props: CommandProps): Trainer {
+  checkProps(where, props);
   const name = typeof where === 'string' ? where : where.node.path;
   const words = checkWords(where, 'command', props.command);
   if (words.length === 0) {

@@ -1,4 +1,4 @@
-import { checkWords } from '../pod/checks';
+import { checkProps, checkWords } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { CheckpointOptions, checkResultFolder, resolveCheckpoints } from './fine-tune-checkpoints';
 import { assignments, checkHyperparameters, torchrunArgs, Trainer } from './fine-tune-trainer';
@@ -41,8 +41,8 @@ export interface TorchrunProps {
 const WHERE = 'FineTunePreset.torchrun';
 
 /** @throws when the script is none @internal */
-export function torchrun(given: TorchrunProps): Trainer {
-  const props = given ?? ({} as TorchrunProps);
+export function torchrun(props: TorchrunProps): Trainer {
+  checkProps(WHERE, props);
   const { script, module = false } = props;
   if (typeof script !== 'string' || !/^[\w./][\w./-]*$/.test(script)) {
     throw new InputError(WHERE, 'script', script, {

@@ -1,4 +1,4 @@
-import { checkNamed, checkWords } from '../pod/checks';
+import { checkNamed, checkProps, checkWords } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { FineTuneResult } from './fine-tune-result';
 import {
@@ -75,8 +75,8 @@ const WIRED = {
 };
 
 /** @throws when the recipe or config is no name, when a key is wired to a property @internal */
-export function torchtune(given: TorchtuneProps): Trainer {
-  const props = given ?? ({} as TorchtuneProps);
+export function torchtune(props: TorchtuneProps): Trainer {
+  checkProps(WHERE, props);
   for (const field of ['recipe', 'config'] as const) {
     if (typeof props[field] !== 'string' || !/^[\w./][\w./-]*$/.test(props[field])) {
       throw new InputError(WHERE, field, props[field], {

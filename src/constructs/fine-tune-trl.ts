@@ -1,4 +1,4 @@
-import { checkWords } from '../pod/checks';
+import { checkProps, checkWords } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { programPath } from '../pod/programs';
 import { FineTuneResult } from './fine-tune-result';
@@ -60,8 +60,9 @@ const WIRED = {
 const DEFAULTS = { save_total_limit: 1, report_to: 'none' };
 
 /** @throws when the method is unknown @internal */
-export function trl(given: TrlProps): Trainer {
-  const { method, args } = given ?? ({} as TrlProps);
+export function trl(props: TrlProps): Trainer {
+  checkProps(WHERE, props);
+  const { method, args } = props;
   if (!Object.values(TrlMethod).includes(method)) {
     throw new InputError(WHERE, 'method', method, { allowed: Object.values(TrlMethod).join(', ') });
   }

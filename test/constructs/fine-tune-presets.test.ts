@@ -160,7 +160,7 @@ describe('torchtune', () => {
       () => preset({ tokenizer: { path: '../x' } }),
       'the path of a file in the model',
     ],
-    ['no properties', () => FineTunePreset.torchtune(undefined as never), "'recipe' is nothing"],
+    ['no properties', () => FineTunePreset.torchtune(undefined as never), "'props' is nothing"],
   ])('refuses %s', (_, make, message) => expect(make).toThrow(message));
 });
 
@@ -369,4 +369,22 @@ describe('a command of one’s own', () => {
     ['no script', () => FineTunePreset.torchrun({ script: '' }), "'script'"],
     ['no command', () => FineTunePreset.command({ command: [] }), "'command'"],
   ])('refuses %s', (_, make, message) => expect(make).toThrow(message));
+});
+
+test.each<[string, () => unknown, string]>([
+  ['a method', () => FineTunePreset.trl({ method: null as never }), "'method' is null"],
+  [
+    'checkpoints',
+    () => FineTunePreset.command({ command: ['x'], checkpoints: null as never }),
+    "'checkpoints' is null",
+  ],
+  ['a config', () => FineTunePreset.axolotl({ config: null as never }), "'config' is null"],
+  ['a script', () => FineTunePreset.torchrun(null as never), "'props' is null"],
+])('refuses null as %s, and says where', (_, make, message) => expect(make).toThrow(message));
+
+test('refuses an option of checkpoints that there is not', () => {
+  const checkpoints = { folders: 'step-*', last: 'DONE' } as never;
+  expect(() => FineTunePreset.command({ command: ['x'], checkpoints })).toThrow(
+    "'name in checkpoints' is 'last'",
+  );
 });
