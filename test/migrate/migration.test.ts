@@ -109,7 +109,7 @@ describe('Koldun', () => {
   ])('power %d is %d workers', (replicaPower, workers) => {
     const dllama = merged(DLLAMA, { spec: { replicaPower } });
     const sets = ofKind('StatefulSet', MODEL, dllama).filter(({ metadata }) =>
-      metadata.name.endsWith('-worker'),
+      metadata.name?.endsWith('-worker'),
     );
     expect(sets.map(({ spec }) => (spec as { replicas: number }).replicas)).toEqual([workers]);
     const warned = warningsOf(MODEL, dllama).filter(({ field }) => field === 'spec.replicaPower');
@@ -190,7 +190,7 @@ describe('AI Operator', () => {
   });
 
   test('a GPU is asked for, with the runtime class', () => {
-    const [tune] = ofKind('Job', JOB).filter(({ metadata }) => metadata.name.includes('tuned'));
+    const [tune] = ofKind('Job', JOB).filter(({ metadata }) => metadata.name?.includes('tuned'));
     const text = JSON.stringify(tune);
     expect(text).toContain('"nvidia.com/gpu":"1"');
     expect(text).toContain('"runtimeClassName":"nvidia"');
@@ -236,13 +236,12 @@ describe('DynamoModel', () => {
   });
 
   test('a scheme that is unknown is refused with those that are known', () => {
-    const model = merged(DYNAMO_MODEL, {
-      spec: { sourceURL: 'ftp://user:pass@host/x', secretRef: undefined },
-    });
-    const [{ message }] = problemsOf({
-      ...model,
-      spec: { ...(model.spec as Document), secretRef: undefined },
-    });
+    const spec = {
+      ...(DYNAMO_MODEL.spec as Document),
+      sourceURL: 'ftp://user:pass@host/x',
+      secretRef: undefined,
+    };
+    const [{ message }] = problemsOf({ ...DYNAMO_MODEL, spec });
     expect(message).toContain("allowed: 'hf://org/name', 's3://bucket/prefix'");
     expect(message).not.toContain('pass@');
   });
