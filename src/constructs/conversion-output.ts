@@ -4,8 +4,6 @@ import { lookContainer } from '../artifact/look';
 import { s3Args, s3Env } from '../artifact/s3-access';
 import type { S3StoreProps } from '../artifact/stores/s3-store';
 import type { StoreVolume } from '../artifact/stores/store-volume';
-import { mirroredBucket } from '../mirror/mirrored-bucket';
-import { mirrorOf } from '../mirror/rules';
 import { artifactFolder, python } from '../pod/guard';
 import type { ResolvedJobOptions } from '../pod/job-options';
 import { outsideEnv, outsideMounts } from '../pod/outside';
@@ -43,7 +41,7 @@ export function resolveConversionOutput(
 ): ConversionOutput {
   if (store._spec.kind === 's3') {
     const size = scratch();
-    return { kind: 's3', s3: mirroredBucket(store._spec.s3, mirrorOf(owner.scope)), scratch: size };
+    return { kind: 's3', s3: store._spec.s3, scratch: size };
   }
   const volume = store._volume(owner);
   return store._place(owner) === model.store._place(owner) ? { kind: 'same' } : { kind: 'volume', volume };

@@ -345,7 +345,12 @@ function resolveOutput(spec: FineTuneSpec, inputs: MountedArtifacts): FineTuneOu
   const { owner, artifact, passing } = spec;
   const { store } = artifact;
   if (store._spec.kind === 's3') {
-    return { kind: 's3', s3: store._spec.s3, volumeName: OUTPUT_VOLUME, scratch: gatheringDisk(spec, passing) };
+    return {
+      kind: 's3',
+      s3: store._spec.s3,
+      volumeName: OUTPUT_VOLUME,
+      scratch: gatheringDisk(spec, passing),
+    };
   }
   const volume = store._volume(owner);
   const shared = inputs.all.find((input) => describeVolume(input.volume) === describeVolume(volume));

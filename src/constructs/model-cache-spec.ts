@@ -12,7 +12,6 @@ import type { MakerOptions } from '../artifact/stores/app-stores';
 import { placeOnStores } from '../artifact/stores/placing';
 import type { S3StoreProps } from '../artifact/stores/s3-store';
 import { isSingleNode, StoreVolume } from '../artifact/stores/store-volume';
-import { mirroredBucket } from '../mirror/mirrored-bucket';
 import { mirroredSource } from '../mirror/mirrored-source';
 import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
@@ -120,7 +119,7 @@ function resolveTold(
   const inPlace = inPlaceOf(source, store._spec) !== undefined;
   if (source.fetch.by === 'container') checkImage(scope, 'source.image', source.fetch.image);
   const image = source.fetch.by === 'program' ? source.fetch.image : undefined;
-  const s3 = store._spec.kind === 's3' ? mirroredBucket(store._spec.s3, mirrorOf(scope)) : undefined;
+  const s3 = store._spec.kind === 's3' ? store._spec.s3 : undefined;
   const scratch = scratchSize(scope, props, source, s3 !== undefined, artifact);
   if (inPlace || (source.fetch.by === 'container' && !scratch)) refusePace(scope, props);
   return {
@@ -170,7 +169,7 @@ function artifactOf(owner: Owner, props: ModelCacheProps, source: SourceSpec, st
 
 function storeAccess(owner: Owner, store: ModelStore): StoreAccess {
   return store._spec.kind === 's3'
-    ? { kind: 's3', s3: mirroredBucket(store._spec.s3, mirrorOf(owner.scope)) }
+    ? { kind: 's3', s3: store._spec.s3 }
     : { kind: 'volume', volume: store._volume(owner) };
 }
 

@@ -6,8 +6,6 @@ import { AppStores } from '../artifact/stores/app-stores';
 import { placeOnStores } from '../artifact/stores/placing';
 import type { S3StoreProps } from '../artifact/stores/s3-store';
 import type { StoreVolume } from '../artifact/stores/store-volume';
-import { mirroredBucket } from '../mirror/mirrored-bucket';
-import { mirrorOf } from '../mirror/rules';
 import { Phase } from '../phases/phase';
 import { checkProps } from '../pod/checks';
 import { python } from '../pod/guard';
@@ -114,7 +112,7 @@ function resolveModelEviction(scope: Construct, props: ModelEvictionProps): Mode
   const place = placeOf(owner, store);
   const options = resolveJobOptions(scope, props, { backoffLimit: 6 });
   const image = checkImage(scope, 'image', props.image ?? PYTHON_IMAGE);
-  const s3 = store._spec.kind === 's3' ? mirroredBucket(store._spec.s3, mirrorOf(scope)) : undefined;
+  const s3 = store._spec.kind === 's3' ? store._spec.s3 : undefined;
   const volume = s3 ? undefined : store._volume(owner);
   const placement = placeOnStores(owner, 'placement', options.placement, volume ? [volume] : []);
   return { owner, place, artifacts, dryRun: props.dryRun ?? false, s3, volume, placement, image, options };

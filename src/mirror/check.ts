@@ -9,31 +9,40 @@ import type { MirrorRules } from './rules';
 export function checkHosts(objects: readonly CheckedObject[], rules: MirrorRules): string[] {
   return objects.flatMap(({ object, where }) =>
     uncovered(hostsInObject(object), rules).map(
-      (named) => `${where}: ${describeObject(object)}\n  [mirror] ${named.field} ${complaint(named)}`,
+      (named) => `${where}: ${describeObject(object)}\n  [mirror] ${named.field} ${complaint(named, rules)}`,
     ),
   );
 }
 
 /** The same of a file that holds no objects of the cluster, or that people read. @internal */
 export function checkFileHosts(path: string, content: string, rules: MirrorRules): string[] {
-  return uncovered(hostsInText(content), rules).map((named) => `${path}\n  [mirror] ${complaint(named)}`);
+  return uncovered(hostsInText(content), rules).map(
+    (named) => `${path}\n  [mirror] ${complaint(named, rules)}`,
+  );
 }
 
 function uncovered(named: readonly NamedHost[], rules: MirrorRules): NamedHost[] {
   return named.filter(({ host }) => !rules.covers(host));
 }
 
-function complaint({ host, text, kind }: NamedHost): string {
+function complaint({ host, text, kind }: NamedHost, rules: MirrorRules): string {
   const shown = text.length > 200 ? `${text.slice(0, 200)}...` : text;
   return (
     `names ${host} ('${shown}'), which is neither a mirror nor in the cluster. ` +
-    `${remedy(host, kind)}, or let it be named: allow: ['${host}']`
+    `${remedy(host, isLeftAlone(text, kind, rules) ? 'own' : kind)}, or let it be named: allow: ['${host}']`
   );
+}
+
+/** Whether the mirror has a copy of the address, and does not name it all the same where this is written. */
+function isLeftAlone(text: string, kind: NamedHost['kind'], rules: MirrorRules): boolean {
+  return kind === 'web' && rules.web(text) !== text;
 }
 
 /** What a construct of ours is given is rewritten by the mirror; what users write themselves is not. */
 function remedy(host: string, kind: NamedHost['kind']): string {
   const add = 'Write the name of the copy, or add to the Mirror';
+  if (kind === 'own')
+    return 'The mirror leaves this field as it is: write the name of a server that may be named';
   if (kind === 'host') return 'Write the name of the server that stands for it';
   if (kind === 'image')
     return `${add} registries: { '${host}': '<registry with the copies>' } or a defaultRegistry`;

@@ -1,13 +1,15 @@
 import { TextCache } from '../validation/text-cache';
 import { addressHost } from './host-name';
 import { parseImageReference } from './image-reference';
+import { isOwnPlace, Path } from './own-places';
 
 /** A host that something synthesized names. @internal */
 export interface NamedHost {
   readonly host: string;
   /** What names it: the image, the address. */
   readonly text: string;
-  readonly kind: 'image' | 'web' | 'git' | 'host';
+  /** `own` is a server of the user's own, of which there is no copy. */
+  readonly kind: 'image' | 'web' | 'git' | 'host' | 'own';
   /** `spec.template.spec.containers[0].image`; nothing for a file. */
   readonly field?: string;
 }
@@ -22,8 +24,9 @@ export function hostsInObject(object: object): NamedHost[] {
       : isWord(path)
         ? [...hostsInText(text), ...hostsInWords(text)]
         : hostsInText(text);
+    const own = isOwnPlace(object, path, text) ? { kind: 'own' as const } : {};
     // One line for a text, however often it names a host.
-    const hosts = new Map(named.map((one) => [one.host, { ...one, field }]));
+    const hosts = new Map(named.map((one) => [one.host, { ...one, ...own, field }]));
     found.push(...hosts.values());
   });
   return found;
@@ -89,8 +92,6 @@ function hostsInWords(text: string): NamedHost[] {
 function imageHost(reference: string): NamedHost {
   return { host: addressHost(parseImageReference(reference).registry), text: reference, kind: 'image' };
 }
-
-type Path = readonly (string | number)[];
 
 const CONTAINERS = ['containers', 'initContainers', 'ephemeralContainers'];
 

@@ -1,10 +1,18 @@
 import * as fs from 'node:fs';
 import { ApiObject, App, Chart } from 'cdk8s';
 import { ConfigMap } from 'cdk8s-plus-28';
-import { DllamaConverter, GitOps, ModelSource, PhasedApp } from '../../src';
+import {
+  DllamaConverter,
+  GitOps,
+  ModelEviction,
+  ModelSource,
+  PhasedApp,
+  Pipeline,
+  SmokeTest,
+} from '../../src';
 import { Mirror, MirrorProps } from '../../src/mirror/mirror';
 import { temporaryFolder, tree } from '../support/folders';
-import { cache, claim, conversion, COMMIT, downloaded, topology } from '../support/models';
+import { cache, claim, conversion, COMMIT, downloaded, s3, topology } from '../support/models';
 import { argument, container, objectsOf, the } from '../support/objects';
 
 const FULL: MirrorProps = {
@@ -17,10 +25,14 @@ function appWith(mirror: MirrorProps, props: object = {}): PhasedApp {
   return new PhasedApp({ outdir: temporaryFolder(), mirror: new Mirror(mirror), ...props });
 }
 
+/** What is added to the first phase of a pipeline, or to another one. */
+type Fill = (chart: Chart, pipeline: Pipeline) => void;
+
 /** What `synth()` says of an app with one model. */
-function refusal(mirror: MirrorProps, fill = (chart: Chart) => void cache(chart)): string {
+function refusal(mirror: MirrorProps, fill: Fill = (chart) => void cache(chart)): string {
   const app = appWith(mirror);
-  fill(app.pipeline('qwen', { namespace: 'llm' }).download);
+  const pipeline = app.pipeline('qwen', { namespace: 'llm' });
+  fill(pipeline.download, pipeline);
   try {
     app.synth();
     return '';
@@ -122,6 +134,69 @@ describe('what the mirror has no copy of is refused', () => {
     expect(message).toMatch(/names outside\.example \('.*'\), which is .*allow: \['outside\.example'\]$/);
     expect(message).not.toContain('geheim');
     expect(refusal({ ...FULL, allow: ['outside.example'] }, add)).toBe('');
+  });
+});
+
+/** An object that a user adds. */
+const other = (kind: string, spec: object) => (chart: Chart) =>
+  void new ApiObject(chart, 'x', { apiVersion: 'acme.test/v1', kind, metadata: { name: 'x' }, spec });
+
+describe("the user's own servers, which are copies of nothing, stay as they are", () => {
+  /** As an error once advised, in vain. */
+  const mirror = { ...FULL, addresses: { 'https://own.example': 'https://copy.corp.test' } };
+  const endpoint = 'https://own.example';
+
+  test.each<[string, RegExp, Fill]>([
+    [
+      'a bucket that a download writes to',
+      /args\[\d\] names own\.example \('https:\/\/own/,
+      (chart) => void cache(chart, { store: s3(chart, { endpoint }) }),
+    ],
+    [
+      'a bucket that a conversion writes to',
+      /args\[\d\] names own\.example/,
+      (chart, { convert }) =>
+        void conversion(convert, { model: cache(chart).artifact, store: s3(chart, { endpoint }) }),
+    ],
+    [
+      'a bucket that is tidied up',
+      /args\[\d\] names own\.example/,
+      (chart) =>
+        void new ModelEviction(chart, 'old', { store: s3(chart, { endpoint }), artifacts: ['0123456789ab'] }),
+    ],
+    [
+      'what reads a bucket',
+      /spec\.csi\.volumeAttributes\.options names own\.example/,
+      (chart, { convert }) => {
+        const store = s3(chart, { csi: { options: `--endpoint ${endpoint}` } });
+        conversion(convert, { model: cache(chart, { store }).artifact });
+      },
+    ],
+    [
+      'a proxy',
+      /env\[\d\]\.value names own\.example/,
+      (chart) => void cache(chart, { httpsProxy: endpoint }),
+    ],
+    [
+      'what is tested',
+      /args\[\d\] names own\.example/,
+      (_, { verify }) => void new SmokeTest(verify, 'test', { endpoint: `${endpoint}/v1`, model: 'm' }),
+    ],
+    [
+      'what KEDA asks',
+      /spec\.triggers\[0\]\.metadata\.serverAddress names own\.example/,
+      other('ScaledObject', { triggers: [{ metadata: { serverAddress: endpoint } }] }),
+    ],
+    ['what users write', /spec\.text names own\.example/, other('X', { text: `${endpoint}/x` })],
+  ])('%s', (_name, named, fill) => {
+    const message = refusal(mirror, fill);
+    expect(message).toMatch(named);
+    expect(message).toContain(
+      'which is neither a mirror nor in the cluster. The mirror leaves this field as it is: write the name of a ' +
+        "server that may be named, or let it be named: allow: ['own.example']",
+    );
+    expect(message).not.toContain('addresses:');
+    expect(refusal({ ...mirror, allow: ['own.example'] }, fill)).toBe('');
   });
 });
 
