@@ -41,7 +41,9 @@ export interface MeshSpec {
 export class ServiceMesh {
   /**
    * Istio with a proxy in each pod. Without Istio's CNI plugin such pods do not pass Pod Security `restricted`. They end
-   * when no connection is open any more, or at the end of the grace period. Istio 1.12 or newer.
+   * when no connection is open any more, or at the end of the grace period. Istio 1.12 or newer. Where the proxy is no
+   * native sidecar, as it is not by default before Istio 1.27, init containers that need the network fail: the proxy that
+   * their connections are led to starts after them.
    *
    * @throws when the namespace cannot be one
    */

@@ -18,6 +18,13 @@ const BROUGHT_BY: Record<string, string> = {
   'traefik.io': 'Traefik 2.10 or newer',
 };
 
+/** The meshes, by the label or annotation with which a pod asks to be taken in. */
+const MESHES: readonly [name: string, value: string, mesh: string][] = [
+  ['sidecar.istio.io/inject', 'true', 'Istio 1.12 or newer, with proxies in pods'],
+  ['istio.io/dataplane-mode', 'ambient', 'Istio in ambient mode'],
+  ['linkerd.io/inject', 'enabled', 'Linkerd 2.15 or newer'],
+];
+
 interface Need {
   /** Markdown. */
   readonly what: string;
@@ -115,7 +122,9 @@ export class ClusterNeeds {
     }
   }
 
-  private addPod({ entry, spec }: Pod): void {
+  private addPod({ entry, spec, labels, template }: Pod): void {
+    const metadata = { ...labels, ...template.metadata?.annotations };
+    for (const [name, value, mesh] of MESHES) if (metadata[name] === value) this.need(mesh, entry);
     const { runtimeClassName, priorityClassName, containers = [], schedulerName } = spec as PodNeeds;
     if (runtimeClassName) this.need(`RuntimeClass ${code(runtimeClassName)}`, entry);
     if (priorityClassName) this.need(`PriorityClass ${code(priorityClassName)}`, entry);

@@ -2,7 +2,15 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { LlamaServer, Monitoring, MultiNode, NetworkPeer, PhasedApp, VllmServer } from '../../../src';
+import {
+  LlamaServer,
+  Monitoring,
+  MultiNode,
+  NetworkPeer,
+  PhasedApp,
+  ServiceMesh,
+  VllmServer,
+} from '../../../src';
 import { Accelerator } from '../../../src/pod/accelerator/accelerator';
 import { Route } from '../../../src/serving/route';
 import { Scaling } from '../../../src/serving/scaling';
@@ -102,6 +110,28 @@ test('a controller of groups has to know what their pods are told by', () => {
   app.synth();
   const readme = fs.readFileSync(path.join(outdir, 'README.md'), 'utf8');
   expect(rows(section(readme, '## What the cluster must have'))[0].what).toBe('LeaderWorkerSet 0.6 or newer');
+});
+
+test('a mesh has to take in the pods of servers that are part of it', () => {
+  const outdir = temporaryFolder();
+  const app = new PhasedApp({ outdir });
+  const meshes = {
+    sidecar: ServiceMesh.istioSidecar(),
+    ambient: ServiceMesh.istioAmbient(),
+    linkerd: ServiceMesh.linkerd(),
+    none: undefined,
+  };
+  for (const [name, mesh] of Object.entries(meshes)) {
+    const pipeline = app.pipeline(name, { namespace: 'llm' });
+    inferenceServer(pipeline.serve, { model: sharedModel(pipeline), mesh });
+  }
+  app.synth();
+  const readme = fs.readFileSync(path.join(outdir, 'README.md'), 'utf8');
+  expect(rows(section(readme, '## What the cluster must have'))).toEqual([
+    { what: 'Istio 1.12 or newer, with proxies in pods', for: 'Deployment `sidecar-chat`' },
+    { what: 'Istio in ambient mode', for: 'Deployment `ambient-chat`' },
+    { what: 'Linkerd 2.15 or newer', for: 'Deployment `linkerd-chat`' },
+  ]);
 });
 
 test('who sends the API key is named beside who asks for it', () => {
