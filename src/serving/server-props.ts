@@ -152,7 +152,8 @@ export interface ServerProps {
 
   /**
    * How long requests may take to end when a pod is stopped. An engine that does not wait for them itself gets the
-   * signal only after that time, so that each stop takes it, busy or not.
+   * signal only after that time, so that each stop takes it, busy or not. So does each stop of a group of a
+   * LeaderWorkerSet, whose workers cannot see whether the leader still answers and wait as long as it may.
    *
    * @default 2 minutes
    */

@@ -35,7 +35,9 @@ export interface EndpointPickerProps {
   readonly failOpen?: boolean;
 
   /**
-   * Its pods, which read the metrics of the server's.
+   * Its pods, which read the metrics of the server's. Their labels nobody knows at synth: by default all pods of the
+   * namespace are let in, even where `allowFrom` is an empty list. What asks for an API key before it tells its metrics
+   * (llama-server with `apiKey`) tells them to no picker that does not send it, which then chooses blindly.
    *
    * @default [NetworkPeer.sameNamespace()]
    */

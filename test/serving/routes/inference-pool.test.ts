@@ -68,6 +68,14 @@ test('the picker is let in to the metrics, as the gateway is to the API', () => 
   ]);
 });
 
+test('a picker whose labels are not said is let in with all pods of the namespace', () => {
+  const objects = served({ allowFrom: [], routes: [route()] });
+  expect(the(objects, 'NetworkPolicy', /server/).spec.ingress[0].from).toEqual([
+    { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'gateways' } } },
+    { podSelector: {} },
+  ]);
+});
+
 test.each<[Partial<InferencePoolRouteProps>, RegExp]>([
   [{ picker: undefined }, /'picker\.service' is nothing/],
   [{ picker: { service: 'p', port: 0 } }, /'picker\.port' is 0/],
