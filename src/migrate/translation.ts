@@ -55,7 +55,7 @@ export class Translation {
     this.asked.add(id);
     const answer = this.answers[id];
     if (answer !== undefined) {
-      if (asked.form.test(answer)) return answer;
+      if (typeof answer === 'string' && asked.form.test(answer)) return answer;
       this.refuse('answers', id, answer, {
         allowed: asked.allowed,
         advice: `This tells it: ${asked.command}`,

@@ -369,6 +369,9 @@ describe('Migration', () => {
     expect(load({ 'Model/default/hf-convert-script/revision': 'main', ...image })).toThrow(
       "'Model/default/hf-convert-script/revision' is 'main'; allowed: a full commit id",
     );
+    expect(load({ 'Model/default/hf-convert-script/revision': 7 as never, ...image })).toThrow(
+      "'Model/default/hf-convert-script/revision' is 7; allowed: a full commit id",
+    );
   });
 
   test('tells what is no file, no app, no answers', () => {
