@@ -82,7 +82,10 @@ export function resolveModelCache(scope: Construct, props: ModelCacheProps): Mod
   const store = checkStore(scope, props.store)._for(scope, source);
   checkProps(scope, props);
   const artifact = artifactOf(owner, props, source, store);
-  if (store._spec.kind === 'image') checkMounted(scope, props, source);
+  if (store._spec.kind === 'image') {
+    checkMounted(scope, props, source, store._spec.fallback !== undefined);
+    return { artifact };
+  }
   const told = resolveTold(scope, props, source, store, artifact);
   const passing = unpacks(source) ? artifact.bytes : 0;
   if (!store._makes(owner, artifact, agreed(told), passing)) return { artifact };
@@ -185,10 +188,18 @@ const OF_THE_JOB = [
   ...['imagePullSecrets', 'httpsProxy', 'httpProxy', 'noProxy', 'caConfigMap', 'egressPorts'],
 ] as (keyof ModelCacheProps)[];
 
-/** @throws when an image that is mounted comes with what would have no effect on that */
-function checkMounted(scope: Construct, props: ModelCacheProps, source: SourceSpec): void {
+/**
+ * @param hasFallback a Job copies the image in clusters of other versions, and may be told what it likes
+ * @throws when an image that is mounted comes with what would have no effect on that
+ */
+function checkMounted(
+  scope: Construct,
+  props: ModelCacheProps,
+  source: SourceSpec,
+  hasFallback: boolean,
+): void {
   const advice = 'The image is mounted as it is, by the kubelet: there is no Job.';
-  const odd = OF_THE_JOB.find((field) => props[field] !== undefined);
+  const odd = hasFallback ? undefined : OF_THE_JOB.find((field) => props[field] !== undefined);
   if (odd !== undefined) throw new InputError(scope, odd, 'given', { allowed: 'nothing here', advice });
   if (source.image?.endpoint !== undefined) {
     throw new InputError(scope, 'source.endpoint', source.image.endpoint, {

@@ -18,7 +18,8 @@ export interface ImageVolumeStoreProps {
   readonly featureGate?: boolean;
 
   /**
-   * The store into which a Job copies the image where the Kubernetes version cannot mount it.
+   * The store into which a Job copies the image where the Kubernetes version cannot mount it. `ModelCache` then takes
+   * the options of that Job in every version.
    *
    * @default - none: a version that cannot mount images is refused
    */

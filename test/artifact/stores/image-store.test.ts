@@ -1,6 +1,7 @@
+import { Size } from 'cdk8s';
 import { ModelSource, ModelStore, PhasedApp } from '../../../src';
 import { GUARD } from '../../support/cluster';
-import { cache, claim, conversion, tinyFacts, topology } from '../../support/models';
+import { cache, claim, conversion, s3, tinyFacts, topology } from '../../support/models';
 import { argument, containers, objectsOf, ofKind, podSpec, the, violationsOf } from '../../support/objects';
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
@@ -119,6 +120,29 @@ describe('a cluster that cannot mount images', () => {
     expect(ofKind(objects, 'Job')).toHaveLength(1);
     expect(ofKind(objects, 'PersistentVolumeClaim')).toHaveLength(1);
     expect(violationsOf(objects, version)).toBe('');
+  });
+
+  test.each(['1.31', '1.35'])('%s takes what the Job of a fallback is told', (version) => {
+    const { download, made } = pipeline(version);
+    const fallback = s3(download);
+    cache(download, {
+      store: ModelStore.imageVolume({ fallback }),
+      source: source(),
+      scratch: Size.gibibytes(20),
+      memory: Size.gibibytes(1),
+      httpsProxy: 'http://proxy.llm.svc:3128',
+      attempt: 2,
+    });
+    expect(ofKind(made(), 'Job')).toHaveLength(version === '1.31' ? 1 : 0);
+    expect(violationsOf(made(), version)).toBe('');
+  });
+
+  test('is told nothing of a Job where there is none in any version', () => {
+    const { download, store } = pipeline('1.35');
+    expect(() => cache(download, { store, source: source(), scratch: Size.gibibytes(20) })).toThrow(
+      "qwen/download/weights: 'scratch' is 'given'; allowed: nothing here. The image is mounted as it is, by the " +
+        'kubelet: there is no Job.',
+    );
   });
 
   test('leaves the fallback alone where it can', () => {
