@@ -34,10 +34,19 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       io.stderr.write(`${program}: ${error.message}\n`);
       return error.code;
     }
+    if (isOfFileSystem(error)) {
+      io.stderr.write(`${program}: ${error.message}.\n`);
+      return EXIT.USAGE;
+    }
     const { stack } = error as Error;
     io.stderr.write(`${program}: a defect of this program. Please report it with what follows.\n${stack}\n`);
     return EXIT.DEFECT;
   }
+}
+
+/** A disk that is full, a folder that may not be written to: nothing that is wrong with this program. */
+function isOfFileSystem(error: unknown): error is Error {
+  return typeof error === 'object' && error !== null && 'syscall' in error && 'path' in error;
 }
 
 function printVersion(io: Io): number {

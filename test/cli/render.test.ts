@@ -193,6 +193,13 @@ test('what a construct refuses is told as such, and is no defect of the program'
   expect(stderr).toMatch(/Nothing is written\.\n$/);
 });
 
+test('a folder that cannot be written to is told as such', async () => {
+  const cwd = folderWith({ 'models.yaml': koldun('qwen'), out: 'a file\n' });
+  const { code, stderr } = await render(cwd, '-f', 'models.yaml', '-o', 'out/yaml', ...answering('qwen'));
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^cdk8s-llm render: ENOTDIR: not a directory.*out\/yaml.*\.\n$/);
+});
+
 test('the folder that cdk8s names for its own command is left alone', async () => {
   const cwd = folderWith({ 'models.yaml': koldun('qwen') });
   process.env.CDK8S_OUTDIR = path.join(cwd, 'other');

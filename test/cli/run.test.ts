@@ -4,6 +4,7 @@ import { packageVersion } from '../../src/cli/version';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { REPOSITORY } from '../support/folders';
+import { run } from '../../src/cli/run';
 import { runCli } from './run-cli';
 
 const page = fs.readFileSync(path.join(REPOSITORY, 'docs/cli.md'), 'utf8');
@@ -93,4 +94,23 @@ test('docs/cli.md tells every exit code as --help does', () => {
     const row = page.split('\n').find((line) => line.startsWith(`| ${code} `));
     expect(row).toContain(meaning);
   }
+});
+
+test('a defect is told as one, with all that a report needs', async () => {
+  const texts: string[] = [];
+  const code = await run(['--version'], {
+    stdin: () => Promise.resolve(''),
+    stdout: {
+      write: () => {
+        throw new TypeError('x is not a function');
+      },
+    },
+    stderr: { write: (text) => texts.push(text) },
+    env: {},
+    cwd: '.',
+  });
+  expect(code).toBe(70);
+  expect(texts.join('')).toMatch(
+    /^cdk8s-llm: a defect of this program\. Please report it .*\nTypeError: x is not.*\n {4}at /s,
+  );
 });
