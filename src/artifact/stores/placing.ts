@@ -14,7 +14,8 @@ import { ClaimVolume, describeVolume, isSingleNode, StoreVolume } from './store-
  * @param field the pods' own placement, as the user gives it
  * @param nodes what the pods demand of nodes besides
  * @throws when the placements contradict each other; when the pods mount two volumes that may be on two nodes;
- * when they and other pods of a volume could not be on the node that the volume is on
+ * when they and other pods of a volume could not be on the node that the volume is on; when the nodes that they demand
+ * by name are not the one that the placement names
  * @internal
  */
 export function placeOnStores(
@@ -25,6 +26,7 @@ export function placeOnStores(
   nodes?: RequiredNodes,
 ): Placement {
   const placement = unitePlacements(owner.scope, field, own, placementsOf(volumes));
+  if (nodes) checkNodeName(owner, placement, nodes);
   const claims = volumes.filter((volume): volume is ClaimVolume => isSingleNode(volume));
   const [claim, second] = new Map(claims.map((each) => [each.claimName, each])).values();
   if (second) {
@@ -42,6 +44,30 @@ export function placeOnStores(
   }
   if (claim) checkReach(owner, { by: owner.scope, field, placement, nodes }, claim);
   return placement;
+}
+
+const HOSTNAME = 'kubernetes.io/hostname';
+
+/** What node affinities are made of, as far as names of nodes are among it. */
+interface NodeSelectorTerms {
+  readonly nodeSelectorTerms?: readonly {
+    readonly matchExpressions?: readonly { readonly key: string; readonly values?: readonly string[] }[];
+  }[];
+}
+
+/** A store that is on one node brings the pods to it, and there they have to be let in. */
+function checkNodeName(owner: Owner, { nodeSelector }: Placement, { field, required }: RequiredNodes): void {
+  const hostname = nodeSelector?.[HOSTNAME];
+  if (hostname === undefined) return;
+  for (const { matchExpressions = [] } of (required as NodeSelectorTerms).nodeSelectorTerms ?? []) {
+    const names = matchExpressions.find(({ key }) => key === HOSTNAME)?.values;
+    if (!names || names.includes(hostname)) continue;
+    throw new InputError(owner.scope, field, names, {
+      allowed: `${hostname}, where the placement of pods and stores lets them run`,
+      advice:
+        'Take the devices of the node that the model is on, or keep the model where all nodes can mount it.',
+    });
+  }
 }
 
 /**

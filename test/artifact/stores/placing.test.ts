@@ -177,6 +177,19 @@ describe('a new claim of one node, and a server with an accelerator', () => {
     expect(serve(ModelStore.existingClaim('models'), byName)).not.toEqual([]);
   });
 
+  const onNode = (hostname: string) => ({ nodeSelector: { 'kubernetes.io/hostname': hostname } });
+
+  test.each<[string, (hostname: string) => ModelStore]>([
+    ['a folder of a node', (hostname) => ModelStore.nodeFolder('/models', { hostname })],
+    ['a claim', (hostname) => ModelStore.existingClaim('models', { placement: onNode(hostname) })],
+    ['a claim of all nodes', (hostname) => sharedClaim({ placement: onNode(hostname) })],
+  ])('is refused with nodes by their names where %s is on another node', (_, store) => {
+    expect(() => serve(store('gpu-2'), byName)).toThrow(
+      /^models\/chat: 'accelerator' is \["gpu-1"\]; allowed: gpu-2, where the placement of pods and stores lets them run/,
+    );
+    expect(serve(store('gpu-1'), byName)).not.toEqual([]);
+  });
+
   test('is taken where nodes are only preferred', () => {
     const preferring = Accelerator.nvidia({ product: 'NVIDIA-L4', preferNodes: ['gpu-1'] });
     expect(serve(claim({ placement: preferring.placement }), preferring)).not.toEqual([]);
