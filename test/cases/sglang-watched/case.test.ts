@@ -52,7 +52,10 @@ test('alerts tell of a server that is down, degraded, restarting, queueing, full
 test('the last gate is a Job that asks the question, in a phase after the server', () => {
   const job = the(objects, 'Job', /smoke-test/);
   const test = container(job, 'smoke-test');
-  expect(argument(test, 'endpoint')).toEqual(['http://qwen3-8b-sglang-chat.llm.svc:8080/v1']);
+  // The pods of this version, by the Service of the test's own, at the port that the engine listens at.
+  expect(argument(test, 'endpoint')).toEqual([
+    expect.stringMatching(/^http:\/\/qwen3-8b-sglang-chat-smoke-test-[0-9a-f]{8}\.llm\.svc:30000\/v1$/),
+  ]);
   expect(argument(test, 'expect')).toEqual(['Paris']);
   expect(argument(test, 'max-first-token-ms')).toEqual(['5000']);
 });
