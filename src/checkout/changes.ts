@@ -15,7 +15,7 @@ export interface ChangedFile {
   readonly path: string;
   readonly mode: FileMode;
   /** The bytes; of a link, its target. */
-  readonly content: Buffer;
+  readonly content: Uint8Array;
   /** What is in its place in the base. */
   readonly base?: TreeEntry;
 }
@@ -89,7 +89,7 @@ function isUnwatched(mark: string, file: string): boolean {
 
 interface Found {
   readonly status: fs.Stats;
-  readonly content: Buffer;
+  readonly content: Uint8Array;
 }
 
 /** What is at a path of the work tree itself: nothing is where a folder on the way is a link to elsewhere. */
@@ -136,15 +136,15 @@ class Modes {
 }
 
 /** As git names content: by SHA-1, or by SHA-256 in a repository of that format. */
-function blobId(content: Buffer, digits: number): string {
+function blobId(content: Uint8Array, digits: number): string {
   return createHash(digits === 40 ? 'sha1' : 'sha256')
     .update(`blob ${content.length}\0`)
     .update(content)
     .digest('hex');
 }
 
-function checkLink(where: string, file: string, content: Buffer): void {
-  const target = content.toString('utf8');
+function checkLink(where: string, file: string, content: Uint8Array): void {
+  const target = Buffer.from(content).toString('utf8');
   const leads = path.posix.join(path.posix.dirname(file), target);
   if (!target.startsWith('/') && leads !== '..' && !leads.startsWith('../')) return;
   throw new InputError(where, file, `a link to ${target}`, {

@@ -50,7 +50,7 @@ export class Git {
   }
 
   /** The contents of blobs, in their order. */
-  public blobs(ids: readonly string[]): Buffer[] {
+  public blobs(ids: readonly string[]): Uint8Array[] {
     if (ids.length === 0) return [];
     const output = this.run(['cat-file', '--batch'], `${ids.join('\n')}\n`);
     let at = 0;

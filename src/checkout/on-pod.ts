@@ -158,12 +158,12 @@ interface Part {
   readonly data: Record<string, string>;
 }
 
-function partsOf(owner: Owner, bytes: Buffer): Part[] {
+function partsOf(owner: Owner, bytes: Uint8Array): Part[] {
   const count = Math.ceil(bytes.length / PART_BYTES);
   return Array.from({ length: count }, (_, index) => {
     const content = bytes.subarray(index * PART_BYTES, (index + 1) * PART_BYTES);
     // Read in the order of their names.
-    const data = { [`part-${String(index).padStart(3, '0')}`]: content.toString('base64') };
+    const data = { [`part-${String(index).padStart(3, '0')}`]: Buffer.from(content).toString('base64') };
     return { name: `${owner.name}-checkout-${shortHash(data)}`, data };
   });
 }

@@ -13,7 +13,7 @@ import { canonicalJson } from '../pod/content-hash';
  * @internal
  */
 export interface Patch {
-  readonly bytes: Buffer;
+  readonly bytes: Uint8Array;
   readonly sha256: string;
   /** Without compression. */
   readonly unpackedBytes: number;
@@ -60,6 +60,6 @@ function hashesOf({ git }: CheckoutBase, entries: readonly TreeEntry[]): Map<Tre
   );
 }
 
-function sha256(content: Buffer): string {
+function sha256(content: Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }

@@ -93,7 +93,7 @@ function isSecret({ path, mode, content }: ChangedFile): boolean {
   if (SECRET_FOLDERS.test(path) || SECRET_NAMES.some((pattern) => pattern.test(name))) return true;
   if (mode === '120000') return false;
   // As bytes: each is one character.
-  const text = content.toString('latin1');
+  const text = Buffer.from(content).toString('latin1');
   return SECRET_TEXTS.some((pattern) => pattern.test(text));
 }
 

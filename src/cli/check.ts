@@ -12,7 +12,7 @@ import { reportSarif } from './report-sarif';
 import { reportText, summary } from './report-text';
 import { hasColour } from './io';
 import { kubernetesVersionFrom } from './kubernetes-version';
-import { Position, readDocuments, segmentsOf, YamlDocument } from './yaml-documents';
+import { Position, readDocuments, segmentsOf, YamlDocument } from '../validation/yaml-documents';
 
 /** `cdk8s-llm check` @internal */
 export const check: Run = async (args, io) => {

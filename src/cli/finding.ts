@@ -1,4 +1,4 @@
-import type { Position } from './yaml-documents';
+import type { Position } from '../validation/yaml-documents';
 
 /** Something that `check` has found. @internal */
 export interface Finding extends Position {

@@ -4,7 +4,7 @@ import { PHASES, phaseFolder } from '../phases/phase';
 import type { PhaseView, PipelineView } from '../phases/views';
 import type { KubeObject } from '../validation/kube-object';
 import { ExitError, EXIT, usageError } from './exit-codes';
-import { readDocuments } from './yaml-documents';
+import { readDocuments } from '../validation/yaml-documents';
 
 /** A folder that a synth has written, read again. @internal */
 export interface OutputFolder {

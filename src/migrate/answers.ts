@@ -1,4 +1,4 @@
-import { readDocuments } from '../cli/yaml-documents';
+import { readDocuments } from '../validation/yaml-documents';
 import { InputError } from '../pod/input-error';
 import type { InputText } from './read-resources';
 

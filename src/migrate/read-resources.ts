@@ -1,4 +1,4 @@
-import { readDocuments } from '../cli/yaml-documents';
+import { readDocuments } from '../validation/yaml-documents';
 import { nearest } from '../validation/suggest';
 import type { Metadata, Resource } from './resource';
 import { readSchema, schemaProblems } from './schema-errors';

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { resourceSchemas } from '../../src/migrate/read-resources';
 import { fieldsOfSchema } from '../../src/migrate/schema-errors';
-import { segmentsOf } from '../../src/cli/yaml-documents';
+import { segmentsOf } from '../../src/validation/yaml-documents';
 import { REPOSITORY } from '../support/folders';
 import { Answered, answered, asFile, Document, problemsOf } from '../support/migrations';
 import { Sample, SAMPLES } from './samples';

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Yaml } from 'cdk8s';
 import { PhasedApp } from '../../src';
-import { readDocuments } from '../../src/cli/yaml-documents';
+import { readDocuments } from '../../src/validation/yaml-documents';
 import { makePlan } from '../../src/migrate/make';
 import type { Plan } from '../../src/migrate/plan';
 import { planOf } from '../../src/migrate/read-plan';

@@ -1,4 +1,4 @@
-import { readDocuments, segmentsOf } from '../../src/cli/yaml-documents';
+import { readDocuments, segmentsOf } from '../../src/validation/yaml-documents';
 
 const text = `# a comment
 ---
