@@ -1,5 +1,5 @@
 import type { Construct } from 'constructs';
-import { isSingleNode } from '../artifact/stores/store-volume';
+import { describeVolume, isOnOneNode } from '../artifact/stores/store-volume';
 import { hasFlag } from '../engines/flag-table';
 import { VLLM_FLAGS } from '../engines/vllm/flag-table';
 import { InputError } from '../pod/input-error';
@@ -74,10 +74,10 @@ export function resolveGroup(
       advice: 'Take a slice that one node has.',
     });
   }
-  const single = artifacts.volumes.find(isSingleNode);
-  if (single?.kind === 'claim') {
+  const single = artifacts.volumes.find(isOnOneNode);
+  if (single) {
     throw new InputError(scope, 'nodes', layout.nodes, {
-      allowed: `1 with claim ${single.claimName}, which one node at a time can mount`,
+      allowed: `1 with ${describeVolume(single)}, which one node at a time can mount`,
       advice: 'Keep the model in a claim of access mode ReadWriteMany, in S3, or in an image.',
     });
   }

@@ -34,7 +34,10 @@ export interface LoraAdapterProps {
  * that takes 20 to 30 minutes, it is worth having.
  */
 export interface CompileCacheProps {
-  /** The claim, in the namespace of the server. */
+  /**
+   * The claim, in the namespace of the server. Where the model is in a claim that one node alone can mount, this one is
+   * one that binds on first use, or that is in the same zone or on the same node: no pod starts that cannot mount both.
+   */
   readonly claim: IPersistentVolumeClaim;
 
   /**

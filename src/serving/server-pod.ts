@@ -52,8 +52,11 @@ export function serverPodTemplate(
   ];
   const claims = devices?.podClaims ?? [];
   const mesh = meshMetadata(spec.mesh);
-  // A claim of one node keeps all copies there.
-  const spreads = (overrides.spread ?? spec.maxReplicas > 1) && !artifacts.volumes.some(isSingleNode);
+  // A claim of one node keeps all copies there, and so does the folder of a node that is named.
+  const onOneNode =
+    artifacts.volumes.some(isSingleNode) ||
+    spec.placement.nodeSelector?.['kubernetes.io/hostname'] !== undefined;
+  const spreads = (overrides.spread ?? spec.maxReplicas > 1) && !onOneNode;
   return {
     metadata: {
       labels: {

@@ -59,7 +59,8 @@ export interface ServerProps {
 
   /**
    * Where the pods run, besides what the accelerator and the stores of the model say. All of it holds together; what
-   * contradicts is an error.
+   * contradicts is an error. A server cannot move a claim: one that binds on first use is where its first pod ran, and
+   * that is a Job, so it is the store that takes the placement (`ModelStore.claim({ placement: accelerator.placement })`).
    *
    * @default - anywhere that those allow
    */

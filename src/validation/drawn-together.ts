@@ -14,3 +14,8 @@ export function isDrawnTo(pod: Pod, others: readonly Pod[]): boolean {
       others.every((other) => selects(term.labelSelector, other.labels)),
   );
 }
+
+/** Whether all copies of a pod run on one node: the one that is named, or that of the volume that draws them. @internal */
+export function isKeptOnOneNode(pod: Pod): boolean {
+  return pod.spec.nodeSelector?.['kubernetes.io/hostname'] !== undefined || isDrawnTo(pod, [pod]);
+}

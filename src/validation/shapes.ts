@@ -116,6 +116,7 @@ export interface PodAffinityTerm {
 
 /** @internal */
 export interface PodSpec {
+  nodeSelector?: Record<string, string>;
   containers: Container[];
   initContainers?: Container[];
   volumes?: Volume[];

@@ -1,6 +1,6 @@
 import { Duration, Size } from 'cdk8s';
 import { PersistentVolumeClaim } from 'cdk8s-plus-28';
-import { Accelerator, NetworkPeer, Pipeline } from '../../src';
+import { Accelerator, ModelStore, NetworkPeer, Pipeline } from '../../src';
 import { VllmServer } from '../../src/constructs/vllm-server';
 import type { VllmServerProps } from '../../src/constructs/vllm-server-props';
 import { MultiNode } from '../../src/serving/group';
@@ -307,6 +307,17 @@ describe('what cannot be', () => {
       model: cache(pipeline.download, { store: claim() }, 'single').artifact,
     }));
     expect(message).toContain('ReadWriteMany');
+  });
+
+  test('a folder of one node', () => {
+    const store = ModelStore.nodeFolder('/var/lib/models', { hostname: 'gpu-1' });
+    const message = refusal((pipeline) => ({
+      ...DIVIDED,
+      model: cache(pipeline.download, { store }, 'single').artifact,
+    }));
+    expect(message).toContain(
+      "'nodes' is 2; allowed: 1 with folder /var/lib/models of a node, which one node at a time can mount",
+    );
   });
 
   test('a cache of what is compiled that one node alone can mount', () => {

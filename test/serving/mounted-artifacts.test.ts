@@ -36,6 +36,16 @@ describe('the folders of two stores with one path', () => {
   });
 });
 
+test('copies on the node of a folder are not to be spread over nodes', () => {
+  const spread = (store: ModelStore) => {
+    const pipeline = pipelineFor();
+    inferenceServer(pipeline.serve, { model: cache(pipeline.download, { store }).artifact, replicas: 2 });
+    return podSpec(the(checkedObjects(pipeline), 'Deployment')).topologySpreadConstraints as unknown;
+  };
+  expect(spread(sharedClaim())).toBeDefined();
+  expect(spread(ModelStore.nodeFolder('/var/lib/models', { hostname: 'gpu-1' }))).toBeUndefined();
+});
+
 test('two stores that are one claim place its pods both', () => {
   const pod = served(
     sharedClaim({ name: 'models' }),

@@ -45,6 +45,11 @@ export function isSingleNode(volume: StoreVolume): boolean {
   return volume.kind === 'claim' && isOneNode(volume.accessModes);
 }
 
+/** Whether all pods that mount a volume are on one node, whichever has it or the one that it is on. @internal */
+export function isOnOneNode(volume: StoreVolume): boolean {
+  return isSingleNode(volume) || volume.kind === 'node';
+}
+
 /**
  * Whether consumers have to wait for an artifact's marker. Not for that of an image: its digest is the proof
  * that it is whole, and the kubelet starts no container of a pod before it has pulled all of it.

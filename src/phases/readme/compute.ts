@@ -1,4 +1,4 @@
-import { isDrawnTo } from '../../validation/drawn-together';
+import { isKeptOnOneNode } from '../../validation/drawn-together';
 import type { Pod } from '../../validation/object-set';
 import { bytesText, devicesText, rounded, type Amounts } from './amounts';
 import { code, table } from './markdown';
@@ -54,7 +54,7 @@ function podRow(pipeline: PipelineModel, folder: string, pod: Pod): string[] {
 /** All copies on one node: as many as it has room for, and that node has the devices of all of them. */
 function howMany({ set }: PipelineModel, pod: Pod): string {
   const count = podCountText(set, pod);
-  return podCount(set, pod).most !== 1 && isDrawnTo(pod, [pod]) ? `${count}, on one node` : count;
+  return podCount(set, pod).most !== 1 && isKeptOnOneNode(pod) ? `${count}, on one node` : count;
 }
 
 /** Devices of claims that all pods of a server have together, and maybe others with them. */

@@ -1,4 +1,4 @@
-import { isDrawnTo } from '../drawn-together';
+import { isKeptOnOneNode } from '../drawn-together';
 import { Entry, isAsked, jobSpec, ObjectSet, Pod, podField, SERVER_KINDS } from '../object-set';
 import { Rule } from '../rule';
 import { Container, ReplicatedSpec } from '../shapes';
@@ -164,8 +164,8 @@ const spread: Rule = {
     for (const { pod, copies } of replicated(set)) {
       // Its groups are on several nodes each, and placed as groups.
       if (pod.entry.kind === 'LeaderWorkerSet') continue;
-      // A claim of one node keeps them all there.
-      if (isDrawnTo(pod, [pod])) continue;
+      // A claim or a folder of one node keeps them all there.
+      if (isKeptOnOneNode(pod)) continue;
       const anti = pod.spec.affinity?.podAntiAffinity;
       const terms = [
         ...(pod.spec.topologySpreadConstraints ?? []),

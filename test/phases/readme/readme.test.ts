@@ -415,6 +415,16 @@ describe('CPU, memory and GPUs', () => {
     expect(howMany(2, 'topology.kubernetes.io/zone')).toBe('2');
   });
 
+  test('copies that a folder of a node keeps together are said to be on one', () => {
+    const [root, ...others] = serveObjects();
+    root.spec.replicas = 2;
+    root.spec.template.spec.nodeSelector = { 'kubernetes.io/hostname': 'gpu-1' };
+    const text = readme([qwen({ [Phase.SERVE]: [root, ...others] })]);
+    expect(rows(section(text, '### CPU, memory and GPUs of qwen3-1.7b'))[2]['how many']).toBe(
+      '2, on one node',
+    );
+  });
+
   test('an init container counts where it needs more, beside the sidecars before it', () => {
     const container = (cpu: string, memory: string) => ({ resources: { requests: { cpu, memory } } });
     const text = readme([
