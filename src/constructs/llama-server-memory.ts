@@ -16,24 +16,40 @@ import type { LlamaFile, LlamaServerProps } from './llama-server-props';
  * @internal
  */
 export function resolveWeightBytes(scope: Construct, props: LlamaServerProps): number | undefined {
-  const { model, adapters = [], projector, draft } = props;
-  const files: [string, LlamaFile | undefined][] = [
-    ['fileSize', { model, fileSize: props.fileSize }],
-    ...adapters.map((adapter, index): [string, LlamaFile] => [`adapters[${index}].fileSize`, adapter]),
-    ['projector.fileSize', projector],
-    ['draft.fileSize', draft],
-  ];
   let sum = 0;
   const whole = new Set<Artifact>();
-  for (const [field, file] of files) {
-    if (file === undefined) continue;
-    if (file.fileSize === undefined) whole.add(file.model ?? model);
+  for (const [field, file] of loadedFiles(props)) {
+    if (file.fileSize === undefined) whole.add(file.model ?? props.model);
     else sum += bytesOf(checkSize(scope, field, file.fileSize));
   }
   return [...whole].reduce(
     (total, { bytes }) => (total === undefined || bytes === undefined ? undefined : total + bytes),
     sum as number | undefined,
   );
+}
+
+/** All files that are loaded, by the properties that say their sizes. */
+function loadedFiles({ model, fileSize, adapters = [], projector, draft }: LlamaServerProps) {
+  const files: [string, LlamaFile | undefined][] = [
+    ['fileSize', { model, fileSize }],
+    ...adapters.map((adapter, index): [string, LlamaFile] => [`adapters[${index}].fileSize`, adapter]),
+    ['projector.fileSize', projector],
+    ['draft.fileSize', draft],
+  ];
+  return files.filter((entry): entry is [string, LlamaFile] => entry[1] !== undefined);
+}
+
+function adviceOnMemory(props: LlamaServerProps, factsAreKnown: boolean): string {
+  if (!factsAreKnown) {
+    return (
+      'Give memory, or fileSize and, to ModelCache, the facts of the model and of the draft ' +
+      "(KnownModels.facts('Qwen/Qwen3-8B'), ModelFacts.fromConfigFile('config.json'))."
+    );
+  }
+  const unknown = loadedFiles(props)
+    .filter(([, file]) => file.fileSize === undefined && (file.model ?? props.model).bytes === undefined)
+    .map(([field]) => field);
+  return `Give memory, or the sizes of the files that are not known: ${unknown.join(', ')}.`;
 }
 
 /**
@@ -62,11 +78,7 @@ export function resolveMemory(
   if (!known || weightBytes === undefined) {
     return onDevices
       ? { memory: mebibytesFor(gpuServerBytes(promptCache)) }
-      : {
-          memoryAdvice:
-            'Give memory, or fileSize and, to ModelCache, the facts of the model and of the draft ' +
-            "(KnownModels.facts('Qwen/Qwen3-8B'), ModelFacts.fromConfigFile('config.json')).",
-        };
+      : { memoryAdvice: adviceOnMemory(props, known) };
   }
   const load = (of: ModelFacts, bytes: number) =>
     llamaMemory({

@@ -387,6 +387,24 @@ describe('memory', () => {
     ).toThrow(
       "'memory' is nothing; allowed: an amount, because what the engine needs is not known. Give memory, or fileSize",
     );
+    expect(() =>
+      made((pipeline) => ({
+        fileSize,
+        memory: undefined,
+        adapters: [
+          {
+            model: cache(
+              pipeline.download,
+              {
+                source: ModelSource.huggingFace('org/lora-gguf', { revision: COMMIT, include: ['*.gguf'] }),
+                store: sharedClaim(),
+              },
+              'lora',
+            ).artifact,
+          },
+        ],
+      })),
+    ).toThrow(/Give memory, or the sizes of the files that are not known: adapters\[0\]\.fileSize\.$/);
     expect(() => made({ router: {}, memory: undefined })).toThrow(
       'What models a router loads is not known here',
     );
