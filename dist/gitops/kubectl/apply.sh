@@ -1,6 +1,6 @@
 #!/bin/sh
 # Applies pipelines to a cluster with kubectl, phase by phase: a phase is applied when all Jobs of the phase
-# before it are complete. May be stopped at any time and run again: what is done already is not done anew.
+# before it are complete and its servers are rolled out. May be stopped at any time and run again: what is done already is not done anew.
 #
 # What to apply in which order is read from steps.txt beside this script.
 set -euf
@@ -8,10 +8,10 @@ set -euf
 usage() {
   cat <<'USAGE'
 Usage: apply.sh [OPTION]... [PIPELINE]...
-Applies the named pipelines, or all, and waits for the Jobs of each phase.
+Applies the named pipelines, or all, and waits for the Jobs of each phase, and for servers that a later phase asks.
 
   --dry-run          say what would be done, and change nothing
-  --timeout SECONDS  how long to wait for the Jobs of a phase (default 86400, one day)
+  --timeout SECONDS  how long to wait for the Jobs or a server of a phase (default 86400, one day)
   --poll SECONDS     pause between two looks at the Jobs (default 5)
   --context NAME     the kubeconfig context to use
   --help             this text
@@ -53,9 +53,9 @@ seconds() {
 # Whether steps.txt has this pipeline.
 is_pipeline() { awk -v name="$1" '!/^#/ && $1 == name { found = 1 } END { exit !found }' "$steps"; }
 
-# Whether steps.txt has this Job, given as namespace/name.
-is_current_job() {
-  awk -v job="$1" '!/^#/ { for (i = 4; i <= NF; i++) if ($i == job) found = 1 } END { exit !found }' "$steps"
+# Whether steps.txt has this object of a phase, given as it is there.
+is_current() {
+  awk -v object="$1" '!/^#/ { for (i = 4; i <= NF; i++) if ($i == object) found = 1 } END { exit !found }' "$steps"
 }
 
 # Whether the pipeline was named, or none was.
@@ -154,24 +154,49 @@ wait_for_jobs() {
   done
 }
 
-# delete_old_jobs PIPELINE NAMESPACE: a changed Job has a new name, and kubectl leaves the old one behind.
-# Deletes Jobs with the pipeline's label that no step names, once all of the pipeline is applied and complete.
-delete_old_jobs() {
+# wait_for_rollouts PIPELINE PHASE KIND:NAMESPACE/NAME...: what is asked next must not be the pods of before.
+wait_for_rollouts() {
+  step="$1 $2"
+  shift 2
+  for rollout in "$@"; do
+    kind=${rollout%%:*}
+    object=${rollout#*:}
+    if [ "$dry_run" = yes ]; then
+      say "$step: would wait until $kind $object is rolled out"
+      continue
+    fi
+    say "$step: waiting until $kind $object is rolled out"
+    if ! kube -n "${object%%/*}" rollout status "$kind/${object#*/}" --timeout="${timeout}s"; then
+      die 1 "$step: $kind $object is not rolled out. Look at its pods (kubectl -n ${object%%/*} get pods), then run this again"
+    fi
+  done
+}
+
+# delete_all_old PIPELINE NAMESPACE: a changed Job has a new name, and so has the Service by which a test asks the pods of
+# one version; kubectl leaves the old ones behind. They go once all of the pipeline is applied and complete.
+delete_all_old() {
   labels="app.kubernetes.io/managed-by=cdk8s-llm,app.kubernetes.io/part-of=$1"
-  if ! found=$(kube -n "$2" get jobs -l "$labels" -o name); then
-    [ "$dry_run" = yes ] || die 1 "$1: all phases are applied, but its old Jobs cannot be looked up"
-    say "$1: old Jobs cannot be looked up"
+  delete_old "$1" "$2" job Job '' "$labels"
+  delete_old "$1" "$2" service Service service: "$labels,app.kubernetes.io/component=verify"
+}
+
+# delete_old PIPELINE NAMESPACE RESOURCE KIND PREFIX LABELS: deletes what has these labels and is in no step, where it
+# would be as PREFIX and namespace/name.
+delete_old() {
+  if ! found=$(kube -n "$2" get "${3}s" -l "$6" -o name); then
+    [ "$dry_run" = yes ] || die 1 "$1: all phases are applied, but its old ${4}s cannot be looked up"
+    say "$1: old ${4}s cannot be looked up"
     return
   fi
-  for job in $found; do
-    job=${job##*/}
-    if is_current_job "$2/$job"; then
+  for name in $found; do
+    name=${name##*/}
+    if is_current "$5$2/$name"; then
       continue
     elif [ "$dry_run" = yes ]; then
-      say "$1: old Job $2/$job would be deleted"
+      say "$1: old $4 $2/$name would be deleted"
     else
-      say "$1: deleting old Job $2/$job"
-      kube -n "$2" delete job "$job" --ignore-not-found
+      say "$1: deleting old $4 $2/$name"
+      kube -n "$2" delete "$3" "$name" --ignore-not-found
     fi
   done
 }
@@ -203,19 +228,30 @@ done
 
 current=
 current_namespace=
-while read -r pipeline namespace phase jobs <&3; do
+while read -r pipeline namespace phase words <&3; do
   case $pipeline in '' | '#'*) continue ;; esac
   is_chosen "$pipeline" || continue
   if [ "$pipeline" != "$current" ]; then
-    [ -z "$current" ] || delete_old_jobs "$current" "$current_namespace"
+    [ -z "$current" ] || delete_all_old "$current" "$current_namespace"
     current=$pipeline
     current_namespace=$namespace
     ensure_namespace "$namespace"
   fi
   apply_phase "$pipeline" "$phase"
-  # Names of Jobs hold no white space: one argument each.
+  jobs=
+  rollouts=
+  for word in $words; do
+    case $word in
+      service:*) ;; # current: nothing to wait for
+      *:*) rollouts="$rollouts $word" ;;
+      *) jobs="$jobs $word" ;;
+    esac
+  done
+  # Names hold no white space: one argument each.
   # shellcheck disable=SC2086
   wait_for_jobs "$pipeline" "$phase" $jobs
+  # shellcheck disable=SC2086
+  wait_for_rollouts "$pipeline" "$phase" $rollouts
 done 3<"$steps"
-[ -z "$current" ] || delete_old_jobs "$current" "$current_namespace"
+[ -z "$current" ] || delete_all_old "$current" "$current_namespace"
 say "done"
