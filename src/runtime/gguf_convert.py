@@ -88,7 +88,8 @@ class Conversion(Directory):
         self.clean()
         os.mkdir(self.own)
         whole = self.whole()
-        parts = self.split(whole) if self.options.max_file_mb else {self.options.name + '.gguf': whole}
+        with self.undisturbed(whole):
+            parts = self.split(whole) if self.options.max_file_mb else {self.options.name + '.gguf': whole}
         files = [self.entry(name, path) for name, path in sorted(parts.items())]
         marker = self.marker_of(files, parents)
         for name, path in parts.items():
@@ -121,14 +122,27 @@ class Conversion(Directory):
             step = self.steps[index]
             source = self.kept(self.steps[index - 1]) if index else None
             path = os.path.join(self.own, step.name + '.gguf')
-            step.make(source, path)
-            check_file(path, step.type, self.options.base)
+            with self.undisturbed(source):
+                step.make(source, path)
+                check_file(path, step.type, self.options.base)
             flush(path)
             os.rename(path, self.kept(step))
             sync_directory(self.staging)
             if source:
                 unlink(source)
         return self.kept(self.steps[-1])
+
+    @contextlib.contextmanager
+    def undisturbed(self, source):
+        """Where there are no locks, a copy that completes the artifact removes what others work at: no tool's fault."""
+        try:
+            yield
+        except Failure:
+            gone = [path for path in (self.own, source) if path and not os.path.exists(path)]
+            if not gone:
+                raise
+            raise Failure(TRANSIENT, '%s is gone, as another copy of this Job has removed it: the next run finds what '
+                          'that one has made' % gone[0])
 
     def kept(self, step):
         return os.path.join(self.staging, step.name + '.gguf')

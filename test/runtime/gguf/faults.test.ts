@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { Size } from 'cdk8s';
 import { filesOf, markerOf, patched, sleep } from '../artifact/program';
@@ -265,6 +265,22 @@ describe('two copies at once', () => {
     expect(stand.calls()).toHaveLength(2);
     expect(filesOf(stand.output)).toEqual(['.artifact.json', FILE]);
   });
+
+  test.each([CONVERTER, QUANTIZER])(
+    'of which one removes what the %s of the other works at: that is run again',
+    async (tool) => {
+      const stand = new GgufStand();
+      stand.faults({ [tool]: { wait: true } });
+      const run = stand.start();
+      await until(() => started(stand, tool));
+      rmSync(path.join(stand.output, '.artifact.parts'), { recursive: true });
+      goOn(stand, tool);
+      const { code, log } = await run.ended;
+      expect([code, code === 75 ? '' : log]).toEqual([75, '']);
+      expect(log).toMatch(/is gone, as another copy of this Job has removed it/);
+      await expectRepaired(stand);
+    },
+  );
 
   test('without locks harm nothing: each works in a folder of its own', async () => {
     const stand = new GgufStand();
