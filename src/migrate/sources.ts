@@ -3,7 +3,7 @@ import { HUGGING_FACE } from '../artifact/sources/hugging-face';
 import { knownFacts } from '../engines/known-models';
 import { call, Expression, literal, object, RefExpression } from './plan';
 import type { Notes } from './translation';
-import { COMMIT, optional, texts } from './values';
+import { COMMIT, optional, SHA256, texts } from './values';
 
 /** A repository as a resource names it. @internal */
 export interface Repository {
@@ -34,6 +34,41 @@ export function huggingFace(notes: Notes, repository: Repository): Expression {
       endpoint: endpoint === HUGGING_FACE ? undefined : literal(endpoint),
       include: include && texts(include),
       tokenSecret,
+    }),
+  );
+}
+
+/** A file or archive of a web server as a resource names it. @internal */
+export interface WebAddress {
+  /** The field that names it. */
+  readonly field: string;
+  readonly url: string;
+  /** The address without what must not be shown. */
+  readonly shown: string;
+  /** What it may be, in the question. */
+  readonly kind: string;
+}
+
+/** `ModelSource.https(...)`; asks for the sha256, which no resource names. @internal */
+export function webSource(
+  notes: Notes,
+  { field, url, shown, kind }: WebAddress,
+  options: Readonly<Record<string, Expression | undefined>>,
+): Expression {
+  const sha256 = notes.ask(field, 'sha256', {
+    given: shown,
+    allowed: `the sha256 of the ${kind}: 64 hexadecimal digits`,
+    form: SHA256,
+    why: 'What a server sends can change.',
+    command: `curl -fsSL '${shown}' | sha256sum | cut -c 1-64`,
+  });
+  return call(
+    'ModelSource.https',
+    literal(url),
+    object({
+      sha256: literal(sha256),
+      ...options,
+      plainHttp: url.startsWith('http:') ? literal(true) : undefined,
     }),
   );
 }

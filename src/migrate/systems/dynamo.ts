@@ -6,7 +6,7 @@ import { call, Expression, list, literal, object, ref } from '../plan';
 import { idWithin, PipelineBuilder, PlanBuilder } from '../plan-builder';
 import type { Resources } from '../read-resources';
 import type { Resource } from '../resource';
-import { bucketProps, factsOf, huggingFace, Repository, s3Place } from '../sources';
+import { bucketProps, factsOf, huggingFace, Repository, s3Place, webSource } from '../sources';
 import type { Notes, Translation } from '../translation';
 import { accessModes, isOneNode, optional, SHA256, size, texts } from '../values';
 
@@ -100,6 +100,7 @@ function sourceOf(
   const bucket = s3Place(sourceURL);
   const catalog = parseNgcAddress(sourceURL);
   const isWeb = /^https?:\/\//.test(sourceURL);
+  const secret = () => (secretRef === undefined ? undefined : pipeline.secret(secretRef));
   const known = repository ?? bucket ?? catalog ?? (isWeb ? {} : undefined);
   if (known && downloaderRef !== undefined) {
     notes.warn(
@@ -113,7 +114,7 @@ function sourceOf(
       field: 'spec.sourceURL',
       revision: version ?? repository.revision,
       revisionField: version === undefined ? undefined : 'spec.version',
-      tokenSecret: secretRef === undefined ? undefined : pipeline.secret(secretRef),
+      tokenSecret: secret(),
     };
     if (version !== undefined)
       notes.warn(
@@ -128,30 +129,12 @@ function sourceOf(
     if (secretRef !== undefined) warnOfKey(notes, secretRef, namespace, 'HF_TOKEN', 'token');
     return { source: huggingFace(notes, given), facts: factsOf(notes, given) };
   }
-  if (bucket)
-    return {
-      source: bucketSource(
-        spec,
-        notes,
-        bucket,
-        secretRef === undefined ? undefined : pipeline.secret(secretRef),
-      ),
-    };
+  if (bucket) return { source: bucketSource(spec, notes, bucket, secret()) };
   if (catalog) {
     if (secretRef !== undefined) warnOfKey(notes, secretRef, namespace, undefined, 'NGC_API_KEY');
-    return {
-      source: catalogSource(
-        spec,
-        notes,
-        catalog,
-        secretRef === undefined ? undefined : pipeline.secret(secretRef),
-      ),
-    };
+    return { source: catalogSource(spec, notes, catalog, secret()) };
   }
-  if (isWeb)
-    return {
-      source: webSource(spec, notes, secretRef === undefined ? undefined : pipeline.secret(secretRef)),
-    };
+  if (isWeb) return { source: fileSource(spec, notes, secret()) };
   return { source: customSource(spec, notes) };
 }
 
@@ -230,7 +213,7 @@ function catalogSource(
   return call('ModelSource.ngc', literal(model), object({ version: literal(asked), apiKeySecret }));
 }
 
-function webSource(
+function fileSource(
   { sourceURL, version }: DynamoModelSpec,
   notes: Notes,
   tokenSecret: Expression | undefined,
@@ -243,22 +226,8 @@ function webSource(
       'The Secret has to hold a token under the key token, which is sent as Bearer.',
     );
   const shown = withoutCredentials(sourceURL).replace(/[?#].*/s, '');
-  const sha256 = notes.ask('spec.sourceURL', 'sha256', {
-    given: shown,
-    allowed: 'the sha256 of the file or archive: 64 hexadecimal digits',
-    form: SHA256,
-    why: 'What a server sends can change.',
-    command: `curl -fsSL '${shown}' | sha256sum | cut -c 1-64`,
-  });
-  return call(
-    'ModelSource.https',
-    literal(sourceURL),
-    object({
-      sha256: literal(sha256),
-      tokenSecret,
-      plainHttp: sourceURL.startsWith('http:') ? literal(true) : undefined,
-    }),
-  );
+  const address = { field: 'spec.sourceURL', url: sourceURL, shown, kind: 'file or archive' };
+  return webSource(notes, address, { tokenSecret });
 }
 
 /** A downloader by its name, which no resource says more of. */

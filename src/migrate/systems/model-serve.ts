@@ -7,7 +7,7 @@ import { call, Expression, list, literal, object, ref } from '../plan';
 import type { PipelineBuilder, PlanBuilder } from '../plan-builder';
 import type { Resources } from '../read-resources';
 import type { Resource } from '../resource';
-import { bucketProps, huggingFace } from '../sources';
+import { bucketProps, huggingFace, webSource } from '../sources';
 import type { Notes, Translation } from '../translation';
 import { accessModes, isPinned, optional, QUANTITY, SHA256, size, textMap, texts } from '../values';
 
@@ -169,23 +169,8 @@ function fileOfServer(resource: Resource<ModelServeSpec>, notes: Notes, url: str
 }
 
 function webFile(notes: Notes, url: string, shown: string, fileName: string, bytes: string): Expression {
-  const sha256 = notes.ask('spec.modelUrl', 'sha256', {
-    given: shown,
-    allowed: 'the sha256 of the file: 64 hexadecimal digits',
-    form: SHA256,
-    why: 'What a server sends can change.',
-    command: `curl -fsSL '${shown}' | sha256sum | cut -c 1-64`,
-  });
-  return call(
-    'ModelSource.https',
-    literal(url),
-    object({
-      sha256: literal(sha256),
-      fileName: literal(fileName),
-      size: size(bytes || '1'),
-      plainHttp: url.startsWith('http:') ? literal(true) : undefined,
-    }),
-  );
+  const address = { field: 'spec.modelUrl', url, shown, kind: 'file' };
+  return webSource(notes, address, { fileName: literal(fileName), size: size(bytes || '1') });
 }
 
 /** The first version has no limits. */
