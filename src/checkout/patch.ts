@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { CheckoutBase, TreeEntry } from './base';
 import type { Changes } from './changes';
-import { gzip } from './deflate';
+import { gzip } from './gzip';
 import { canonicalJson } from '../pod/content-hash';
 
 /**

@@ -133,13 +133,13 @@ describe('what is packed', () => {
   test('is divided so that kubectl apply takes each ConfigMap, and named after its content', () => {
     const folder = changed(['vllm/data.bin', bytes(700_000)]);
     const { objects } = new Pod(checkout(folder), image);
-    expect(objects).toHaveLength(5);
+    expect(objects).toHaveLength(4);
     for (const object of objects) {
       expect(JSON.stringify(object).length).toBeLessThan(262_144);
       expect(object).toMatchObject({ kind: 'ConfigMap', immutable: true });
       expect(object.metadata.name).toMatch(/^models-checkout-[0-9a-f]{8}$/);
     }
-    expect(new Set(objects.map(({ metadata }) => metadata.name)).size).toBe(5);
+    expect(new Set(objects.map(({ metadata }) => metadata.name)).size).toBe(4);
   });
 
   test('leaves out what is excluded, and what git ignores', () => {
