@@ -94,6 +94,11 @@ export class ModelStore {
     return new ModelStore(nodeFolder(path, options));
   }
 
+  /** The folder of a node cache, which brings the same artifacts to each of its nodes. @internal */
+  public static _nodeCache(folder: NodeFolderSpec): ModelStore {
+    return new ModelStore({ ...folder, onEachNode: true });
+  }
+
   /** By app: a new claim that has no name of its own gets that of its first user. */
   private readonly made = new WeakMap<IConstruct, ClaimVolume>();
 

@@ -177,10 +177,10 @@ function resolveFolder(
     });
   }
   const where = { where: scope.node.path, needs: FOLDER_NEEDS };
-  const volume = nodeFolderVolume(nodeFolder(path as string, { nodeSelector, tolerations }, where));
+  const onNodes = nodeFolder(path as string, { nodeSelector, tolerations }, where);
   return {
-    store: ModelStore.nodeFolder(volume.path, { nodeSelector, tolerations }),
-    volume,
+    store: ModelStore._nodeCache(onNodes),
+    volume: nodeFolderVolume(onNodes),
     size: checkSize(
       scope,
       'size',

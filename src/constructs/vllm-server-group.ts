@@ -78,7 +78,8 @@ export function resolveGroup(
   if (single) {
     throw new InputError(scope, 'nodes', layout.nodes, {
       allowed: `1 with ${describeVolume(single)}, which one node at a time can mount`,
-      advice: 'Keep the model in a claim of access mode ReadWriteMany, in S3, or in an image.',
+      advice:
+        'Keep the model in a claim of access mode ReadWriteMany, in S3, in an image, or on all nodes by a NodeCache.',
     });
   }
   if (props.compileCache !== undefined && !(props.compileCache.shared ?? false)) {

@@ -1,6 +1,6 @@
 import { Duration, Size } from 'cdk8s';
 import { PersistentVolumeClaim } from 'cdk8s-plus-28';
-import { Accelerator, ModelStore, NetworkPeer, Pipeline } from '../../src';
+import { Accelerator, ModelStore, NetworkPeer, NodeCache, Pipeline } from '../../src';
 import { VllmServer } from '../../src/constructs/vllm-server';
 import type { VllmServerProps } from '../../src/constructs/vllm-server-props';
 import { MultiNode } from '../../src/serving/group';
@@ -8,7 +8,7 @@ import { KedaTrigger } from '../../src/serving/scalers/keda-trigger';
 import { Scaling } from '../../src/serving/scaling';
 import { Rollout } from '../../src/serving/server-props';
 import type { KubeObject } from '../../src/validation/kube-object';
-import { cache, claim } from '../support/models';
+import { cache, claim, source } from '../support/models';
 import { container, flagValues, ofKind, podSpec, the, Untyped } from '../support/objects';
 import { checkedObjects, pipelineFor, sharedModel } from '../support/servers';
 
@@ -298,6 +298,26 @@ describe('a LeaderWorkerSet', () => {
     });
     expect(() => MultiNode.leaderWorkerSet({ exclusiveTopology: 'a b' })).toThrow('exclusiveTopology');
   });
+});
+
+test('each pod reads what a node cache keeps on its own node', () => {
+  const pipeline = pipelineFor();
+  const nodes = new NodeCache(pipeline.serve, 'nodes', {
+    placement: { nodeSelector: { pool: 'h100' } },
+    models: [{ name: 'large', source: source() }],
+    path: '/var/lib/models',
+    size: Size.tebibytes(1),
+  });
+  add(pipeline, { ...DIVIDED, model: nodes.artifact('large') });
+  const found = checkedObjects(pipeline);
+  for (const pods of ofKind(found, 'StatefulSet')) {
+    expect(podSpec(pods).nodeSelector).toMatchObject({ pool: 'h100' });
+    const [volume] = podSpec(pods).volumes.filter((each: object) => 'hostPath' in each);
+    expect(volume.hostPath.path).toBe('/var/lib/models');
+    expect(container(pods, 'await-model').volumeMounts).toContainEqual(
+      expect.objectContaining({ name: volume.name, readOnly: true }),
+    );
+  }
 });
 
 describe('what cannot be', () => {

@@ -29,6 +29,8 @@ export interface NodeFolderSpec {
   readonly kind: 'node';
   readonly path: string;
   readonly placement: Placement & { readonly nodeSelector: { [label: string]: string } };
+  /** Whether each of the nodes has it with all that is in it. */
+  readonly onEachNode?: boolean;
 }
 
 /** Folders that hold the node itself: writing a model to one of them is no use, and may end the node. */
@@ -101,6 +103,6 @@ function checkPath({ where, needs }: NodeFolderUse, path: string): void {
 }
 
 /** The volume is the same in every namespace. @internal */
-export function nodeFolderVolume({ path, placement }: NodeFolderSpec): NodeFolderVolume {
-  return { kind: 'node', path, placement };
+export function nodeFolderVolume({ path, placement, onEachNode }: NodeFolderSpec): NodeFolderVolume {
+  return { kind: 'node', path, placement, onEachNode };
 }

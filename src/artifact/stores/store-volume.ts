@@ -33,11 +33,13 @@ export interface ImageVolume extends AnyVolume {
   readonly pullSecret?: string;
 }
 
-/** A folder on the disk of one node. @internal */
+/** A folder on the disk of a node. @internal */
 export interface NodeFolderVolume extends AnyVolume {
   readonly kind: 'node';
   /** The folder on the node. */
   readonly path: string;
+  /** Whether each node of the placement has it with all that is in it, as a node cache sees to; else one node has it. */
+  readonly onEachNode?: boolean;
 }
 
 /** Whether one node at a time can mount a volume, whichever node that is. @internal */
@@ -47,7 +49,7 @@ export function isSingleNode(volume: StoreVolume): boolean {
 
 /** Whether all pods that mount a volume are on one node, whichever has it or the one that it is on. @internal */
 export function isOnOneNode(volume: StoreVolume): boolean {
-  return isSingleNode(volume) || volume.kind === 'node';
+  return isSingleNode(volume) || (volume.kind === 'node' && !volume.onEachNode);
 }
 
 /**
