@@ -25,10 +25,7 @@ const EXAMPLES: InputText[] = [
   ...completed('koldun.yaml', 'koldun-pv.fragment.yaml'),
   ...completed('dynamo.yaml', 'dynamo.fragments.yaml'),
   ...completed('model-serve.yaml', 'model-serve.fragments.yaml'),
-  ...Object.entries(SAMPLES)
-    // Its two models share a new claim, which the constructs refuse.
-    .filter(([schema]) => schema !== 'dynamo-graph-deployment.json')
-    .flatMap(([, samples]) => samples.map((sample) => asFile(...sample.documents))),
+  ...Object.values(SAMPLES).flatMap((samples) => samples.map((sample) => asFile(...sample.documents))),
 ];
 
 function synthesized(plan: Plan, outdir: string): Record<string, string> {

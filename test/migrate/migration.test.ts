@@ -251,6 +251,72 @@ describe('DynamoModel', () => {
     expect(ofKind('PersistentVolumeClaim', model, GRAPH)).toHaveLength(1);
   });
 
+  describe('several that name one claim', () => {
+    const [name, namespace] = ['models', 'your-namespace'];
+    const named = (pvc: Document, other = 'llama') =>
+      merged(DYNAMO_MODEL, { metadata: { name: other }, spec: { pvc: { name, ...pvc } } });
+    const other = (pvc: Document) => {
+      const model = named(pvc, 'qwen') as { spec: Document };
+      return merged(model, { spec: { name: 'Qwen/Qwen3-1.7B', sourceURL: 'hf://Qwen/Qwen3-1.7B' } });
+    };
+
+    test('share it, at the largest size that is asked for', () => {
+      const given = [named({}), other({ size: '250Gi' })];
+      const claims = ofKind('PersistentVolumeClaim', ...given);
+      expect(claims.map(({ metadata, spec }) => [metadata.name, metadata.namespace, spec])).toEqual([
+        [
+          name,
+          namespace,
+          expect.objectContaining({
+            resources: { requests: { storage: '250Gi' } },
+            accessModes: ['ReadWriteMany'],
+          }),
+        ],
+      ]);
+      const mounted = ofKind('Job', ...given).map((job) =>
+        JSON.stringify(job).includes(`"claimName":"${name}"`),
+      );
+      expect(mounted).toEqual([true, true]);
+      const sizes = warningsOf(...given).filter(({ field }) => field === 'spec.pvc.size');
+      expect(sizes.map((warning) => warning.name)).toEqual(['llama']);
+    });
+
+    test('share that of the one that makes it, whichever comes first', () => {
+      for (const given of [
+        [named({}), other({ create: false })],
+        [other({ create: false }), named({})],
+      ]) {
+        expect(ofKind('PersistentVolumeClaim', ...given)).toHaveLength(1);
+        expect(ofKind('Job', ...given)).toHaveLength(2);
+      }
+    });
+
+    test('share one that is there', () => {
+      const given = [named({ create: false }), other({ create: false })];
+      expect(ofKind('PersistentVolumeClaim', ...given)).toEqual([]);
+      expect(answered([asFile(...given)]).plan.pipelines[1].statements).toHaveLength(2);
+    });
+
+    test('cannot say different things of it', () => {
+      const different = { storageClass: 'fast', volumeAccessMode: 'ReadWriteOnce' };
+      const messages = problemsOf(named({}), other(different)).map(({ message }) => message);
+      expect(messages).toEqual([
+        "models.yaml, document 2: DynamoModel your-namespace/qwen: 'spec.pvc.volumeAccessMode' is 'ReadWriteOnce'; allowed: " +
+          "'ReadWriteMany', as of the same claim models with DynamoModel llama. One claim has one. This tells which: " +
+          "kubectl get pvc models -n your-namespace -o jsonpath='{.spec.accessModes[0]}'",
+        expect.stringContaining(
+          "'spec.pvc.storageClass' is 'fast'; allowed: 'your-storage-class', as of the same claim",
+        ),
+      ]);
+    });
+
+    test('have one each in namespaces of their own', () => {
+      const elsewhere = merged(other({}), { metadata: { namespace: 'elsewhere' } });
+      const claims = ofKind('PersistentVolumeClaim', named({}), elsewhere);
+      expect(claims.map(({ metadata }) => metadata.namespace)).toEqual([namespace, 'elsewhere']);
+    });
+  });
+
   test('services without a model go on with Dynamo', () => {
     const graph = merged(GRAPH, { spec: { services: { Frontend: { componentType: 'frontend' } } } });
     const warnings = warningsOf(DYNAMO_MODEL, graph);
