@@ -127,4 +127,5 @@ export { ServiceMesh, ServiceMeshOptions } from './serving/service-mesh';
 export { SmokeTestApi, SmokeTestOptions } from './serving/smoke-test-options';
 export { AlertOptions } from './serving/watch/alert-options';
 export { DashboardOptions, PrometheusMonitoringProps, ScrapeKind } from './serving/watch/prometheus';
+export { IRule, RuleFinding, RuleObject, RulePod } from './validation/own-rules';
 export { LlmValidation, LlmValidationProps } from './validation/plugin';

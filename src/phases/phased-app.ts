@@ -15,6 +15,8 @@ import { ANNOTATION } from '../pod/metadata';
 import { phaseChartOf } from '../pod/names';
 import { checkObjects, formatViolations } from '../validation/check';
 import type { CheckedObject, KubeObject } from '../validation/kube-object';
+import { IRule, ownRules } from '../validation/own-rules';
+import type { Rule } from '../validation/rule';
 import { findDuplicates } from './duplicates';
 import { GitOps } from './gitops/gitops';
 import { Phase, phaseFolder, phaseName } from './phase';
@@ -57,6 +59,14 @@ export interface PhasedAppProps {
    * @default dist
    */
   readonly outdir?: string;
+
+  /**
+   * Rules of your own, which every object must keep besides those of this library: `synth()` refuses what breaks
+   * them.
+   *
+   * @default - none
+   */
+  readonly rules?: IRule[];
 }
 
 /**
@@ -72,9 +82,10 @@ export class PhasedApp extends App {
 
   private readonly gitOps: GitOps[];
   private readonly mirror?: Mirror;
+  private readonly rules: readonly Rule[];
 
   /**
-   * @throws when this library does not know the Kubernetes version, or a tool is given twice
+   * @throws when this library does not know the Kubernetes version, or a tool or a rule is given twice
    */
   constructor(props: PhasedAppProps = {}) {
     // No metadata file: a GitOps tool would take it for an object.
@@ -84,6 +95,7 @@ export class PhasedApp extends App {
     this.kubernetesVersion = version;
     this.node.setContext(KUBERNETES_VERSION_CONTEXT, version);
     this.gitOps = checkTools(props.gitOps ?? []);
+    this.rules = ownRules('PhasedApp', props.rules);
     this.mirror = checkMirror(props.mirror);
     this.mirror?._set(this);
   }
@@ -136,7 +148,7 @@ export class PhasedApp extends App {
     const violations = [...sets.values()].flatMap((set) =>
       checkObjects(
         set.flatMap((chart) => checkedObjects(chart)),
-        { kubernetesVersion: this.kubernetesVersion, foreignRules: 'essential' },
+        { kubernetesVersion: this.kubernetesVersion, foreignRules: 'essential', rules: this.rules },
       ),
     );
     if (violations.length) throw new Error(formatViolations(violations));

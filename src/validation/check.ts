@@ -24,6 +24,12 @@ export interface CheckOptions {
    * @default all
    */
   readonly foreignRules?: ForeignRules;
+  /**
+   * Rules of the user's own, which look at the set.
+   *
+   * @default - none
+   */
+  readonly rules?: readonly Rule[];
 }
 
 /** @internal */
@@ -92,7 +98,7 @@ export function checkObjects(objects: readonly CheckedObject[], options: CheckOp
     }
   }
   if (entries.length < objects.length) return violations;
-  for (const { id, set: check } of SET_RULES) {
+  for (const { id, set: check } of [...SET_RULES, ...(options.rules ?? [])]) {
     rule = id;
     check?.(set, report);
   }
@@ -116,9 +122,9 @@ export function formatViolations(violations: readonly Violation[]): string {
   return blocks.join('\n');
 }
 
-/** What goes wrong where a rule, or a schema, is broken. @internal */
-export function whyOf(rule: string): string {
-  return RULES.find(({ id }) => id === rule)?.why ?? SCHEMA_WHY;
+/** What goes wrong where a rule, one of the user's own or a schema is broken. @internal */
+export function whyOf(rule: string, own: readonly Rule[] = []): string {
+  return [...RULES, ...own].find(({ id }) => id === rule)?.why ?? SCHEMA_WHY;
 }
 
 const SCHEMA_WHY = 'The API server refuses the object, or drops the field without a word.';

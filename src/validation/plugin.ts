@@ -9,6 +9,8 @@ import {
   Violation,
   whyOf,
 } from './check';
+import { IRule, ownRules } from './own-rules';
+import type { Rule } from './rule';
 
 /** What `properties:` in cdk8s.yaml may hold. */
 export interface LlmValidationProps {
@@ -27,9 +29,16 @@ export interface LlmValidationProps {
    * @default all
    */
   readonly foreignRules?: string;
+
+  /**
+   * Rules of your own, which a subclass of `LlmValidation` gives: YAML cannot.
+   *
+   * @default - none
+   */
+  readonly rules?: IRule[];
 }
 
-const PROPERTIES = ['kubernetesVersion', 'foreignRules'];
+const PROPERTIES = ['kubernetesVersion', 'foreignRules', 'rules'];
 
 /** What the cdk8s command line gives to a plugin, as far as it is used here. */
 interface Context {
@@ -58,10 +67,11 @@ interface Context {
 export class LlmValidation {
   private readonly kubernetesVersion: string;
   private readonly foreignRules: ForeignRules;
+  private readonly rules: readonly Rule[];
 
   /**
-   * @throws when a property is unknown or has a value that it cannot have, or when there are no schemas for
-   * the version
+   * @throws when a property is unknown or has a value that it cannot have, when there are no schemas for the
+   * version, or when two rules have one id
    */
   constructor(props: LlmValidationProps = {}) {
     const unknown = Object.keys(props).filter((name) => !PROPERTIES.includes(name));
@@ -80,6 +90,7 @@ export class LlmValidation {
       });
     }
     this.foreignRules = known;
+    this.rules = ownRules('LlmValidation', props.rules);
   }
 
   /**
@@ -94,8 +105,11 @@ export class LlmValidation {
     const violations = checkObjects(objects, {
       kubernetesVersion: this.kubernetesVersion,
       foreignRules: this.foreignRules,
+      rules: this.rules,
     });
-    for (const violation of violations) report.addViolation(reportOf(violation));
+    for (const violation of violations) {
+      report.addViolation(reportOf(violation, whyOf(violation.rule, this.rules)));
+    }
     report.submit(violations.length > 0 ? 'failure' : 'success', {
       kubernetesVersion: this.kubernetesVersion,
       objects: String(objects.length),
@@ -117,11 +131,11 @@ function objectsOf(context: Context, manifest: string): CheckedObject[] {
     .map((object) => ({ object, where: manifest }));
 }
 
-function reportOf({ rule, object, where, field, message }: Violation) {
+function reportOf({ rule, object, where, field, message }: Violation, why: string) {
   const sentence = field === undefined ? message : `${field} ${message}`;
   return {
     ruleName: rule,
-    recommendation: whyOf(rule),
+    recommendation: why,
     fix: sentence,
     violatingResources: [
       { resourceName: object, manifestPath: where, locations: field === undefined ? [] : [field] },

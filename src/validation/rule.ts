@@ -19,7 +19,7 @@ export interface Rule {
   /** `job-name-hash` */
   readonly id: string;
   /** The rule of the project's design that it enforces, by number, or whose demand it is otherwise. */
-  readonly of: number | 'Kubernetes' | 'distributed-llama';
+  readonly of: number | 'Kubernetes' | 'distributed-llama' | 'its user';
   /**
    * The house style of this library: Kubernetes and Pod Security `restricted` do not demand it, and nothing
    * breaks without it. What others wrote may be excused from it as a whole.

@@ -29,23 +29,52 @@ export function waivers(entry: Entry): ReadonlyMap<string, string> {
 
 const NONE: ReadonlyMap<string, string> = new Map();
 
+/** Whether an id is that of a user's own rule, which is known where the user has given it alone. */
+function isOwnRule(id: string): boolean {
+  return id.includes('/');
+}
+
+/** The rule about waivers of users' own rules: one that is misspelt waives nothing. @internal */
+export function unknownOwnWaiver(ids: readonly string[]): Rule {
+  const owners = new Set(ids.map(ownerOf));
+  return {
+    id: WAIVER_RULE,
+    of: 7,
+    why: WAIVER_WHY,
+    set: (set, report) => {
+      for (const entry of set.entries) {
+        for (const id of waivers(entry).keys()) {
+          if (!isOwnRule(id) || !owners.has(ownerOf(id)) || ids.includes(id)) continue;
+          const allowed = ids.filter((known) => ownerOf(known) === ownerOf(id)).join(', ');
+          report(entry, WAIVER_FIELD, `names ${quote(id)}, which is no rule; there is ${allowed}`);
+        }
+      }
+    },
+  };
+}
+
+const ownerOf = (id: string) => id.split('/')[0];
+
+const WAIVER_RULE = 'skip-checks';
+const WAIVER_WHY = 'A waiver says what it waives and why, for the person who approves it.';
+const WAIVER_FIELD = `metadata.annotations["${ANNOTATION.skipChecks}"]`;
+
 /** The rule about waivers themselves. @internal */
 export function waiverRule(rules: readonly Rule[]): Rule {
   const ids = [SCHEMA, ...rules.map(({ id }) => id)];
   return {
-    id: 'skip-checks',
+    id: WAIVER_RULE,
     of: 7,
-    why: 'A waiver says what it waives and why, for the person who approves it.',
+    why: WAIVER_WHY,
     object: (entry, report) => {
-      const field = `metadata.annotations["${ANNOTATION.skipChecks}"]`;
       for (const [id, reason] of waivers(entry)) {
-        if (!ids.includes(id)) {
+        if (!ids.includes(id) && !isOwnRule(id)) {
           const meant = nearest(id, ids);
           const hint =
             meant === undefined ? "it is what violations begin with, in '[ ]'" : `did you mean ${meant}?`;
-          report(entry, field, `names ${quote(id)}, which is no rule; ${hint}`);
+          report(entry, WAIVER_FIELD, `names ${quote(id)}, which is no rule; ${hint}`);
         } else if (reason === '') {
-          report(entry, field, `waives ${id} without a reason; write "${id}: <reason>"`);
+          report(entry, WAIVER_FIELD, `waives ${id} without a reason; write "${id}: <reason>"`);
         }
       }
     },
