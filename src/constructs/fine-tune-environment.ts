@@ -1,8 +1,9 @@
-import { HUGGING_FACE, TOKEN_KEY } from '../artifact/sources/hugging-face';
+import { HUGGING_FACE } from '../artifact/sources/hugging-face';
+import { TOKEN_KEY } from '../artifact/sources/token';
 import { mirrorOf } from '../mirror/rules';
 import { portOf } from '../pod/network';
 import type { Owner } from '../pod/owner';
-import { checkSecret } from '../pod/secret-env';
+import { resolveSecretKey, SecretKey } from '../pod/secret-env';
 import type { EngineVariable } from '../serving/engine-spec';
 import { hyperparameterVariable } from './fine-tune-command';
 import type { FineTuneProps } from './fine-tune-props';
@@ -20,20 +21,23 @@ import {
 export interface HubAccess {
   readonly endpoint: string;
   readonly port: number;
-  /** The name of the Secret with the token. */
-  readonly tokenSecret?: string;
+  readonly token?: SecretKey;
 }
 
-/** @throws when there is a token without access @internal */
+/** @throws when the token is named twice, or by something else than a Secret @internal */
 export function resolveHub(
   owner: Owner,
-  { hubTokenSecret }: Pick<FineTuneProps, 'hubTokenSecret'>,
+  { hubToken, hubTokenSecret }: Pick<FineTuneProps, 'hubToken' | 'hubTokenSecret'>,
 ): HubAccess {
   const endpoint = mirrorOf(owner.scope).web(HUGGING_FACE);
   return {
     endpoint,
     port: portOf(endpoint),
-    tokenSecret: hubTokenSecret && checkSecret(owner.scope, 'hubTokenSecret', hubTokenSecret).name,
+    token: resolveSecretKey(owner.scope, 'hubToken', {
+      secret: hubTokenSecret,
+      usualKey: TOKEN_KEY,
+      value: hubToken,
+    }),
   };
 }
 
@@ -89,10 +93,10 @@ const OFFLINE = ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE', 'HF_DATASETS_OFFLINE'
   value(name, '1'),
 );
 
-function hubVariables({ endpoint, tokenSecret }: HubAccess): EngineVariable[] {
+function hubVariables({ endpoint, token }: HubAccess): EngineVariable[] {
   return [
     ...(endpoint === HUGGING_FACE ? [] : [value('HF_ENDPOINT', endpoint)]),
-    ...(tokenSecret ? [{ name: 'HF_TOKEN', secret: tokenSecret, key: TOKEN_KEY }] : []),
+    ...(token ? [{ name: 'HF_TOKEN', ...token }] : []),
   ];
 }
 

@@ -157,9 +157,17 @@ export interface FineTuneProps extends JobOptions {
   /**
    * The Secret that holds an access token for the hub under the key `token`. Only with `hubAccess`.
    *
-   * @default - no token
+   * @default - `hubToken`
    */
   readonly hubTokenSecret?: ISecret;
+
+  /**
+   * That token, where its Secret has it under another key: `{ secret, key: 'HF_TOKEN' }`. Only with `hubAccess`, and
+   * not with `hubTokenSecret`.
+   *
+   * @default - `hubTokenSecret`, or no token
+   */
+  readonly hubToken?: SecretValue;
 
   /**
    * Environment variables of the trainer, besides those that this library sets. They are part of the artifact's key.

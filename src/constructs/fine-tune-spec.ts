@@ -169,7 +169,7 @@ const REFUSED_ENV: Record<string, string> = {
   HF_HUB_OFFLINE: 'hubAccess decides it.',
   TRANSFORMERS_OFFLINE: 'hubAccess decides it.',
   HF_DATASETS_OFFLINE: 'hubAccess decides it.',
-  HF_TOKEN: 'Give the Secret as hubTokenSecret.',
+  HF_TOKEN: 'Give the Secret as hubTokenSecret, or as hubToken with a key.',
   HF_ENDPOINT: 'It is the hub, or what stands for it in the mirror of the app.',
   JOB_COMPLETION_INDEX: 'Kubernetes sets it.',
 };
@@ -234,8 +234,9 @@ function resolveTrainer(scope: Construct, { command, preset }: FineTuneProps): T
 
 function checkHub(owner: Owner, props: FineTuneProps): HubAccess | undefined {
   if (props.hubAccess) return resolveHub(owner, props);
-  if (props.hubTokenSecret === undefined) return undefined;
-  throw new InputError(owner.scope, 'hubTokenSecret', 'a Secret', {
+  const field = (['hubTokenSecret', 'hubToken'] as const).find((name) => props[name] !== undefined);
+  if (field === undefined) return undefined;
+  throw new InputError(owner.scope, field, 'a Secret', {
     allowed: 'nothing without hubAccess: true',
     advice: 'What is private is fetched by a ModelCache, whose source has the token.',
   });

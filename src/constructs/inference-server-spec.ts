@@ -15,6 +15,7 @@ import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
 import type { Owner } from '../pod/owner';
+import { checkSecretValue } from '../pod/secret-env';
 import { POD_USER } from '../pod/security';
 import type {
   EngineFile,
@@ -28,7 +29,7 @@ import { checkSeconds } from '../serving/checks';
 import { folderVariables, resolveRoles } from '../serving/artifact-roles';
 import { checkReferences, checkWords } from '../serving/command-line';
 import { MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
-import { apiKeyPurpose, checkSecretValue } from '../serving/server-env';
+import { apiKeyPurpose } from '../serving/server-env';
 import type { Preparation } from '../serving/preparation';
 import { engineProbe, ServerProbe } from '../serving/server-probe';
 import { resolveServer, serverOwner, ServerSpec } from '../serving/server-spec';

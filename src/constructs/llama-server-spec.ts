@@ -29,11 +29,12 @@ import {
 import { checkImage } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { bytesOf } from '../pod/quantity';
+import { checkSecretValue } from '../pod/secret-env';
 import { checkSeconds } from '../serving/checks';
 import type { EngineSpec } from '../serving/engine-spec';
 import { checkExtraArgs, checkPropertyArgs } from '../serving/extra-args';
 import { mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';
-import { apiKeyPurpose, checkSecretValue } from '../serving/server-env';
+import { apiKeyPurpose } from '../serving/server-env';
 import { serverOwner } from '../serving/server-spec';
 import {
   checkFileOptions,

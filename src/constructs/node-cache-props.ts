@@ -1,5 +1,5 @@
 import type { Duration, Size } from 'cdk8s';
-import type { ISecret, PercentOrAbsolute } from 'cdk8s-plus-28';
+import type { ISecret, PercentOrAbsolute, SecretValue } from 'cdk8s-plus-28';
 import type { ModelSource } from '../artifact/model-source';
 import type { ModelFacts } from '../engines/model-facts';
 import type { OutsideOptions } from '../pod/job-options';
@@ -36,9 +36,16 @@ export interface NodeCacheRepositoryProps {
   /**
    * The Secret that holds, under the key `token`, what may read the repository.
    *
-   * @default - none, for a public repository
+   * @default - `token`
    */
   readonly tokenSecret?: ISecret;
+
+  /**
+   * That token, where its Secret has it under another key: `{ secret, key: 'password' }`. Not with `tokenSecret`.
+   *
+   * @default - `tokenSecret`, or none, for a public repository
+   */
+  readonly token?: SecretValue;
 
   /**
    * The user that is named beside the token. GitHub and GitLab take any.

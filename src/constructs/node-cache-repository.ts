@@ -1,8 +1,8 @@
 import { Artifact } from '../artifact/artifact';
 import { ArtifactFormat } from '../artifact/format';
 import { folderName } from '../artifact/sources/checks';
-import { TOKEN_KEY } from '../artifact/sources/hugging-face';
 import { SourceProof } from '../artifact/sources/source-spec';
+import { resolveToken } from '../artifact/sources/token';
 import { mirrorOf } from '../mirror/rules';
 import { checkFlag, checkOptions, checkPositiveInteger } from '../pod/checks';
 import { shortHash } from '../pod/content-hash';
@@ -10,7 +10,6 @@ import { InputError, withoutCredentials } from '../pod/input-error';
 import { portOf } from '../pod/network';
 import type { Owner } from '../pod/owner';
 import type { Placement } from '../pod/pod-spec';
-import { checkSecret } from '../pod/secret-env';
 import type { NodeCacheRepository } from './node-cache-item';
 import { CacheFolder, KeptArtifact, registerMaker } from './node-cache-kept';
 import type { NodeCacheRepositoryProps } from './node-cache-props';
@@ -27,6 +26,7 @@ const REPOSITORY_PROPS: Record<keyof NodeCacheRepositoryProps, true> = {
   commit: true,
   history: true,
   tokenSecret: true,
+  token: true,
   username: true,
   attempt: true,
 };
@@ -67,7 +67,7 @@ export function repositoryOf(
     provenance: { source: `${url}@${commit}`, repository, revision: commit, proof: SourceProof.CONTENT },
   });
   registerMaker(owner, artifact);
-  const secret = props.tokenSecret && checkSecret(scope, `${field}.tokenSecret`, props.tokenSecret);
+  const token = resolveToken(scope, props, `${field}.`);
   const kept: KeptArtifact = {
     kind: 'repository',
     name,
@@ -81,9 +81,7 @@ export function repositoryOf(
       ...usernameArgs(owner, field, props),
     ],
     modules: [],
-    secrets: secret
-      ? [{ env: 'GIT_TOKEN', secret: secret.name, key: TOKEN_KEY, purpose: `read ${url}` }]
-      : [],
+    secrets: token ? [{ env: 'GIT_TOKEN', ...token, purpose: `read ${url}` }] : [],
     ports: [portOf(url)],
   };
   const handle: NodeCacheRepository = {
@@ -144,10 +142,10 @@ function checkCommit({ scope }: Owner, field: string, { commit, url }: NodeCache
 function usernameArgs(
   { scope }: Owner,
   field: string,
-  { username, tokenSecret }: NodeCacheRepositoryProps,
+  { username, token, tokenSecret }: NodeCacheRepositoryProps,
 ): string[] {
   if (username === undefined) return [];
-  if (!tokenSecret) {
+  if (!(tokenSecret ?? token)) {
     throw new InputError(scope, `${field}.username`, username, {
       allowed: 'nothing here, as there is no tokenSecret',
     });

@@ -1,6 +1,7 @@
-import type { ISecret } from 'cdk8s-plus-28';
+import type { ISecret, SecretValue } from 'cdk8s-plus-28';
 import type { IConstruct } from 'constructs';
 import { checkKind, checkList } from './checks';
+import { InputError } from './input-error';
 
 /** An environment variable whose value is a key of a Secret. */
 export interface SecretVariable {
@@ -29,4 +30,48 @@ export function secretNames(scope: IConstruct, field: string, secrets?: ISecret[
   return checkList(scope, field, secrets).map(
     (secret, index) => checkSecret(scope, `${field}[${index}]`, secret).name,
   );
+}
+
+/** What a variable reads: a Secret's name, and the key in it. */
+export interface SecretKey {
+  readonly secret: string;
+  readonly key: string;
+}
+
+/** @throws when it is not a key of a Secret */
+export function checkSecretValue(where: IConstruct | string, field: string, value: SecretValue): SecretKey {
+  const { secret, key } = checkKind(where, field, value, (given) => typeof given.key === 'string', {
+    allowed: 'a Secret and the key in it: { secret, key }',
+  });
+  if (!/^[-._a-zA-Z0-9]{1,253}$/.test(key)) {
+    throw new InputError(where, `${field}.key`, key, { allowed: "letters, digits, '-', '_' and '.'" });
+  }
+  return { secret: checkSecret(where, `${field}.secret`, secret).name, key };
+}
+
+/** What a user can say of one value: the Secret alone, whose key is then the usual one, or the Secret and the key. */
+export interface SecretChoice {
+  readonly secret?: ISecret;
+  readonly usualKey: string;
+  readonly value?: SecretValue;
+}
+
+/**
+ * @param field the property with Secret and key, `token`; the one with the Secret alone is `tokenSecret`
+ * @throws when both are given, when one of them is of another kind
+ */
+export function resolveSecretKey(
+  where: IConstruct | string,
+  field: string,
+  { secret, usualKey, value }: SecretChoice,
+): SecretKey | undefined {
+  if (value !== undefined && secret !== undefined) {
+    throw new InputError(where, `${field}Secret`, 'a Secret', {
+      allowed: `nothing beside ${field}, which names a Secret and the key in it`,
+    });
+  }
+  if (value !== undefined) return checkSecretValue(where, field, value);
+  return secret === undefined
+    ? undefined
+    : { secret: checkSecret(where, `${field}Secret`, secret).name, key: usualKey };
 }

@@ -1,9 +1,8 @@
-import type { SecretValue } from 'cdk8s-plus-28';
 import type { IConstruct } from 'constructs';
-import { checkKind, checkNamed } from '../pod/checks';
+import { checkNamed } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { Owner } from '../pod/owner';
-import { checkSecret } from '../pod/secret-env';
+import { checkSecretValue } from '../pod/secret-env';
 import type { EngineSpec, EngineVariable } from './engine-spec';
 import type { ServerProps } from './server-props';
 
@@ -64,21 +63,6 @@ export function resolveEnv(
     return { name, ...checkSecretValue(scope, `secretEnv.${name}`, value) };
   });
   return [...engine.env, ...plain, ...secret];
-}
-
-/** @throws when it is not a key of a Secret. @internal */
-export function checkSecretValue(
-  where: IConstruct | string,
-  field: string,
-  value: SecretValue,
-): { secret: string; key: string } {
-  const { secret, key } = checkKind(where, field, value, (given) => typeof given.key === 'string', {
-    allowed: 'a Secret and the key in it: { secret, key }',
-  });
-  if (!/^[-._a-zA-Z0-9]{1,253}$/.test(key)) {
-    throw new InputError(where, `${field}.key`, key, { allowed: "letters, digits, '-', '_' and '.'" });
-  }
-  return { secret: checkSecret(where, `${field}.secret`, secret).name, key };
 }
 
 /**

@@ -9,9 +9,10 @@ import { LABEL } from '../pod/metadata';
 import { Opening, Peer, portOf } from '../pod/network';
 import type { NetworkPeer } from '../pod/network-peer';
 import { Owner, ownerOf } from '../pod/owner';
+import { checkSecretValue } from '../pod/secret-env';
 import { checkSeconds } from './checks';
 import { checkPeers } from './server-checks';
-import { apiKeyPurpose, checkSecretValue } from './server-env';
+import { apiKeyPurpose } from './server-env';
 import type { ServerTarget } from './server-target';
 import { SmokeTestApi, SmokeTestOptions } from './smoke-test-options';
 

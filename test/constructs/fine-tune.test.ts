@@ -344,6 +344,14 @@ describe('the hub', () => {
       'hf-reader/token=the environment variable HF_TOKEN',
     );
     expect(() => made({ hubTokenSecret })).toThrow('nothing without hubAccess: true');
+    const hubToken = { secret: hubTokenSecret, key: 'HF_TOKEN' };
+    expect(envOf(made({ hubAccess: true, hubToken }).train_).HF_TOKEN).toEqual({
+      secretKeyRef: { name: 'hf-reader', key: 'HF_TOKEN' },
+    });
+    expect(() => made({ hubToken })).toThrow(
+      "'hubToken' is 'a Secret'; allowed: nothing without hubAccess: true",
+    );
+    expect(() => made({ hubAccess: true, hubToken, hubTokenSecret })).toThrow('nothing beside hubToken');
   });
 
   test('is its mirror where the app has one', () => {

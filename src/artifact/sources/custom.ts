@@ -3,7 +3,7 @@ import type { IServiceAccount, SecretValue } from 'cdk8s-plus-28';
 import { checkFlag, checkPort, checkSize, checkWords } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import type { ContainerResources } from '../../pod/resources';
-import { checkSecret } from '../../pod/secret-env';
+import { checkSecretValue } from '../../pod/secret-env';
 import { checkServiceAccount } from '../../pod/service-account';
 import { folderName } from './checks';
 import type { DownloaderFetch } from './downloader';
@@ -228,14 +228,11 @@ function checkEnv(props: CustomSourceProps): { [name: string]: string } {
 }
 
 function secretUses(props: CustomSourceProps): SecretUse[] {
-  return Object.entries(props.secrets ?? {}).map(([env, value]) => {
-    const field = `secrets.${env}`;
-    checkSecret(WHERE, `${field}.secret`, value?.secret);
-    if (typeof value.key !== 'string' || !/^[-._a-zA-Z0-9]{1,253}$/.test(value.key)) {
-      throw new InputError(WHERE, `${field}.key`, value.key, { allowed: 'a key of the Secret' });
-    }
-    return { env, secret: value.secret.name, key: value.key, purpose: `${env} of the downloader` };
-  });
+  return Object.entries(props.secrets ?? {}).map(([env, value]) => ({
+    env,
+    ...checkSecretValue(WHERE, `secrets.${env}`, value),
+    purpose: `${env} of the downloader`,
+  }));
 }
 
 function exitCodes(codes: { [code: string]: number }, shell: boolean): string {

@@ -1,15 +1,14 @@
 import type { Size } from 'cdk8s';
-import type { ISecret } from 'cdk8s-plus-28';
+import type { ISecret, SecretValue } from 'cdk8s-plus-28';
 import { checkFlag } from '../../pod/checks';
 import { shortHash } from '../../pod/content-hash';
 import { InputError } from '../../pod/input-error';
-import { checkSecret } from '../../pod/secret-env';
 import { checkApart, checkPath, checkSha256, folderName } from './checks';
 import type { ChecksumHelp } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
-import { TOKEN_KEY } from './hugging-face';
 import { checkPatterns } from './patterns';
 import { Endpoint, SecretUse, SourceProof, SourceSpec } from './source-spec';
+import { resolveToken } from './token';
 import { unpackBounds } from './unpack-bounds';
 
 /** An archive that can be unpacked. */
@@ -42,9 +41,16 @@ export interface HttpsServerProps extends FolderContent {
    * The Secret that holds a token under the key `token`, for files that are not public. It is sent to the server of
    * the address alone, and never to another one that this leads to.
    *
-   * @default - no token
+   * @default - `token`
    */
   readonly tokenSecret?: ISecret;
+
+  /**
+   * That token, where its Secret has it under another key: `{ secret, key: 'GITLAB_TOKEN' }`. Not with `tokenSecret`.
+   *
+   * @default - `tokenSecret`, or no token
+   */
+  readonly token?: SecretValue;
 
   /**
    * The header that the token is sent in, for servers that have one of their own: `PRIVATE-TOKEN` (GitLab),
@@ -207,8 +213,8 @@ export function httpsFilesSource(given: HttpsFilesProps): SourceSpec {
     files.map(({ path }) => path),
   );
   const servers = new Set(files.map(({ url }) => url.origin));
-  if (props.tokenSecret && servers.size > 1) {
-    throw new InputError(where, 'tokenSecret', [...servers].join(' and '), {
+  if ((props.tokenSecret ?? props.token) && servers.size > 1) {
+    throw new InputError(where, tokenField(props), [...servers].join(' and '), {
       allowed: 'files of one server, whose token it is',
       advice: 'Make a source and a ModelCache for each server.',
     });
@@ -345,20 +351,24 @@ function tokenArgs(where: string, { tokenHeader }: HttpsServerProps): string[] {
   return [`--token-header=${tokenHeader}`];
 }
 
-function tokenUse(where: string, { tokenSecret, tokenHeader }: HttpsServerProps, url: URL): SecretUse[] {
-  if (tokenSecret === undefined) {
+/** The one of the two properties that is given. */
+function tokenField({ token }: HttpsServerProps): string {
+  return token === undefined ? 'tokenSecret' : 'token';
+}
+
+function tokenUse(where: string, props: HttpsServerProps, url: URL): SecretUse[] {
+  const { tokenHeader } = props;
+  const token = resolveToken(where, props);
+  if (token === undefined) {
     if (tokenHeader === undefined) return [];
     throw new InputError(where, 'tokenHeader', tokenHeader, { allowed: 'nothing without a tokenSecret' });
   }
-  checkSecret(where, 'tokenSecret', tokenSecret);
   if (url.protocol !== 'https:') {
-    throw new InputError(where, 'tokenSecret', shown(url), {
+    throw new InputError(where, tokenField(props), shown(url), {
       allowed: 'https:// addresses beside it: everybody on the way could read the token',
     });
   }
-  return [
-    { env: TOKEN_ENV, secret: tokenSecret.name, key: TOKEN_KEY, purpose: `access token for ${url.origin}` },
-  ];
+  return [{ env: TOKEN_ENV, ...token, purpose: `access token for ${url.origin}` }];
 }
 
 function checkUrl(where: string, field: string, given: unknown, { plainHttp }: HttpsServerProps): URL {

@@ -1,18 +1,15 @@
-import type { ISecret } from 'cdk8s-plus-28';
+import type { ISecret, SecretValue } from 'cdk8s-plus-28';
 import { PublishedDllamaModel } from '../../engines/dllama/published-models';
 import { knownFacts } from '../../engines/known-models';
 import { checkAddress, checkFlag } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
-import { checkSecret } from '../../pod/secret-env';
 import { ArtifactFormat } from '../format';
 import { checkPatterns } from './patterns';
 import { SourceProof, SourceSpec } from './source-spec';
+import { resolveToken } from './token';
 
 /** The public hub. @internal */
 export const HUGGING_FACE = 'https://huggingface.co';
-
-/** The key of a token Secret. @internal */
-export const TOKEN_KEY = 'token';
 
 /** How to read a Hugging Face repository, besides its name. */
 export interface HuggingFaceSourceOptions {
@@ -33,9 +30,17 @@ export interface HuggingFaceSourceOptions {
   /**
    * The Secret that holds an access token under the key `token`, for private and gated repositories.
    *
-   * @default - no token
+   * @default - `token`
    */
   readonly tokenSecret?: ISecret;
+
+  /**
+   * The access token, where its Secret has it under another key: `{ secret, key: 'HF_TOKEN' }`. Not with
+   * `tokenSecret`.
+   *
+   * @default - `tokenSecret`, or no token
+   */
+  readonly token?: SecretValue;
 
   /**
    * The hub, or a mirror of it.
@@ -89,7 +94,7 @@ export function huggingFaceSource(repo: string, given: HuggingFaceSourceProps): 
   const where = 'ModelSource.huggingFace';
   const props = given ?? {};
   const dataset = checkFlag(where, 'dataset', props.dataset) ?? false;
-  if (props.tokenSecret !== undefined) checkSecret(where, 'tokenSecret', props.tokenSecret);
+  const token = resolveToken(where, props);
   if (!/^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/.test(repo)) {
     throw new InputError(where, 'repo', repo, {
       allowed: "'organization/name', as in the repository's web address",
@@ -158,16 +163,7 @@ export function huggingFaceSource(repo: string, given: HuggingFaceSourceProps): 
         ...Object.entries(join).map(([whole, parts]) => `--join=${whole}=${parts.join(',')}`),
       ],
       endpoints: [{ flag: '--endpoint', url: endpoint }],
-      secrets: props.tokenSecret
-        ? [
-            {
-              env: 'HF_TOKEN',
-              secret: props.tokenSecret.name,
-              key: TOKEN_KEY,
-              purpose: `access token for ${endpoint}/${repo}`,
-            },
-          ]
-        : [],
+      secrets: token ? [{ env: 'HF_TOKEN', ...token, purpose: `access token for ${endpoint}/${repo}` }] : [],
       needsFolder: false,
     },
   };

@@ -1,8 +1,8 @@
-import type { ISecret } from 'cdk8s-plus-28';
+import type { ISecret, SecretValue } from 'cdk8s-plus-28';
 import { checkAddress } from '../../pod/checks';
 import { shortHash } from '../../pod/content-hash';
 import { InputError } from '../../pod/input-error';
-import { checkSecret } from '../../pod/secret-env';
+import { resolveSecretKey } from '../../pod/secret-env';
 import { folderName } from './checks';
 import { FolderContent, resolveContent } from './folder-content';
 import { filesBySha256 } from './named-files';
@@ -23,9 +23,17 @@ export interface NgcSourceOptions extends FolderContent {
    * The Secret that holds an API key of NGC under the key `NGC_API_KEY`: a personal or service key (`nvapi-...`) with
    * the service NGC Catalog or Private Registry, or one of the older kind.
    *
-   * @default - no key, which public models alone can be read with
+   * @default - `apiKey`
    */
   readonly apiKeySecret?: ISecret;
+
+  /**
+   * That API key, where its Secret has it under another key: `{ secret, key: 'NGC_CLI_API_KEY' }`. Not with
+   * `apiKeySecret`.
+   *
+   * @default - `apiKeySecret`, or no key, which public models alone can be read with
+   */
+  readonly apiKey?: SecretValue;
 
   /**
    * Pins every byte: the files to take, by path, and the sha256 of each. A version's files cannot be changed, but its
@@ -92,7 +100,11 @@ export function ngcSource(model: string, given: NgcSourceProps): SourceSpec {
     });
   }
   checkPatterns(where, props);
-  if (props.apiKeySecret !== undefined) checkSecret(where, 'apiKeySecret', props.apiKeySecret);
+  const apiKey = resolveSecretKey(where, 'apiKey', {
+    secret: props.apiKeySecret,
+    usualKey: NGC_KEY,
+    value: props.apiKey,
+  });
   const endpoint = checkAddress(where, 'endpoint', props.endpoint ?? NGC_API, { path: true });
   const tokenEndpoint = checkAddress(where, 'tokenEndpoint', props.tokenEndpoint ?? NGC_AUTHN, {
     path: true,
@@ -123,16 +135,7 @@ export function ngcSource(model: string, given: NgcSourceProps): SourceSpec {
         { flag: '--endpoint', url: endpoint },
         { flag: '--token-endpoint', url: tokenEndpoint },
       ],
-      secrets: props.apiKeySecret
-        ? [
-            {
-              env: NGC_KEY,
-              secret: props.apiKeySecret.name,
-              key: NGC_KEY,
-              purpose: `API key for ngc://${model}`,
-            },
-          ]
-        : [],
+      secrets: apiKey ? [{ env: NGC_KEY, ...apiKey, purpose: `API key for ngc://${model}` }] : [],
       needsFolder: false,
     },
   };

@@ -4,8 +4,8 @@ import { InputError } from '../../pod/input-error';
 import { ANNOTATION } from '../../pod/metadata';
 import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject, Owner } from '../../pod/owner';
+import { checkSecretValue } from '../../pod/secret-env';
 import { checkFrom } from '../checks';
-import { checkSecretValue } from '../server-env';
 
 /** A Prometheus, or what answers as one: Thanos, Mimir, VictoriaMetrics. */
 export interface PrometheusProps {

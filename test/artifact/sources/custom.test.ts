@@ -132,7 +132,7 @@ describe("a downloader of one's own", () => {
       { secrets: { A: { secret: 'mlflow' as unknown as typeof secret, key: 'k' } } },
       /a Secret of cdk8s-plus/,
     ],
-    [{ secrets: { A: { secret, key: 'a b' } } }, /a key of the Secret/],
+    [{ secrets: { A: { secret, key: 'a b' } } }, /letters, digits/],
     [{ exitCodes: { x: 66 } }, /exit codes, 1 to 255/],
     [{ exitCodes: { 256: 66 } }, /exit codes, 1 to 255/],
     [{ exitCodes: { 3: 66 }, shell: false }, /'exitCodes' is {"3":66}; allowed: nothing beside shell: false/],
