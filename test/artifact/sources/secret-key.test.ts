@@ -31,7 +31,7 @@ const SOURCES: [string, string, string, (choice: Choice) => ModelSource][] = [
 ];
 
 const use = ({ _spec }: ModelSource) => {
-  const { fetch } = _spec as SourceSpec;
+  const { fetch } = _spec;
   return fetch.secrets.map((each) => [each.secret, each.key]);
 };
 
