@@ -4,7 +4,6 @@ import { Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import { ModelCache, ModelSource, NodeCache, PhasedApp } from '../../../src';
 import { sourceKey } from '../../../src/artifact/key';
-import type { SourceSpec } from '../../../src/artifact/sources/source-spec';
 import { temporaryFolder } from '../../support/folders';
 import { claim, COMMIT } from '../../support/models';
 import { container, objectsOf, plainChart, the, violationsOf } from '../../support/objects';
