@@ -2,6 +2,9 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { examples } from '../main';
+import { Pipeline } from '../src';
+import { KUBERNETES_VERSIONS } from '../src/pod/kubernetes-version';
+import { deadLinks } from './support/documents';
 import { differences, filesIn, REPOSITORY, temporaryFolder, tree } from './support/folders';
 import { Untyped, violationsOf } from './support/objects';
 import { parseYaml } from './phases/synth/parse-yaml';
@@ -30,7 +33,7 @@ describe('dist/', () => {
   });
 
   test('has all examples and what points each tool at them', () => {
-    expect(pipelines).toEqual(['qwen3-1.7b', 'qwen3-1.7b-gguf', 'qwen3-1.7b-s3', 'qwen3-8b']);
+    expect(pipelines).toEqual(['qwen3-1.7b', 'qwen3-1.7b-s3', 'qwen3-8b', 'small-talk', 'support']);
     for (const tool of ['argocd', 'flux']) {
       for (const pipeline of pipelines) expect(committed).toHaveProperty([`gitops/${tool}/${pipeline}.yaml`]);
     }
@@ -59,11 +62,51 @@ describe('dist/', () => {
     expect(violationsOf(objects)).toBe('');
   });
 
+  test('can be made for the oldest version of Kubernetes too', () => {
+    examples({ outdir: temporaryFolder(), kubernetesVersion: KUBERNETES_VERSIONS[0] }).synth();
+  });
+
   test('holds no path of the machine that made it, and no secret', () => {
     for (const text of Object.values(committed)) {
       expect(text).not.toContain(REPOSITORY);
       expect(text).not.toMatch(/kind: Secret\b/);
     }
+  });
+});
+
+describe('the page about the examples', () => {
+  const folder = path.join(REPOSITORY, 'examples');
+  const text = fs.readFileSync(path.join(folder, 'README.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| \[([\w.-]+\.ts)\].*$/gm)].map(([row, file]) => {
+    const cells = row.split('|').map((cell) => cell.trim());
+    return { file, constructs: cells[3].match(/\w+/g) ?? [], objects: Number(cells.at(-2)) };
+  });
+
+  test('has a row for each file of a pipeline, and links to files that are there', () => {
+    const files = filesIn(folder).filter((file) => /^\d.*\.ts$/.test(file));
+    expect(rows.map(({ file }) => file)).toEqual(files);
+    expect(deadLinks(text, folder)).toEqual([]);
+  });
+
+  test.each(rows)('names the constructs of $file', ({ file, constructs }) => {
+    const program = fs.readFileSync(path.join(folder, file), 'utf8');
+    const made = [...program.matchAll(/\bnew (\w+)\(/g)].map(([, construct]) => construct);
+    expect(new Set(constructs)).toEqual(new Set(made));
+  });
+
+  test('counts their objects, of which each pipeline has more than the one before', () => {
+    const written = examples({ outdir: temporaryFolder() })
+      .node.findAll()
+      .filter((each) => each instanceof Pipeline)
+      .map(({ node }) => ({
+        name: node.id,
+        objects: filesIn(path.join(DIST, node.id)).flatMap((file) =>
+          parseYaml(committed[`${node.id}/${file}`]),
+        ).length,
+      }));
+    expect(rows.map(({ objects }) => objects)).toEqual(written.map(({ objects }) => objects));
+    const counts = rows.map(({ objects }) => objects);
+    expect([...counts].sort((one, other) => one - other)).toEqual(counts);
   });
 });
 
@@ -83,7 +126,8 @@ describe('the same bytes are written', () => {
   test('by `cdk8s synth`, to the folder that cdk8s.yaml names', () => {
     // In a copy, because this would empty the folder dist of the repository.
     const copy = temporaryFolder();
-    for (const entry of ['cdk8s.yaml', 'main.ts', 'package.json', 'tsconfig.json', 'src', 'imports', 'lib']) {
+    const program = ['cdk8s.yaml', 'main.ts', 'examples', 'package.json', 'tsconfig.json'];
+    for (const entry of [...program, 'src', 'imports', 'lib']) {
       fs.cpSync(path.join(REPOSITORY, entry), path.join(copy, entry), { recursive: true });
     }
     fs.symlinkSync(path.join(REPOSITORY, 'node_modules'), path.join(copy, 'node_modules'));
