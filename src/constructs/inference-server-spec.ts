@@ -28,7 +28,7 @@ import type {
 import { checkSeconds } from '../serving/checks';
 import { folderVariables, resolveRoles } from '../serving/artifact-roles';
 import { checkReferences, checkWords } from '../serving/command-line';
-import { MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
+import { ArtifactRole, MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
 import { apiKeyPurpose } from '../serving/server-env';
 import type { Preparation } from '../serving/preparation';
 import { engineProbe, ServerProbe } from '../serving/server-probe';
@@ -61,6 +61,7 @@ const DEFAULT_ENV: Record<string, string> = {
 /**
  * @param app what the server is, for `app.kubernetes.io/name`
  * @param preparations what is done in each pod before the engine starts
+ * @param further artifacts besides those of the props, which need no model to be there
  * @throws when a value cannot be used
  */
 export function resolveInferenceServer(
@@ -68,6 +69,7 @@ export function resolveInferenceServer(
   props: InferenceServerProps,
   app = 'inference-server',
   preparations: (owner: Owner, artifacts: MountedArtifacts) => Preparation[] = () => [],
+  further: readonly ArtifactRole[] = [],
 ): ServerSpec {
   checkProps(scope, props);
   checkNamed(scope, 'env', props.env);
@@ -79,7 +81,7 @@ export function resolveInferenceServer(
     http: props.containerPort,
     ...Object.fromEntries(ports.map(({ name, port }) => [name, port])),
   };
-  const artifacts = mountArtifacts(owner, resolveRoles(scope, props));
+  const artifacts = mountArtifacts(owner, [...resolveRoles(scope, props), ...further]);
   const apiKey = props.apiKey === undefined ? undefined : checkSecretValue(scope, 'apiKey', props.apiKey);
   const files = resolveFiles(scope, props);
   const env = resolveVariables(props, artifacts, { apiKey, hasFiles: files.length > 0 });

@@ -37,10 +37,12 @@ export function resolveVllmRunServer(scope: Construct, props: VllmRunServerProps
   const program = resolveProgram(scope, props, accelerator);
   let prepared: PreparedFolder[] = [];
   const given = inferenceServerProps(scope, props, program);
-  const spec = resolveInferenceServer(scope, given, VLLM_RUN, (owner, artifacts) => {
+  const prepare: VllmProgram['prepare'] = (owner, artifacts) => {
     prepared = program.prepare(owner, artifacts);
     return prepared;
-  });
+  };
+  const repository = program.roles.filter(({ role }) => role === REPOSITORY_ROLE);
+  const spec = resolveInferenceServer(scope, given, VLLM_RUN, prepare, repository);
   const env = prepared.flatMap((each) => Object.entries(each.env));
   refuseToSet(
     scope,
@@ -59,7 +61,7 @@ function inferenceServerProps(
   props: VllmRunServerProps,
   program: VllmProgram,
 ): InferenceServerProps {
-  const { repository, apiKey } = props;
+  const { apiKey } = props;
   const { cpu, memory } = amountsFor(props.accelerator?._spec);
   const own = checkPlacement(scope, 'placement', props.placement);
   return {
@@ -70,9 +72,6 @@ function inferenceServerProps(
     image: program.image,
     command: program.command,
     containerPort: portOf(scope, program.command, props.containerPort),
-    artifacts: repository
-      ? [...(props.artifacts ?? []), { name: REPOSITORY_ROLE, artifact: repository.artifact }]
-      : props.artifacts,
     sharedMemory: program.sharedMemory,
     placement: unitePlacements(scope, 'placement', own, program.placements),
     readiness: ServerProbe.http('/health'),

@@ -361,6 +361,22 @@ describe('a run that serves', () => {
     expect(the(objects, 'NetworkPolicy', 'qwen-mine-server').spec.egress).toEqual([]);
   });
 
+  test('runs from a repository that is kept, with a model and without', () => {
+    const SERVE_ITSELF = { command: ['python3', 'serve.py'], model: undefined };
+    for (const given of [{}, SERVE_ITSELF]) {
+      const objects = served((pipeline) => ({
+        repository: nodeCache(pipeline).repository('fork'),
+        ...given,
+      }));
+      const [repository] = argument(container(deployment(objects), 'apply-checkout'), 'repository');
+      expect(repository).toMatch(/\/git--somebody--vllm-[0-9a-f]+\/tree$/);
+      const awaited = podSpec(deployment(objects)).initContainers.filter(({ name }: Untyped) =>
+        /^await/.test(name),
+      );
+      expect(JSON.stringify(awaited)).toContain('git--somebody--vllm-');
+    }
+  });
+
   test('runs from a checkout', () => {
     const objects = served({ checkout: checkoutOf() });
     const vllm = container(deployment(objects), 'vllm');
