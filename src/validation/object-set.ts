@@ -59,10 +59,43 @@ const ADDED_LABELS: ReadonlySet<string> = new Set([
   'leaderworkerset.sigs.k8s.io/worker-index',
 ]);
 
+/** The API groups of Kubernetes' own kinds that rules look for. */
+const GROUPS: Record<string, string> = {
+  ConfigMap: '',
+  CronJob: 'batch',
+  DaemonSet: 'apps',
+  Deployment: 'apps',
+  HorizontalPodAutoscaler: 'autoscaling',
+  Ingress: 'networking.k8s.io',
+  Job: 'batch',
+  Namespace: '',
+  NetworkPolicy: 'networking.k8s.io',
+  PersistentVolume: '',
+  PersistentVolumeClaim: '',
+  Pod: '',
+  PodDisruptionBudget: 'policy',
+  ReplicaSet: 'apps',
+  ResourceClaim: 'resource.k8s.io',
+  ResourceClaimTemplate: 'resource.k8s.io',
+  Secret: '',
+  Service: '',
+  ServiceAccount: '',
+  StatefulSet: 'apps',
+};
+
+/** The kind; with its group where it is a custom resource whose name is that of a kind of Kubernetes' own. */
+function kindOf({ apiVersion, kind }: KubeObject): string {
+  const [group] = apiVersion.split('/', 1);
+  return group.includes('.') && Object.hasOwn(GROUPS, kind) && GROUPS[kind] !== group
+    ? `${kind}.${group}`
+    : kind;
+}
+
 /** An object of a set. @internal */
 export class Entry {
   public readonly object: KubeObject;
   public readonly where: string;
+  /** `Service`; `Service.serving.knative.dev` of what is called like a kind of Kubernetes, and is none. */
   public readonly kind: string;
   public readonly name: string;
   public readonly namespace: string;
@@ -74,7 +107,7 @@ export class Entry {
   constructor({ object, where }: CheckedObject) {
     this.object = object;
     this.where = where;
-    this.kind = object.kind;
+    this.kind = kindOf(object);
     this.name = object.metadata.name ?? '';
     this.namespace = object.metadata.namespace ?? '';
     this.labels = object.metadata.labels ?? NONE;
