@@ -2,6 +2,7 @@
 
 /** The packages whose type declarations hold the API of one Kubernetes version each. */
 export const PACKAGES = {
+  28: 'cdk8s-plus-28@2.5.6',
   29: 'cdk8s-plus-29@2.6.0',
   30: 'cdk8s-plus-30@2.4.10',
   31: 'cdk8s-plus-31@2.6.43',
@@ -142,9 +143,14 @@ export const ENUMS = {
  */
 export const ENABLED_SINCE = {
   'autoscaling.v2.HPAScalingRules#tolerance': '1.35',
+  'batch.v1.JobSpec#backoffLimitPerIndex': '1.29',
   'batch.v1.JobSpec#managedBy': '1.32',
+  'batch.v1.JobSpec#maxFailedIndexes': '1.29',
+  'batch.v1.JobSpec#podReplacementPolicy': '1.29',
   'batch.v1.JobSpec#successPolicy': '1.31',
   'core.v1.Container#resizePolicy': '1.33',
+  // Of init containers, which it makes sidecars: Always.
+  'core.v1.Container#restartPolicy': '1.29',
   'core.v1.Container#restartPolicyRules': '1.35',
   'core.v1.EnvVarSource#fileKeyRef': '1.35',
   'core.v1.LifecycleHandler#sleep': '1.30',
@@ -175,7 +181,9 @@ export const ENABLED_SINCE = {
 
 /** The same of values of a field that has others for longer. */
 export const VALUES_ENABLED_SINCE = {
+  'batch.v1.PodFailurePolicyRule#action': { FailIndex: '1.29' },
   'core.v1.Container#restartPolicy': { Never: '1.35', OnFailure: '1.35' },
+  'core.v1.SecurityContext#procMount': { Unmasked: '1.33' },
 };
 
 /** Fields that nobody can use in YAML: unknown to us. */

@@ -1,6 +1,7 @@
 import { Size } from 'cdk8s';
 import { consumerAnnotations, servedAnnotations } from '../artifact/annotations';
 import { GUARD_PROGRAM, guards, python } from '../pod/guard';
+import { withHelper } from '../pod/helper-container';
 import { NO_MESH } from '../pod/mesh';
 import { DLLAMA_METRICS } from '../engines/dllama/metrics';
 import { LABEL } from '../pod/metadata';
@@ -8,6 +9,7 @@ import { addNetworkPolicy, Peer } from '../pod/network';
 import { addObject, selectorLabels, standardLabels } from '../pod/owner';
 import {
   ContainerSpec,
+  PodSpec,
   renderPod,
   storeAnnotations,
   storeLabels,
@@ -113,7 +115,7 @@ function renderRoot(spec: DllamaTopologySpec, template: Record<string, unknown>)
 }
 
 function rootTemplate(spec: DllamaTopologySpec, programs: Programs): Record<string, unknown> {
-  const { owner, volume, model } = spec;
+  const { owner, volume } = spec;
   return {
     metadata: {
       labels: { ...standardLabels(owner, 'root'), ...storeLabels([volume]), ...NO_MESH.labels },
@@ -124,8 +126,7 @@ function rootTemplate(spec: DllamaTopologySpec, programs: Programs): Record<stri
       imagePullSecrets: spec.imagePullSecrets,
       stores: [volume],
       more: { terminationGracePeriodSeconds: PRE_STOP_SECONDS + spec.drainSeconds + 10 },
-      initContainers: [...guards(model, volume, spec.front.image, spec.workerHosts), frontContainer(spec)],
-      containers: [rootContainer(spec)],
+      ...rootContainers(spec),
       volumes: [
         // Only the root reads the model; it sends the workers their parts.
         storePodVolume(volume),
@@ -134,6 +135,24 @@ function rootTemplate(spec: DllamaTopologySpec, programs: Programs): Record<stri
       ],
     }),
   };
+}
+
+/**
+ * Where front and root are stopped together, both let the answer in flight end: the front refuses all others, and the
+ * root goes on until the front's connection is closed.
+ */
+function rootContainers(spec: DllamaTopologySpec): Pick<PodSpec, 'initContainers' | 'containers'> {
+  const { owner, model, volume, front, workerHosts } = spec;
+  return withHelper(
+    owner.kubernetesVersion,
+    {
+      initContainers: guards(model, volume, front.image, workerHosts),
+      containers: [rootContainer(spec)],
+    },
+    frontContainer(spec),
+    // Its image need not have a program for it.
+    ['python3', '-c', `import time; time.sleep(${PRE_STOP_SECONDS})`],
+  );
 }
 
 function rootContainer(spec: DllamaTopologySpec): ContainerSpec {
@@ -169,7 +188,6 @@ function rootContainer(spec: DllamaTopologySpec): ContainerSpec {
   };
 }
 
-/** A native sidecar: up before the root starts, and gone only after it. */
 function frontContainer(spec: DllamaTopologySpec): ContainerSpec {
   const { front } = spec;
   return {
@@ -193,7 +211,6 @@ function frontContainer(spec: DllamaTopologySpec): ContainerSpec {
     mounts: [{ name: 'state', mountPath: STATE_FOLDER }],
     resources: { cpu: '500m', memory: Size.mebibytes(256), storage: LOGS },
     more: {
-      restartPolicy: 'Always',
       startupProbe: {
         httpGet: { path: '/livez', port: 'http' },
         periodSeconds: 2,

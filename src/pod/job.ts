@@ -1,6 +1,7 @@
 import type { ApiObject } from 'cdk8s';
 import { jobHash } from './content-hash';
 import { ResolvedJobOptions } from './job-options';
+import { hasPodReplacementPolicy } from './kubernetes-version';
 import { NO_MESH } from './mesh';
 import { ANNOTATION } from './metadata';
 import { addObject, Owner, standardLabels } from './owner';
@@ -28,7 +29,8 @@ export function addJob(owner: Owner, spec: JobSpec): ApiObject {
   const body = {
     ...spec.more,
     backoffLimit: spec.options.backoffLimit,
-    podReplacementPolicy: 'Failed',
+    // Kubernetes 1.28 does the same without being told, for Jobs with a podFailurePolicy.
+    ...(hasPodReplacementPolicy(owner.kubernetesVersion) ? { podReplacementPolicy: 'Failed' } : {}),
     podFailurePolicy: {
       rules: [
         // A drained or preempted pod is no failure of the program, which continues where it was.

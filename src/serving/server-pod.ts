@@ -1,6 +1,6 @@
 import { isSingleNode } from '../artifact/stores/store-volume';
 import { GUARD_PROGRAM } from '../pod/guard';
-import { atLeast } from '../pod/kubernetes-version';
+import { hasSleepAction } from '../pod/kubernetes-version';
 import { selectorLabels, standardLabels } from '../pod/owner';
 import { ContainerSpec, renderPod, storeLabels } from '../pod/pod-spec';
 import { Programs } from '../pod/programs';
@@ -11,9 +11,6 @@ import { renderEnv } from './server-env';
 import type { ServerSpec } from './server-spec';
 import { meshMetadata } from './service-mesh';
 import { mountsOf, spareBytes, volumesOf } from './server-volumes';
-
-/** The minor version of Kubernetes from which preStop can pause without a program of the image. */
-const SLEEP_ACTION = 30;
 
 /** In what the pods of a group differ from the pod of a server. @internal */
 export interface PodTemplateOverrides {
@@ -178,7 +175,7 @@ function preStop(
     return { exec: { command: engine.preStop(drainSeconds) } };
   }
   const pause = seconds ?? preStopSeconds;
-  if (atLeast(owner.kubernetesVersion, SLEEP_ACTION)) return { sleep: { seconds: pause } };
+  if (hasSleepAction(owner.kubernetesVersion)) return { sleep: { seconds: pause } };
   return { exec: { command: ['sleep', String(pause)] } };
 }
 

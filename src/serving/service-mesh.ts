@@ -1,6 +1,7 @@
 import type { Construct } from 'constructs';
 import { checkKind, checkProps } from '../pod/checks';
 import { InputError } from '../pod/input-error';
+import { hasNativeSidecars, kubernetesVersionOf } from '../pod/kubernetes-version';
 import { NO_MESH } from '../pod/mesh';
 import type { Opening } from '../pod/network';
 import { NetworkPeer } from '../pod/network-peer';
@@ -29,6 +30,8 @@ export interface MeshSpec {
   readonly probesFrom?: string[];
   /** The user of the proxy, whose connections it does not take for those of the pod. */
   readonly proxyUser?: number;
+  /** Whether the proxy is a native sidecar wherever it is told to be, even where Kubernetes has none. */
+  readonly nativeSidecar?: boolean;
 }
 
 /**
@@ -42,8 +45,8 @@ export class ServiceMesh {
   /**
    * Istio with a proxy in each pod. Without Istio's CNI plugin such pods do not pass Pod Security `restricted`. They end
    * when no connection is open any more, or at the end of the grace period. Istio 1.12 or newer. Where the proxy is no
-   * native sidecar, as it is not by default before Istio 1.27, init containers that need the network fail: the proxy that
-   * their connections are led to starts after them.
+   * native sidecar, as it is not by default before Istio 1.27 and never on Kubernetes 1.28, init containers that need the
+   * network fail: the proxy that their connections are led to starts after them.
    *
    * @throws when the namespace cannot be one
    */
@@ -75,8 +78,8 @@ export class ServiceMesh {
   }
 
   /**
-   * Linkerd. Its proxy is a native sidecar, which ends after the server. Linkerd 2.15 or newer; without its CNI plugin
-   * such pods do not pass Pod Security `restricted`.
+   * Linkerd. Its proxy is a native sidecar, which ends after the server and needs Kubernetes 1.29. Linkerd 2.15 or
+   * newer; without its CNI plugin such pods do not pass Pod Security `restricted`.
    *
    * @throws when the namespace cannot be one
    */
@@ -95,6 +98,7 @@ export class ServiceMesh {
       // Identities, destinations and policies.
       controlPlane: { namespace, ports: [8080, 8086, 8090] },
       proxyUser: 2102,
+      nativeSidecar: true,
     });
   }
 
@@ -135,6 +139,15 @@ export function resolveMesh(
   if (spec.proxyUser !== undefined && user?.user === spec.proxyUser) {
     throw new InputError(scope, 'runAsUser', spec.proxyUser, {
       allowed: 'another user: that is the one of the proxy of the mesh, which lets its connections pass',
+    });
+  }
+  const version = kubernetesVersionOf(scope);
+  if (spec.nativeSidecar && !hasNativeSidecars(version)) {
+    throw new InputError(scope, 'mesh', 'Linkerd', {
+      allowed: `ServiceMesh.istioAmbient() or ServiceMesh.istioSidecar(): the version is Kubernetes ${version}`,
+      advice:
+        'The proxy of Linkerd would end before the answers that go through it: only a native sidecar does not, which ' +
+        'needs Kubernetes 1.29. Or raise kubernetesVersion.',
     });
   }
   return spec;

@@ -77,7 +77,7 @@ test.each([
   [['check', 'dist', '--format', '--quiet'], '--format needs a value: ', '--format FORMAT.'],
   [['check', 'dist', '--format=json', '--format=text'], '--format is given twice', 'give it once.'],
   [['check', 'dist', '--quiet=yes'], '--quiet takes no value', "leave out '=yes'."],
-  [['check', 'dist', '--kubernetes-version', '1.3'], "is '1.3'", "'1.29' to '1.36'"],
+  [['check', 'dist', '--kubernetes-version', '1.3'], "is '1.3'", "'1.28' to '1.36'"],
   [['check', 'dist', '-x'], 'unknown option -x.', "'cdk8s-llm check --help' lists all."],
   [['completion', 'bas'], "SHELL is 'bas'; allowed: bash, zsh, fish.", 'Did you mean bash?'],
   [['completion', 'bash', 'zsh'], 'zsh is not expected here', '--help'],

@@ -1,6 +1,8 @@
 import { Size } from 'cdk8s';
 import { DllamaTopologyProps, FloatType } from '../../src';
+import { KUBERNETES_VERSION_CONTEXT } from '../../src/pod/kubernetes-version';
 import {
+  argument,
   container,
   containers,
   flagValues,
@@ -29,8 +31,9 @@ import {
  * worse, hangs.
  */
 
-function serve(props: Partial<DllamaTopologyProps> = {}) {
+function serve(props: Partial<DllamaTopologyProps> = {}, kubernetesVersion = '1.31') {
   const chart = plainChart();
+  chart.node.setContext(KUBERNETES_VERSION_CONTEXT, kubernetesVersion);
   const { weights, ...others } = props;
   const { artifact } = conversion(chart, { model: downloaded(chart), weights });
   topology(chart, { model: artifact, ...others });
@@ -334,6 +337,18 @@ describe('must', () => {
   test('12. have the front there before the root and after it', () => {
     expect(podSpec(deployment).initContainers.map((each: Untyped) => each.name)).toContain('front');
     expect(front.restartPolicy).toBe('Always');
+  });
+
+  test('12. where there are no native sidecars, have the front there as long as the root takes requests', () => {
+    const old = serve({}, '1.28');
+    const { containers: both, initContainers } = podSpec(old.deployment);
+    expect(initContainers.map((each: Untyped) => each.name)).toEqual(['await-model']);
+    expect(both.map((each: Untyped) => each.name)).toEqual(['root', 'front']);
+    expect(old.front.lifecycle.preStop.exec.command.at(-1)).toBe('import time; time.sleep(5)');
+    expect(old.root.lifecycle.preStop.exec.command).toEqual(['sleep', '5']);
+    expect(argument(old.front, 'drain-seconds')).toEqual([
+      old.root.env.find(({ name }: Untyped) => name === 'DRAIN_SECONDS').value,
+    ]);
   });
 
   test('13. convert in an image with glibc, in which numpy and torch can be installed', () => {

@@ -216,7 +216,7 @@ describe('StatefulSets', () => {
     expect(args).not.toContain('--pipeline-parallel-size');
   });
 
-  test.each(['1.29', '1.31', '1.36'])('all of it passes the checks for Kubernetes %s', (version) => {
+  test.each(['1.28', '1.31', '1.36'])('all of it passes the checks for Kubernetes %s', (version) => {
     expect(ofKind(objects(DIVIDED, version), 'StatefulSet')).toHaveLength(2);
   });
 });

@@ -162,7 +162,7 @@ describe('what is run', () => {
     expect(server.version).toBe('0.19.0');
   });
 
-  test.each(['1.29', '1.31', '1.34'])('all of it passes the checks for Kubernetes %s', (version) => {
+  test.each(['1.28', '1.31', '1.34'])('all of it passes the checks for Kubernetes %s', (version) => {
     expect(objects({ accelerator: GPU, replicas: 2 }, version).length).toBeGreaterThan(4);
   });
 });

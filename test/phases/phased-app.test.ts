@@ -14,6 +14,7 @@ import {
   PhasedAppProps,
   Pipeline,
 } from '../../src';
+import { KUBERNETES_VERSIONS } from '../../src/pod/kubernetes-version';
 import { differences, filesIn, REPOSITORY, temporaryFolder, tree } from '../support/folders';
 import { objectsOf, ofKind, plainChart, Untyped, violationsOf } from '../support/objects';
 import { cache, claim, conversion, DLLAMA_IMAGE, source, topology } from '../support/models';
@@ -444,7 +445,7 @@ describe('in a plain chart of a plain app', () => {
     app.node.setContext('cdk8s-llm/kubernetesVersion', '2.0');
     const chart = new Chart(app, 'models', { namespace: 'llm' });
     expect(() => cache(chart)).toThrow(
-      "models/weights: 'kubernetesVersion' is '2.0'; allowed: '1.29' to '1.36'",
+      "models/weights: 'kubernetesVersion' is '2.0'; allowed: '1.28' to '1.36'",
     );
   });
 });
@@ -523,18 +524,15 @@ describe('the version of Kubernetes', () => {
     expect(new PhasedApp({ kubernetesVersion: '1.34' }).kubernetesVersion).toBe('1.34');
   });
 
-  test.each(['1.29', '1.30', '1.31', '1.32', '1.33', '1.34', '1.35', '1.36'])(
-    'can be %s, and all objects are of it',
-    (kubernetesVersion) => {
-      const app = appIn(temporaryFolder(), { kubernetesVersion });
-      fill(app.pipeline('qwen', { namespace: 'llm' }));
-      app.synth();
-    },
-  );
+  test.each(KUBERNETES_VERSIONS)('can be %s, and all objects are of it', (kubernetesVersion) => {
+    const app = appIn(temporaryFolder(), { kubernetesVersion });
+    fill(app.pipeline('qwen', { namespace: 'llm' }));
+    app.synth();
+  });
 
-  test.each(['1.28', '1.37', '1.31.2', 'v1.31', '2.0', ''])('cannot be %j', (kubernetesVersion) => {
+  test.each(['1.27', '1.37', '1.31.2', 'v1.31', '2.0', ''])('cannot be %j', (kubernetesVersion) => {
     expect(() => new PhasedApp({ kubernetesVersion })).toThrow(
-      `PhasedApp: 'kubernetesVersion' is '${kubernetesVersion}'; allowed: '1.29' to '1.36'`,
+      `PhasedApp: 'kubernetesVersion' is '${kubernetesVersion}'; allowed: '1.28' to '1.36'`,
     );
   });
 });

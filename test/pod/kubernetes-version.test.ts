@@ -1,10 +1,17 @@
-import { hasImageVolumes } from '../../src/pod/kubernetes-version';
+import {
+  hasImageVolumes,
+  hasNativeSidecars,
+  hasPodReplacementPolicy,
+  hasSleepAction,
+  KUBERNETES_VERSIONS,
+} from '../../src/pod/kubernetes-version';
 
 test.each([
-  ['1.29', false],
-  ['1.34', false],
-  ['1.35', true],
-  ['1.36', true],
-])('Kubernetes %s has image volumes: %s', (version, expected) => {
-  expect(hasImageVolumes(version)).toBe(expected);
+  ['image volumes', hasImageVolumes, '1.35'],
+  ['native sidecars', hasNativeSidecars, '1.29'],
+  ['a podReplacementPolicy', hasPodReplacementPolicy, '1.29'],
+  ['hooks that sleep', hasSleepAction, '1.30'],
+])('%s are there in each version since the first that has them', (_, has, first) => {
+  const those = KUBERNETES_VERSIONS.slice(KUBERNETES_VERSIONS.indexOf(first));
+  expect(KUBERNETES_VERSIONS.filter(has)).toEqual(those);
 });

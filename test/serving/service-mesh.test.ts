@@ -96,6 +96,11 @@ describe('refused are', () => {
       () => served({ mesh: ServiceMesh.istioSidecar(), runAsUser: 1337 }),
       "'runAsUser' is 1337; allowed: another user",
     ],
+    [
+      'Linkerd on Kubernetes 1.28, which has no native sidecars',
+      () => served({ mesh: ServiceMesh.linkerd() }, '1.28'),
+      "'mesh' is 'Linkerd'; allowed: ServiceMesh.istioAmbient() or ServiceMesh.istioSidecar(): the version is Kubernetes 1.28",
+    ],
   ])('%s', (_, make, message) => expect(make).toThrow(message));
 
   test('the pods of a copy on several nodes', () => {

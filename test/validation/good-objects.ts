@@ -119,7 +119,6 @@ function job(name: string, wave: number, component: string, annotations: Record<
     }),
     spec: {
       backoffLimit: 10,
-      podReplacementPolicy: 'Failed',
       podFailurePolicy: {
         rules: [
           { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
@@ -519,6 +518,17 @@ export function goodObjects(): Good {
   };
   nameJob(good.download);
   nameJob(good.convert);
+  return good;
+}
+
+/** The same for Kubernetes 1.28, which has no native sidecars. */
+export function goodObjectsOf128(): Good {
+  const good = goodObjects();
+  const pod = good.root.spec.template.spec;
+  const [front] = pod.initContainers;
+  delete front.restartPolicy;
+  delete pod.initContainers;
+  pod.containers.push(front);
   return good;
 }
 

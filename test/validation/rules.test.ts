@@ -502,6 +502,15 @@ const CASES: Case[] = [
     object: 'root',
     says: /is 5; it must be more than the 5 s that preStop of root takes/,
   },
+  {
+    rule: 'graceful-shutdown',
+    edit: ({ root }) => {
+      const [of] = podSpec(root).containers;
+      of.lifecycle.preStop.exec.command = ['python3', '-c', 'import time; time.sleep(60)'];
+    },
+    object: 'root',
+    says: /is 60; it must be more than the 60 s that preStop of root takes/,
+  },
   // Rule 14
   {
     rule: 'job-failures',
@@ -1116,6 +1125,7 @@ function securityCases(): Case[] {
       edit: ({ foreign }) => edit(podSpec(foreign), container(foreign)),
       object: 'foreign',
       says,
+      kubernetesVersion: '1.33', // the first that takes all of them
     }));
   return [...cases('pod-security', edits), ...cases('pod-hardening', beyond)];
 }

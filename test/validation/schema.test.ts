@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { Yaml } from 'cdk8s';
 import { checkKubernetesVersion } from '../../src/pod/kubernetes-version';
 import { checkObjects, KubeObject } from '../../src/validation/check';
-import { checked, Good, goodObjects } from './good-objects';
+import { checked, Good, goodObjects, goodObjectsOf128 } from './good-objects';
 import { trafficObjects } from './traffic-cases';
 
 function schemaViolations(good: Good, kubernetesVersion = '1.31'): string[] {
@@ -13,8 +13,7 @@ function schemaViolations(good: Good, kubernetesVersion = '1.31'): string[] {
     .map(({ where, field, message }) => `${where}: ${field ?? ''} ${message}`);
 }
 
-function edited(edit: (good: Good) => void): Good {
-  const good = goodObjects();
+function edited(edit: (good: Good) => void, good = goodObjects()): Good {
   edit(good);
   return good;
 }
@@ -166,6 +165,23 @@ test('every kind is closed, at its top, in its spec and in its metadata', () => 
 });
 
 test.each<[string, string, string, (good: Good) => void]>([
+  [
+    'spec.podReplacementPolicy',
+    '1.28',
+    '1.29',
+    ({ download }) => (download.spec.podReplacementPolicy = 'Failed'),
+  ],
+  ['spec.backoffLimitPerIndex', '1.28', '1.29', ({ download }) => (download.spec.backoffLimitPerIndex = 1)],
+  ['spec.maxFailedIndexes', '1.28', '1.29', ({ download }) => (download.spec.maxFailedIndexes = 1)],
+  [
+    'spec.template.spec.initContainers[0].restartPolicy',
+    '1.28',
+    '1.29',
+    ({ root }) => {
+      const pod = root.spec.template.spec;
+      pod.initContainers = [{ ...pod.containers.pop(), restartPolicy: 'Always' }];
+    },
+  ],
   ['spec.managedBy', '1.31', '1.32', ({ download }) => (download.spec.managedBy = 'example.com/x')],
   ['spec.successPolicy', '1.30', '1.31', ({ download }) => (download.spec.successPolicy = { rules: [] })],
   [
@@ -196,8 +212,9 @@ test.each<[string, string, string, (good: Good) => void]>([
   ],
 ])('%s is refused for %s and taken for %s', (field, older, newer, edit) => {
   const message = `${field} needs Kubernetes ${newer}; the target is ${older}. Leave it out, or raise kubernetesVersion`;
-  expect(schemaViolations(edited(edit), older)).toEqual([expect.stringContaining(message)]);
-  expect(schemaViolations(edited(edit), newer)).toEqual([]);
+  const object = () => edited(edit, older === '1.28' ? goodObjectsOf128() : goodObjects());
+  expect(schemaViolations(object(), older)).toEqual([expect.stringContaining(message)]);
+  expect(schemaViolations(object(), newer)).toEqual([]);
 });
 
 test('a field that was taken away is refused for newer versions', () => {
@@ -226,6 +243,16 @@ test('a value that is newer than its field is refused for older versions', () =>
     ),
   ]);
   expect(schemaViolations(good, '1.35')).toEqual([]);
+  const byIndex = edited(
+    ({ download }) => (download.spec.podFailurePolicy.rules[0].action = 'FailIndex'),
+    goodObjectsOf128(),
+  );
+  expect(schemaViolations(byIndex, '1.28')).toEqual([
+    expect.stringContaining(
+      'rules[0].action is "FailIndex", which needs Kubernetes 1.29; the target is 1.28',
+    ),
+  ]);
+  expect(schemaViolations(byIndex, '1.29')).toEqual([]);
   const wrong = edited(({ foreign }) => (container(foreign).restartPolicy = 'Sometimes'));
   expect(schemaViolations(wrong, '1.35')).toEqual([expect.stringContaining('allowed are "Always", "Never"')]);
 });

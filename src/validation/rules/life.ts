@@ -71,7 +71,7 @@ const gracefulShutdown: Rule = {
 function preStopSeconds(container: Container): number | undefined {
   const hook = container.lifecycle?.preStop;
   if (hook?.sleep) return hook.sleep.seconds;
-  const sleep = /(?:^|[\s;/])sleep\s+(\d+)/.exec(hook?.exec?.command?.join(' ') ?? '');
+  const sleep = /(?:^|[\s;/.])sleep[\s(]+(\d+)/.exec(hook?.exec?.command?.join(' ') ?? '');
   return sleep ? Number(sleep[1]) : undefined;
 }
 

@@ -1,6 +1,7 @@
 import { Size } from 'cdk8s';
 import { Accelerator } from '../../../src/pod/accelerator/accelerator';
 import { IntelGpuDriver } from '../../../src/pod/accelerator/accelerator-props';
+import { KUBERNETES_VERSIONS } from '../../../src/pod/kubernetes-version';
 import { TpuType } from '../../../src/pod/accelerator/tpu-types';
 import { objectsWith, onPod, violationsOf } from './accelerated-pod';
 
@@ -347,9 +348,7 @@ test.each<[string, () => Accelerator, RegExp]>([
   expect(make).toThrow(message);
 });
 
-const VERSIONS = ['1.29', '1.30', '1.31', '1.32', '1.33', '1.34', '1.35', '1.36'];
-
-test.each(VERSIONS)('what pods are told is known to Kubernetes %s', (version) => {
+test.each(KUBERNETES_VERSIONS)('what pods are told is known to Kubernetes %s', (version) => {
   for (const accelerator of [
     Accelerator.nvidia({
       memory: Size.gibibytes(80),

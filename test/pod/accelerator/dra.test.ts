@@ -304,7 +304,7 @@ describe('the API', () => {
     expect(() => onPod(Accelerator.existingClaim('x'), version)).toThrow(/off by default/);
   });
 
-  test.each(['1.29', '1.31'])('Kubernetes %s has none', (version) => {
+  test.each(['1.28', '1.31'])('Kubernetes %s has none', (version) => {
     expect(() => onPod(dra({ featureGateIsOn: true }), version)).toThrow(/has DRA as an alpha only/);
   });
 

@@ -546,6 +546,23 @@ describe('dllama.sh, the front and dllama-api in one pod', () => {
     stand.startRoot(); // only its container was restarted
     expect((await late.answer()).status).toBe(200);
   });
+
+  // As containers of one pod are, where neither is a native sidecar.
+  it.each([
+    ['root', 'front'],
+    ['front', 'root'],
+  ] as const)('let an answer end when both are stopped, the %s before the %s', async (...both) => {
+    stand = await Stand.start({ underScript: SCRIPT });
+    const busy = stand.connect(order('tokens=20 delay=0.1', { stream: true }));
+    await busy.sees('t1 ');
+    const queued = stand.connect(order('tokens=1'));
+    await until('it waits', async () => (await stand.queueLength()) === 1);
+    for (const each of both) stand[each].signal('SIGTERM');
+    expect(await queued.answer()).toMatchObject({ status: 503, json: { error: { code: 'draining' } } });
+    expect((await busy.answer()).events.at(-1)).toBe('[DONE]');
+    expect([await stand.front.ended(), await stand.root.ended()]).toEqual([0, 0]);
+    expect(stand.given).toHaveLength(1);
+  });
 });
 
 it('dllama.sh is plain POSIX to its reader', () => {

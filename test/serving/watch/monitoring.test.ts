@@ -236,7 +236,7 @@ describe('what is watched of a pipeline as a whole', () => {
     expect(second).toBe(first);
   });
 
-  test.each(['1.29', '1.31', '1.34'])('keeps all rules in Kubernetes %s', (version) => {
+  test.each(['1.28', '1.31', '1.34'])('keeps all rules in Kubernetes %s', (version) => {
     expect(() => watchedPipeline(version)).not.toThrow();
   });
 
