@@ -151,9 +151,37 @@ export class Artifact {
 }
 
 /** @throws when it is none but, for instance, the construct that makes one. @internal */
-export function checkArtifact(scope: IConstruct, model: Artifact): Artifact {
-  return checkKind(scope, 'model', model, (given) => given.store !== undefined && given.key !== undefined, {
-    allowed: 'an artifact',
-    advice: 'Give the .artifact of a ModelCache or DllamaConversion.',
+export function checkArtifact(
+  where: IConstruct | string,
+  field: string,
+  artifact: Artifact,
+  advice = 'Give the .artifact of a ModelCache or DllamaConversion.',
+): Artifact {
+  const isOne = (given: Artifact) => given.store !== undefined && given.key !== undefined;
+  return checkKind(where, field, artifact, isOne, { allowed: 'an artifact', advice });
+}
+
+/** What is no model, whatever is to read it. */
+const NO_MODEL: Partial<Record<ArtifactFormat, string>> = {
+  [ArtifactFormat.DATASET]: 'a dataset',
+  [ArtifactFormat.GIT_TREE]: 'the files of a Git repository',
+};
+
+/** @throws when it is no artifact, or one that is no model @internal */
+export function checkModelArtifact(
+  where: IConstruct | string,
+  field: string,
+  artifact: Artifact,
+  advice?: string,
+): Artifact {
+  const { format } = checkArtifact(where, field, artifact, advice);
+  const what = NO_MODEL[format];
+  if (what === undefined) return artifact;
+  throw new InputError(where, field, what, {
+    allowed: 'a model, or an adapter where one is read',
+    advice:
+      format === ArtifactFormat.DATASET
+        ? 'A FineTune takes it as one of its datasets. If it is a model, say the format at its source.'
+        : undefined,
   });
 }

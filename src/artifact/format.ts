@@ -8,6 +8,8 @@ export enum ArtifactFormat {
   GGUF = 'gguf',
   /** A LoRA adapter as PEFT writes one: adapter_config.json and adapter_model.safetensors. */
   LORA = 'lora',
+  /** No model, but what one is trained with or measured by: files of rows, a dataset of Hugging Face among them. */
+  DATASET = 'dataset',
   /** No model: the files of a Git repository at one commit. */
   GIT_TREE = 'git-tree',
 }

@@ -1,6 +1,6 @@
 import { Size } from 'cdk8s';
 import { Construct } from 'constructs';
-import { Artifact, checkArtifact } from '../artifact/artifact';
+import { Artifact, checkModelArtifact } from '../artifact/artifact';
 import { ArtifactFormat } from '../artifact/format';
 import { derivedKey } from '../artifact/key';
 import { checkStore, ModelStore } from '../artifact/model-store';
@@ -165,7 +165,7 @@ const PACKAGES_FOLDER = '/packages';
 
 function resolveDllamaConversion(scope: Construct, props: DllamaConversionProps): DllamaConversionSpec {
   const owner = ownerOf(scope, 'dllama-conversion', Phase.CONVERT, [Phase.CONVERT, Phase.TUNE]);
-  const model = checkArtifact(scope, props.model);
+  const model = checkModelArtifact(scope, 'model', props.model);
   checkProps(scope, props);
   if (model.format !== ArtifactFormat.HUGGING_FACE) {
     throw new InputError(scope, 'model', `an artifact of format '${model.format}'`, {

@@ -1,6 +1,6 @@
 import { Duration, Size } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { Artifact, checkArtifact } from '../artifact/artifact';
+import { Artifact, checkModelArtifact } from '../artifact/artifact';
 import { placeOnStores } from '../artifact/stores/placing';
 import type { StoreVolume } from '../artifact/stores/store-volume';
 import { rootCommand, workerCommand } from '../engines/dllama/command';
@@ -112,7 +112,7 @@ export interface FrontSpec {
 
 export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyProps): DllamaTopologySpec {
   const owner = ownerOf(scope, 'dllama', Phase.SERVE, [Phase.SERVE]);
-  const model = checkArtifact(scope, props.model);
+  const model = checkModelArtifact(scope, 'model', props.model);
   checkProps(scope, props);
   const files = resolveFiles(scope, props);
   const workers = resolveWorkers(scope, props, files.weights);

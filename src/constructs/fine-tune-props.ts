@@ -14,8 +14,8 @@ export interface FineTuneProps extends JobOptions {
 
   /**
    * What is trained with, by names that you choose: `{ train: dataset.artifact }`. A dataset is fetched as models are,
-   * by a `ModelCache`: from Hugging Face at a commit (`dataset: true`), from S3, from a claim. The trainer sees it in
-   * the folder `DATASET_<NAME>_DIR`: /datasets/<name>.
+   * by a `ModelCache`: from Hugging Face at a commit (`dataset: true`), from S3, from a claim, whose sources can say
+   * `format: ArtifactFormat.DATASET`. The trainer sees it in the folder `DATASET_<NAME>_DIR`: /datasets/<name>.
    *
    * @default - none
    */

@@ -1,6 +1,6 @@
 import { Duration, Size } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { Artifact, checkArtifact, Provenance } from '../artifact/artifact';
+import { Artifact, checkArtifact, checkModelArtifact, Provenance } from '../artifact/artifact';
 import { ArtifactFormat } from '../artifact/format';
 import { derivedKey } from '../artifact/key';
 import { checkStore } from '../artifact/model-store';
@@ -175,18 +175,13 @@ const REFUSED_ENV: Record<string, string> = {
 };
 
 function checkModel(scope: Construct, given: Artifact): Artifact {
-  const model = checkArtifact(scope, given);
-  if (model.format === ArtifactFormat.HUGGING_FACE && !isDataset(model)) return model;
-  const what = isDataset(model) ? 'a dataset' : `an artifact of format '${model.format}'`;
-  throw new InputError(scope, 'model', what, {
+  const model = checkModelArtifact(scope, 'model', given);
+  if (model.format === ArtifactFormat.HUGGING_FACE) return model;
+  throw new InputError(scope, 'model', `an artifact of format '${model.format}'`, {
     allowed: `a model of format '${ArtifactFormat.HUGGING_FACE}'`,
     advice:
       'Trainers read models as they are on Hugging Face; what was converted or quantized is not trained.',
   });
-}
-
-function isDataset({ provenance }: Artifact): boolean {
-  return provenance.source.startsWith('hf://datasets/');
 }
 
 function checkDatasets(scope: Construct, given: FineTuneProps['datasets']): Record<string, Artifact> {
@@ -197,18 +192,29 @@ function checkDatasets(scope: Construct, given: FineTuneProps['datasets']): Reco
         allowed: "at most 32 lower-case letters, digits and '-': 'train'",
       });
     }
-    checkKind(
-      scope,
-      `datasets.${name}`,
-      dataset,
-      (artifact) => artifact.store !== undefined && artifact.key !== undefined,
-      {
-        allowed: 'an artifact',
-        advice: 'Give the .artifact of the ModelCache of the dataset.',
-      },
-    );
+    checkDataset(scope, `datasets.${name}`, dataset);
   }
   return { ...datasets };
+}
+
+/** Files of a folder are taken for a model's where nobody says what they are, so that those may be a dataset. */
+function checkDataset(scope: Construct, field: string, given: Artifact): void {
+  const { format, facts, provenance } = checkArtifact(
+    scope,
+    field,
+    given,
+    'Give the .artifact of the ModelCache of the dataset.',
+  );
+  const mayBe =
+    format === ArtifactFormat.DATASET ||
+    format === ArtifactFormat.GIT_TREE ||
+    (format === ArtifactFormat.HUGGING_FACE && facts === undefined);
+  if (mayBe) return;
+  throw new InputError(scope, field, `${provenance.repository}, a model of format '${format}'`, {
+    allowed: 'a dataset',
+    advice:
+      'Of Hugging Face it is fetched with dataset: true; elsewhere its source can say format: ArtifactFormat.DATASET.',
+  });
 }
 
 function checkResult(scope: Construct, given: FineTuneResult): FineTuneResult {

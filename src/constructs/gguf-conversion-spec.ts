@@ -1,6 +1,6 @@
 import { Size } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { Artifact, checkArtifact } from '../artifact/artifact';
+import { Artifact, checkArtifact, checkModelArtifact } from '../artifact/artifact';
 import { ArtifactFormat } from '../artifact/format';
 import { derivedKey } from '../artifact/key';
 import { checkStore, ModelStore } from '../artifact/model-store';
@@ -152,7 +152,7 @@ export function resolveGgufConversion(scope: Construct, props: GgufConversionPro
 
 /** An adapter is told by its format where a FineTune made it, and by `adapterOf` alone where it was fetched. */
 function checkModel(scope: Construct, given: Artifact, isAdapter: boolean): Artifact {
-  if (checkArtifact(scope, given).format !== ArtifactFormat.LORA)
+  if (checkModelArtifact(scope, 'model', given).format !== ArtifactFormat.LORA)
     return checkHuggingFace(scope, 'model', given);
   if (isAdapter) return given;
   throw new InputError(scope, 'adapterOf', undefined, {
@@ -162,7 +162,7 @@ function checkModel(scope: Construct, given: Artifact, isAdapter: boolean): Arti
 }
 
 function checkHuggingFace(scope: Construct, field: 'model' | 'adapterOf', given: Artifact): Artifact {
-  const artifact = checkArtifact(scope, given);
+  const artifact = checkModelArtifact(scope, field, given);
   if (artifact.format === ArtifactFormat.HUGGING_FACE) return artifact;
   throw new InputError(scope, field, `an artifact of format '${artifact.format}'`, {
     allowed: `an artifact of format '${ArtifactFormat.HUGGING_FACE}'`,
@@ -230,7 +230,7 @@ function resolveMatrix(
       allowed: "a path in the artifact, such as 'imatrix.gguf'",
     });
   }
-  return { model: checkArtifact(scope, given.model), file: given.file };
+  return { model: checkArtifact(scope, 'importanceMatrix.model', given.model), file: given.file };
 }
 
 function resolveMaxFileSize(scope: Construct, size: Size | undefined): number | undefined {

@@ -1,5 +1,5 @@
 import type { Construct } from 'constructs';
-import { Artifact, checkArtifact } from '../artifact/artifact';
+import { Artifact, checkModelArtifact } from '../artifact/artifact';
 import { ArtifactFormat } from '../artifact/format';
 import { isPattern, LLAMA_SCRIPTS_FOLDER, LlamaFileArgument, llamaScripts } from '../engines/llama/launcher';
 import { compareLlamaVersions } from '../engines/llama/version';
@@ -46,7 +46,7 @@ export function checkFileOptions(scope: Construct, { adapters, projector, draft 
  * @internal
  */
 export function checkGguf(scope: Construct, field: string, given: Artifact, file?: string): Artifact {
-  const artifact = checkArtifact(scope, given);
+  const artifact = checkModelArtifact(scope, field, given);
   const named = artifact.format === ArtifactFormat.HUGGING_FACE && String(file).endsWith('.gguf');
   if (artifact.format === ArtifactFormat.GGUF || named) return artifact;
   throw new InputError(scope, field, `an artifact of format '${artifact.format}'`, {

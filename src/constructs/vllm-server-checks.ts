@@ -1,5 +1,5 @@
 import type { Construct } from 'constructs';
-import { checkArtifact } from '../artifact/artifact';
+import { checkModelArtifact } from '../artifact/artifact';
 import { checkKind, checkList, checkOptions, checkProps } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { CompileCacheProps, LoraAdapterProps, VllmServerProps } from './vllm-server-props';
@@ -17,7 +17,7 @@ const COMPILE_CACHE: Record<keyof CompileCacheProps, true> = { claim: true, fold
  */
 export function checkKinds(scope: Construct, props: VllmServerProps): void {
   checkProps(scope, props);
-  checkArtifact(scope, props.model);
+  checkModelArtifact(scope, 'model', props.model);
   const { accelerator, checkout, speculative, chatTemplate, kvTransfer, multiNode } = props;
   const made = <T>(field: string, value: T | undefined, isOne: (value: T) => boolean, by: string) => {
     if (value === undefined) return;

@@ -1,7 +1,7 @@
 import type { Construct } from 'constructs';
+import { checkModelArtifact } from '../artifact/artifact';
 import { ArtifactFormat } from '../artifact/format';
 import { atLeastVersion } from '../engines/vllm/version';
-import { checkKind } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import type { ArtifactRole, MountedArtifacts } from '../serving/mounted-artifacts';
 import type { LoraAdapterProps, VllmServerProps } from './vllm-server-props';
@@ -23,10 +23,12 @@ export function checkAdapters(scope: Construct, adapters: LoraAdapterProps[] = [
       throw new InputError(scope, `adapters[${index}].name`, name, { allowed: 'each name once' });
     }
     names.add(name);
-    checkKind(scope, `adapters[${index}].adapter`, adapter, (given) => given.key !== undefined, {
-      allowed: 'an artifact',
-      advice: 'Give the .artifact of the ModelCache of the adapter.',
-    });
+    checkModelArtifact(
+      scope,
+      `adapters[${index}].adapter`,
+      adapter,
+      'Give the .artifact of the ModelCache of the adapter.',
+    );
   });
   return adapters;
 }

@@ -1,6 +1,6 @@
-import type { Artifact } from '../artifact/artifact';
+import { Artifact, checkModelArtifact } from '../artifact/artifact';
 import type { Speculation } from '../engines/vllm/speculation';
-import { checkKind, checkProps } from '../pod/checks';
+import { checkProps } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 
 /** How a draft model guesses ahead. */
@@ -130,10 +130,7 @@ function withModel(
         ? {}
         : { tensorParallel: whole(where, 'tensorParallel', tensorParallel) }),
     },
-    checkKind(where, 'model', model, (given) => given.store !== undefined && given.key !== undefined, {
-      allowed: 'an artifact',
-      advice: 'Give the .artifact of the ModelCache of the draft model.',
-    }),
+    checkModelArtifact(where, 'model', model, 'Give the .artifact of the ModelCache of the draft model.'),
   );
 }
 

@@ -1,5 +1,5 @@
 import type { Construct } from 'constructs';
-import { checkArtifact } from '../artifact/artifact';
+import { checkArtifact, checkModelArtifact } from '../artifact/artifact';
 import type { InferenceServerProps, ServedArtifact } from '../constructs/inference-server-props';
 import { checkList, checkOptions } from '../pod/checks';
 import { InputError } from '../pod/input-error';
@@ -52,7 +52,7 @@ export function resolveRoles(scope: Construct, props: Artifacts): ArtifactRole[]
   checkPath('modelMountPath', props.modelMountPath);
   const model = {
     role: 'model',
-    artifact: checkArtifact(scope, props.model),
+    artifact: checkModelArtifact(scope, 'model', props.model),
     mountPath: props.modelMountPath,
   };
   const others = checkList(scope, 'artifacts', props.artifacts).map((given, index) => {
@@ -72,7 +72,7 @@ export function resolveRoles(scope: Construct, props: Artifacts): ArtifactRole[]
     }
     seen.add(name);
     checkPath(`${field}.mountPath`, mountPath);
-    return { role: name, artifact: checkArtifact(scope, artifact), mountPath };
+    return { role: name, artifact: checkArtifact(scope, `${field}.artifact`, artifact), mountPath };
   });
   return [model, ...others];
 }

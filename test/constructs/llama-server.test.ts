@@ -670,7 +670,7 @@ describe('in plain JavaScript', () => {
     ],
     ['adapters', { adapters: [{ path: 'x' }] }, "'name in adapters[0]' is 'path'"],
     ['draft', { draft: true }, "'draft' is true; allowed: an object of"],
-    ['draft', { draft: { model: 'x' } }, "'model' is 'a string'; allowed: an artifact"],
+    ['draft', { draft: { model: 'x' } }, "'draft.model' is 'a string'; allowed: an artifact"],
     ['projector', { projector: '' }, "'projector' is 'a string'; allowed: an object of"],
     ['projector', { projector: [] }, "'projector' is 'an object of class Array'"],
     ['router', { router: false }, "'router' is false; allowed: an object of"],

@@ -61,7 +61,7 @@ export interface HuggingFaceSourceOptions {
    * How the files are to be read.
    *
    * @default - GGUF where the patterns of `include` name `.gguf` files alone, distributed-llama's for the
-   * repositories that `PublishedDllamaModel` lists, otherwise that of Hugging Face
+   * repositories that `PublishedDllamaModel` lists, `DATASET` for a dataset, otherwise that of Hugging Face
    */
   readonly format?: ArtifactFormat;
 
@@ -145,7 +145,7 @@ export function huggingFaceSource(repo: string, given: HuggingFaceSourceProps): 
     repository: repo,
     revision,
     proof: SourceProof.CONTENT,
-    format: props.format ?? formatOf(include, published),
+    format: props.format ?? formatOf(include, published, dataset),
     facts: published?.facts ?? (dataset ? undefined : knownFacts(repo)),
     bytes: published?.modelBytes,
     allWeights: !published && !dataset && takesWeights(include, exclude),
@@ -173,10 +173,15 @@ function isRepositoryPath(path: unknown): boolean {
   return typeof path === 'string' && /^[\w.-]+(\/[\w.-]+)*$/.test(path) && !path.split('/').includes('..');
 }
 
-function formatOf(include: string[], published: PublishedDllamaModel | undefined): ArtifactFormat {
+function formatOf(
+  include: string[],
+  published: PublishedDllamaModel | undefined,
+  dataset: boolean,
+): ArtifactFormat {
   if (published) return ArtifactFormat.DLLAMA;
   const ggufAlone = include.length > 0 && include.every((pattern) => pattern.endsWith('.gguf'));
-  return ggufAlone ? ArtifactFormat.GGUF : ArtifactFormat.HUGGING_FACE;
+  if (ggufAlone) return ArtifactFormat.GGUF;
+  return dataset ? ArtifactFormat.DATASET : ArtifactFormat.HUGGING_FACE;
 }
 
 /** The file of weights, where one alone is asked for by its name. */
