@@ -53,17 +53,6 @@ export interface RunOptions {
   readonly withoutPython?: boolean;
 }
 
-/** Where Python keeps what it compiled, so that not every run compiles the programs anew. */
-let compiledFolder: string | undefined;
-
-function compiled(): string {
-  if (!compiledFolder || !fs.existsSync(compiledFolder)) {
-    compiledFolder = temporaryFolder();
-    fs.chmodSync(compiledFolder, 0o777);
-  }
-  return compiledFolder;
-}
-
 /** Temporary folders that live as long as the tests of a file. */
 const folders: string[] = [];
 
@@ -106,7 +95,7 @@ export function start([program, ...args]: string[], options: RunOptions = {}): R
     env: {
       PATH: process.env.PATH,
       HOME: '/nonexistent',
-      PYTHONPYCACHEPREFIX: compiled(),
+      PYTHONPYCACHEPREFIX: process.env.PYTHONPYCACHEPREFIX,
       TERMINATION_LOG: terminationLog,
       ...options.env,
     },

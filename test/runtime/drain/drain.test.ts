@@ -46,7 +46,7 @@ function paused(port: number, seconds: number, env: Record<string, string> = {})
     'print(json.dumps(pauses))',
   ].join('\n');
   const child = spawn(PYTHON, ['-c', program, String(port), String(seconds), ...METRICS], {
-    env: { ...process.env, PYTHONPATH: RUNTIME, PYTHONDONTWRITEBYTECODE: '1', ...env },
+    env: { ...process.env, PYTHONPATH: RUNTIME, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let told = '';

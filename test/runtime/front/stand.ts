@@ -32,7 +32,7 @@ export class Program {
 
   constructor(command: string, args: string[], env: NodeJS.ProcessEnv = {}) {
     this.child = spawn(command, args, {
-      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env },
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true, // a group of its own, so that what it started ends with it
     });

@@ -233,8 +233,7 @@ describe('an archive that is evil or broken is refused, and leaves nothing behin
       return { title, folder, archive: name, options: [`--unpack=${format}`, ...more] };
     });
     const driver = [path.join(__dirname, 'unpack_each.py'), path.join(__dirname, '../../../src/runtime')];
-    const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
-    const output = execFileSync(PYTHON, driver, { input: JSON.stringify(tries), env });
+    const output = execFileSync(PYTHON, driver, { input: JSON.stringify(tries) });
     const results = JSON.parse(output.toString()) as { code: number; error: string }[];
     tries.forEach(({ title, folder }, index) => outcomes.set(title, { ...results[index], folder }));
   });

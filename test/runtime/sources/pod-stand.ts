@@ -101,7 +101,7 @@ export class PodStand {
     const child = spawn(command, args, {
       env: {
         PATH: process.env.PATH,
-        PYTHONDONTWRITEBYTECODE: '1',
+        PYTHONPYCACHEPREFIX: process.env.PYTHONPYCACHEPREFIX,
         TERMINATION_LOG: terminationLog,
         ...(name === 'download' ? this.options.imageEnv : {}),
         ...Object.fromEntries(
