@@ -125,11 +125,22 @@ export class ClusterNeeds {
   private addPod({ entry, spec, labels, template }: Pod): void {
     const metadata = { ...labels, ...template.metadata?.annotations };
     for (const [name, value, mesh] of MESHES) if (metadata[name] === value) this.need(mesh, entry);
-    const { runtimeClassName, priorityClassName, containers = [], schedulerName } = spec as PodNeeds;
+    const { runtimeClassName, priorityClassName, schedulerName, volumes = [] } = spec as PodNeeds;
+    const { initContainers = [], containers = [] } = spec as PodNeeds;
     if (runtimeClassName) this.need(`RuntimeClass ${code(runtimeClassName)}`, entry);
     if (priorityClassName) this.need(`PriorityClass ${code(priorityClassName)}`, entry);
     if (schedulerName) this.need(`scheduler ${code(schedulerName)}`, entry);
-    const resources = new Set(containers.flatMap(({ resources }) => Object.keys(resources?.limits ?? {})));
+    for (const { hostPath } of volumes) {
+      if (!hostPath) continue;
+      this.need(
+        `namespace ${code(entry.namespace)} of the level \`privileged\` of Pod Security, and folder ` +
+          `${code(hostPath.path)} of user and group 65532 on the nodes`,
+        entry,
+      );
+    }
+    // What trains is an init container, before the one that publishes the result.
+    const all = [...initContainers, ...containers];
+    const resources = new Set(all.flatMap(({ resources }) => Object.keys(resources?.limits ?? {})));
     for (const name of resources) {
       // Extended resources alone have a domain.
       if (name.includes('/'))
@@ -166,7 +177,13 @@ interface PodNeeds {
   readonly runtimeClassName?: string;
   readonly priorityClassName?: string;
   readonly schedulerName?: string;
-  readonly containers?: { readonly resources?: { readonly limits?: Record<string, unknown> } }[];
+  readonly volumes?: { readonly hostPath?: { readonly path: string } }[];
+  readonly initContainers?: ContainerNeeds[];
+  readonly containers?: ContainerNeeds[];
+}
+
+interface ContainerNeeds {
+  readonly resources?: { readonly limits?: Record<string, unknown> };
 }
 
 /** The classes that a claim, or a template of claims, asks for; of alternatives all, as each may be chosen. */

@@ -7,6 +7,7 @@ import {
   Monitoring,
   MultiNode,
   NetworkPeer,
+  NodeCache,
   PhasedApp,
   ServiceMesh,
   VllmServer,
@@ -14,7 +15,9 @@ import {
 import { Accelerator } from '../../../src/pod/accelerator/accelerator';
 import { Route } from '../../../src/serving/route';
 import { Scaling } from '../../../src/serving/scaling';
+import { fineTune } from '../../support/fine-tunes';
 import { temporaryFolder } from '../../support/folders';
+import { sharedClaim, source } from '../../support/models';
 import { inferenceServer, sharedModel } from '../../support/servers';
 import { rows, section } from './markdown-document';
 
@@ -95,6 +98,32 @@ test('what the cluster must have is listed, and the most that an autoscaler may 
   expect(table('### Endpoints of qwen')[0]['address in the cluster']).toMatch(
     /^host .*`qwen\.llm` at the interceptor .*, which starts it; while it runs:<br>`http:/,
   );
+});
+
+test('what trains needs devices too, and what is on the disks of nodes a namespace that allows it', () => {
+  const outdir = temporaryFolder();
+  const pipeline = new PhasedApp({ outdir }).pipeline('qwen', { namespace: 'llm' });
+  const nodes = new NodeCache(pipeline.download, 'nodes', {
+    models: [{ name: 'qwen', source: source() }],
+    path: '/var/lib/models',
+    size: Size.gibibytes(100),
+  });
+  fineTune(pipeline.tune, { model: nodes.artifact('qwen'), store: sharedClaim() });
+  (pipeline.node.root as PhasedApp).synth();
+  const readme = fs.readFileSync(path.join(outdir, 'README.md'), 'utf8');
+  const users = expect.stringMatching(/^DaemonSet `qwen-nodes`, Job `qwen-support-\w+`$/);
+  expect(rows(section(readme, '## What the cluster must have'))).toEqual([
+    {
+      what:
+        'namespace `llm` of the level `privileged` of Pod Security, and folder `/var/lib/models` of user and group ' +
+        '65532 on the nodes',
+      for: users,
+    },
+    {
+      what: 'nodes with `nvidia.com/gpu`, by the device plugin of their vendor',
+      for: expect.stringMatching(/^Job `qwen-support-\w+`$/),
+    },
+  ]);
 });
 
 test('a controller of groups has to know what their pods are told by', () => {
