@@ -59,6 +59,10 @@ export function evaluate(expression: Expression, variables: ReadonlyMap<string, 
       const holder = STATICS[name].class as unknown as Functions;
       return holder[method](...expression.args.map(valueOf));
     }
+    case 'method': {
+      const holder = variables.get(expression.of) as Functions;
+      return holder[expression.method](...expression.args.map(valueOf));
+    }
     case 'ref': {
       const value = variables.get(expression.to);
       return expression.property === undefined

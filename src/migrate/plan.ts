@@ -5,7 +5,7 @@
  * Steps are carried out and written in the order of `pipelines` and, in each, of `statements`. A name is used only
  * after the statement that gives it.
  */
-import type { CalleeName, ClassName, EnumName } from './vocabulary';
+import type { CalleeName, ClassName, EnumName, MethodName } from './vocabulary';
 
 /** A whole program: `const app = new PhasedApp()`, then its pipelines. @internal */
 export interface Plan {
@@ -61,7 +61,13 @@ export type PhaseProperty = 'download' | 'tune' | 'convert' | 'serve' | 'verify'
 
 /** A value. @internal */
 export type Expression =
-  LiteralExpression | ListExpression | ObjectExpression | CallExpression | EnumExpression | RefExpression;
+  | LiteralExpression
+  | ListExpression
+  | ObjectExpression
+  | CallExpression
+  | MethodExpression
+  | EnumExpression
+  | RefExpression;
 
 /** `'text'`, `8`, `true` @internal */
 export interface LiteralExpression {
@@ -92,6 +98,15 @@ export interface CallExpression {
   readonly kind: 'call';
   /** What is called, `<class>.<function>`: vocabulary.ts tells the module that exports the class. */
   readonly callee: CalleeName;
+  readonly args: readonly Expression[];
+}
+
+/** `nodes.repository('vllm')`: of what a variable of the plan holds. @internal */
+export interface MethodExpression {
+  readonly kind: 'method';
+  /** The variable. */
+  readonly of: string;
+  readonly method: MethodName;
   readonly args: readonly Expression[];
 }
 
@@ -142,6 +157,10 @@ export function referredVariables(plan: Plan): ReadonlySet<string> {
       case 'object':
         expression.members.forEach(({ value }) => visit(value));
         break;
+      case 'method':
+        variables.add(expression.of);
+        expression.args.forEach(visit);
+        break;
       case 'call':
         expression.args.forEach(visit);
     }
@@ -176,6 +195,11 @@ export function object(properties: Readonly<Record<string, Expression | undefine
 /** @internal */
 export function call(callee: CalleeName, ...args: readonly Expression[]): CallExpression {
   return { kind: 'call', callee, args };
+}
+
+/** @internal */
+export function method(of: string, name: MethodName, ...args: readonly Expression[]): MethodExpression {
+  return { kind: 'method', of, method: name, args };
 }
 
 /** @internal */

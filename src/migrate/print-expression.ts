@@ -1,5 +1,12 @@
 /** Expressions as prettier lays them out. */
-import type { Expression, ListExpression, Member, ObjectExpression } from './plan';
+import type {
+  CallExpression,
+  Expression,
+  ListExpression,
+  Member,
+  MethodExpression,
+  ObjectExpression,
+} from './plan';
 
 /** Columns of a line. @internal */
 export const WIDTH = 80;
@@ -31,7 +38,11 @@ export function printExpression(expression: Expression, indent: number, column: 
     case 'list':
       return { text: brokenList(expression, indent), isMovable: false };
     case 'call':
-      return { text: callText(expression.callee, expression.args, column, indent, after), isMovable: false };
+    case 'method':
+      return {
+        text: callText(calleeOf(expression), expression.args, column, indent, after),
+        isMovable: false,
+      };
     default:
       return { text: template(expression), isMovable: false };
   }
@@ -49,6 +60,10 @@ export function callText(
   if (flat !== undefined && column + callee.length + flat.length + 2 + after <= WIDTH)
     return `${callee}(${flat})`;
   return huggedArguments(callee, args, column, indent) ?? brokenArguments(callee, args, indent);
+}
+
+function calleeOf(expression: CallExpression | MethodExpression): string {
+  return expression.kind === 'call' ? expression.callee : `${expression.of}.${expression.method}`;
 }
 
 /** All in the first line but the members of the last argument, where that leaves the rest room. */
@@ -118,9 +133,10 @@ function flatText(expression: Expression): string | undefined {
       return `${expression.enum}.${expression.member}`;
     case 'ref':
       return expression.property === undefined ? expression.to : `${expression.to}.${expression.property}`;
-    case 'call': {
+    case 'call':
+    case 'method': {
       const args = flatArguments(expression.args);
-      return args === undefined ? undefined : `${expression.callee}(${args})`;
+      return args === undefined ? undefined : `${calleeOf(expression)}(${args})`;
     }
     case 'list': {
       const items = isMatrix(expression) ? undefined : flatArguments(expression.items);
@@ -151,7 +167,7 @@ function allOf(texts: readonly (string | undefined)[]): string[] | undefined {
 
 /** What has no place to be divided at: names, values, and calls with nothing or a short text in the brackets. */
 function isIndivisible(expression: Expression): boolean {
-  if (expression.kind === 'call') {
+  if (expression.kind === 'call' || expression.kind === 'method') {
     const [first, ...others] = expression.args;
     return first === undefined || (others.length === 0 && isShort(first));
   }

@@ -16,6 +16,9 @@ export function importLines(plan: Plan, app: Expression): string {
         expression.args.forEach(visit);
         break;
       }
+      case 'method':
+        expression.args.forEach(visit);
+        break;
       case 'enum':
         add(ENUMS[expression.enum].module, expression.enum);
         break;

@@ -6,7 +6,6 @@ import { translateCanhazgpu } from './systems/canhazgpu';
 import { translateDynamo } from './systems/dynamo';
 import { translateKoldun } from './systems/koldun';
 import { translateModelServe } from './systems/model-serve';
-import { translateVllmClaims } from './systems/vllm-claim';
 import { Translation } from './translation';
 
 /** What reading resources is told. @internal */
@@ -33,7 +32,6 @@ export function planOf(files: readonly InputText[], { namespace, answers = {} }:
     translateDynamo,
     translateAiOperator,
     translateCanhazgpu,
-    translateVllmClaims,
   ])
     translate(resources, translation, plan);
   translation.finish();

@@ -58,6 +58,9 @@ export const COMMIT = /^[0-9a-fA-F]{40}$/;
 /** A sha256 in hexadecimal digits. @internal */
 export const SHA256 = /^[0-9a-fA-F]{64}$/;
 
+/** The name of a Secret. @internal */
+export const SECRET_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+
 /** A quantity of bytes. @internal */
 export const QUANTITY = /^[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$/;
 

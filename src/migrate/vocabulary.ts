@@ -13,6 +13,7 @@ import { FineTuneResult } from '../constructs/fine-tune-result';
 import { LlamaServer } from '../constructs/llama-server';
 import { ModelCache } from '../constructs/model-cache';
 import { NodeCache } from '../constructs/node-cache';
+import { VllmCheckout } from '../constructs/vllm-checkout';
 import { VllmRun } from '../constructs/vllm-run';
 import { VllmRunServer } from '../constructs/vllm-run-server';
 import { VllmServer } from '../constructs/vllm-server';
@@ -43,6 +44,7 @@ export const STATICS = {
   Route: { module: 'cdk8s-llm', class: Route },
   Secret: { module: 'cdk8s-plus-28', class: Secret },
   Size: { module: 'cdk8s', class: Size },
+  VllmCheckout: { module: 'cdk8s-llm', class: VllmCheckout },
 } as const satisfies Record<string, { module: ModuleName; class: unknown }>;
 
 /** Constructs, all of them from cdk8s-llm. @internal */
@@ -67,6 +69,9 @@ export const ENUMS = {
   PersistentVolumeAccessMode: { module: 'cdk8s-plus-28', members: PersistentVolumeAccessMode },
   PersistentVolumeReclaimPolicy: { module: 'cdk8s-plus-28', members: PersistentVolumeReclaimPolicy },
 } as const satisfies Record<string, { module: ModuleName; members: Readonly<Record<string, string>> }>;
+
+/** What a plan asks of constructs that it has made. @internal */
+export type MethodName = keyof Pick<NodeCache, 'repository' | 'artifact'>;
 
 type Statics = typeof STATICS;
 

@@ -13,6 +13,7 @@ import {
 } from '../../src';
 import { makePlan } from '../../src/migrate/make';
 import { planOf } from '../../src/migrate/read-plan';
+import { printCode } from '../../src/migrate/print-code';
 import { MigrationError } from '../../src/migrate/translation';
 import { temporaryFolder, tree } from '../support/folders';
 import {
@@ -326,6 +327,82 @@ describe('DynamoModel', () => {
         'kubectl get dynamomodels.nvidia.com llama-3-70b-instruct-v1 -n your-namespace -o yaml',
       ),
     ]);
+  });
+});
+
+describe('k8shazgpu', () => {
+  const [{ documents: given }] = SAMPLES['vllm-claim.json'];
+  const [cachePlan, claim] = given;
+  const [cacheItem] = (cachePlan.spec as { items: { gitRepo: Document }[] }).items;
+  const annotated = (annotations: Document) =>
+    merged(claim, {
+      metadata: {
+        annotations: Object.fromEntries(
+          Object.entries(annotations).map(([name, value]) => [`canhazgpu.dev/${name}`, value]),
+        ),
+      },
+    });
+  const runIn = (...documents: unknown[]) => {
+    const { plan, questions } = answered([asFile(...documents)]);
+    return { plan, questions, text: JSON.stringify(ofKind('Deployment', ...documents)) };
+  };
+
+  test('a run has the repository that the CachePlan keeps on its nodes', () => {
+    const { plan, questions, text } = runIn(cachePlan, claim);
+    expect(questions).not.toContain('ResourceClaim/llm/run/repository');
+    expect(printCode(plan)).toMatch(/repository: \w+\.repository\('vllm'\)/);
+    expect(text).toContain('"path":"/var/lib/canhazgpu-cache"');
+    expect(text).toContain('"nodeSelector":{"gpu":"true"');
+  });
+
+  test('of a repository that no CachePlan keeps it is asked which vLLM is meant', () => {
+    const run = annotated({ 'repo-name': 'dougbtv-vllm' });
+    const question = (...documents: unknown[]) => {
+      const { asked } = answered([asFile(...documents)]);
+      return asked.filter((text) => text.includes('repo-name'));
+    };
+    expect(question(cachePlan, run)).toEqual([
+      expect.stringMatching(
+        /'image', for the vLLM of the image, or a repository .*: vllm\..*writes this name.*get cacheplans/,
+      ),
+    ]);
+    expect(question(claim)).toEqual([
+      expect.stringMatching(/allowed: 'image', for the vLLM of the image\. /),
+    ]);
+    expect(printCode(runIn(cachePlan, run).plan)).not.toContain('repository:');
+  });
+
+  test('a model that the CachePlan keeps is read from the node', () => {
+    const run = annotated({ cmd: 'vllm serve facebook/opt-125m' });
+    const { questions, text } = runIn(cachePlan, run);
+    expect(questions).toEqual([
+      'CachePlan/canhazgpu-system/default/tokenSecret',
+      'CachePlan/canhazgpu-system/default/size',
+    ]);
+    expect(text).toContain('"vllm","serve","$(MODEL_DIR)","--served-model-name=facebook/opt-125m"');
+    expect(ofKind('Job', cachePlan, run)).toEqual([]);
+  });
+
+  test('changes are packed from the checkout, and not read from the ConfigMap that lacks some', () => {
+    const run = annotated({ 'diff-configmap': 'run-vllm-diffs' });
+    const { plan, questions, text } = runIn(run);
+    expect(questions).toEqual(['ResourceClaim/llm/run/checkout']);
+    expect(printCode(plan)).toContain('checkout: VllmCheckout.fromDirectory(');
+    expect(text).toContain('public.ecr.aws/q9t5s3a7/vllm-ci-postmerge-repo:');
+    expect(text).not.toContain('run-vllm-diffs');
+  });
+
+  test('what an ssh key opened is read by the token that is named', () => {
+    const plan = merged(cachePlan, {
+      spec: {
+        items: [
+          { ...cacheItem, gitRepo: { ...cacheItem.gitRepo, url: 'git@github.com:user/private-vllm.git' } },
+        ],
+      },
+    });
+    const [daemons] = ofKind('DaemonSet', plan);
+    expect(JSON.stringify(daemons)).toContain('"secretKeyRef":{"key":"token","name":"hf-token"}');
+    expect(JSON.stringify(daemons)).toContain('https://github.com/user/private-vllm.git');
   });
 });
 

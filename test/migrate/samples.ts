@@ -267,8 +267,17 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       },
       refused: {
         'metadata.annotations["canhazgpu.dev/workload"]': 'other',
-        'metadata.annotations["canhazgpu.dev/diff-configmap"]': 'x',
         'metadata.annotations["k8shazgpu.com/pod-spec"]': '{}',
+      },
+    },
+    {
+      documents: [claim({ count: 1 }, { 'canhazgpu.dev/diff-configmap': 'run-vllm-diffs' })],
+      index: 0,
+      others: {
+        'metadata.name': 'other',
+        'metadata.namespace': 'other',
+        'metadata.annotations["canhazgpu.dev/diff-configmap"]': 'other-vllm-diffs',
+        'metadata.annotations["canhazgpu.dev/cmd"]': 'python other.py',
       },
     },
   ],

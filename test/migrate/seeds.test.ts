@@ -113,16 +113,16 @@ test('k8shazgpu: a CachePlan, a server and a run', () => {
   expect(
     questions.map((id) => id.replace(/^(CachePlan\/canhazgpu-system|ResourceClaim\/default)\//, '')),
   ).toEqual([
+    'default/tokenSecret',
     'default/vllm-pinned/image',
     'default/vllm-main/commit',
     'default/vllm-private/commit',
+    'default/vllm-private/tokenSecret',
     'default/facebook/opt-125m/revision',
     'default/codeberta/revision',
     'default/microsoft/DialoGPT-medium/revision',
     'default/size',
-    'api-server/image',
-    'api-server/revision',
-    'api-server/size',
+    'api-server/repository',
   ]);
   expect(files).toEqual(
     expect.arrayContaining([

@@ -9,6 +9,7 @@ import { planOf } from '../../src/migrate/read-plan';
 import type { InputText } from '../../src/migrate/read-resources';
 import { MigrationError } from '../../src/migrate/translation';
 import type { KubeObject } from '../../src/validation/kube-object';
+import { cloneOf, upstreamRepository } from '../checkout/stand';
 import { objectsOf } from './objects';
 
 const FIXTURES = path.join(__dirname, '../fixtures/migrate');
@@ -18,6 +19,9 @@ export const COMMIT = '70d244cc86ccca08cf5af4e1e306ecf908b1ad5e';
 
 /** A sha256. */
 export const SHA256 = '0123456789abcdef'.repeat(4);
+
+/** Made when somebody asks for it. */
+let checkout: string | undefined;
 
 /** What a person would answer, by the end of a question's id. */
 const ANSWERS: Record<string, string> = {
@@ -33,6 +37,10 @@ const ANSWERS: Record<string, string> = {
   dataset: `yahma/alpaca-cleaned@${COMMIT}`,
   tokenSecret: 'hf-token',
   command: '["fetch", "--to", "$(MODEL_DIR)"]',
+  repository: 'image',
+  get checkout() {
+    return (checkout ??= cloneOf(upstreamRepository()));
+  },
 };
 
 export type Document = Record<string, unknown>;

@@ -6,7 +6,7 @@ import type { Resources } from '../read-resources';
 import type { Resource } from '../resource';
 import { factsOf, huggingFace } from '../sources';
 import type { Notes, Translation } from '../translation';
-import { accessModes, isOneNode, isPinned, size, texts } from '../values';
+import { accessModes, isOneNode, isPinned, SECRET_NAME, size, texts } from '../values';
 
 interface JobSpec {
   readonly image?: string;
@@ -108,7 +108,7 @@ function translate(resource: Resource<JobSpec>, notes: Notes, plan: PlanBuilder)
 /** The operator takes the field's value for a token, though its documents say that it is a Secret's name. */
 function secretName({ spec, namespace }: Resource<JobSpec>, notes: Notes): string {
   const given = spec.huggingFaceSecret;
-  if (/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(given)) {
+  if (SECRET_NAME.test(given)) {
     notes.warn(
       'spec.huggingFaceSecret',
       'It is the name of a Secret, as the documents say. The operator writes the name itself as the token into the Secret hf-token: see that the Secret still holds one under the key token ' +
@@ -119,7 +119,7 @@ function secretName({ spec, namespace }: Resource<JobSpec>, notes: Notes): strin
   return notes.ask('spec.huggingFaceSecret', 'tokenSecret', {
     given: '***',
     allowed: 'the name of a Secret of the namespace that holds a token under the key token',
-    form: /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/,
+    form: SECRET_NAME,
     why: 'It is a token itself, which everybody reads who reads the resource: revoke it.',
     command: `kubectl create secret generic hf-token -n ${namespace} --from-literal=token="$HF_TOKEN" -o name | cut -d / -f 2`,
   });
