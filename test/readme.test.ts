@@ -4,44 +4,18 @@ import { Construct } from 'constructs';
 import { examples } from '../main';
 import * as library from '../src';
 import { PhasedApp } from '../src';
-import { blocks, deadLinks, program, projectWith, synthesize, typeErrors } from './support/documents';
+import { blocks, deadLinks, projectWith, synthesize } from './support/documents';
 import { differences, filesIn, REPOSITORY, tree } from './support/folders';
-import type { Untyped } from './support/objects';
-import { parseYaml } from './phases/synth/parse-yaml';
+import { README, README_PROGRAM } from './support/readme';
 
-const README = fs.readFileSync(path.join(REPOSITORY, 'README.md'), 'utf8');
 const { scripts, engines } = JSON.parse(fs.readFileSync(path.join(REPOSITORY, 'package.json'), 'utf8')) as {
   scripts: Record<string, string>;
   engines: { node: string };
 };
 
-const [example, onCpus, onGpus, handOver] = blocks(README, 'ts');
-
-/** The blocks about servers go on where the example ends. */
-const servers = [
-  example.replace('app.synth();', ''),
-  "import { Secret } from 'cdk8s-plus-28';",
-  "import { Accelerator, GgufConversion, GgufType, KedaTrigger, LlamaServer, Monitoring } from 'cdk8s-llm';",
-  "import { NetworkPeer, Route, Scaling, VllmServer } from 'cdk8s-llm';",
-  ...[onCpus, onGpus, 'app.synth();'],
-]
-  .map(program)
-  .join('\n');
-
-test('the programs compile', () => {
-  const imports = "import { FluxSourceRef, GitOps, PhasedApp } from 'cdk8s-llm';\n";
-  expect(
-    typeErrors({
-      'example.ts': program(example),
-      'servers.ts': servers,
-      'hand-over.ts': program(`${imports}${handOver}\napp.synth();`),
-    }),
-  ).toBe('');
-}, 120_000);
-
 describe('the example', () => {
   test('writes the files that the page shows', () => {
-    const project = projectWith({ 'program.ts': program(example) });
+    const project = projectWith({ 'program.ts': README_PROGRAM });
     const outdir = synthesize(project, 'program.ts');
     const shown = [...README.matchAll(/^ {4}([\w./-]+\.k8s\.yaml) /gm)].map(
       ([, file]) => `qwen3-1.7b/${file}`,
@@ -71,25 +45,11 @@ describe('the example', () => {
   });
 });
 
-describe('the servers', () => {
-  test('come with all that the page tells of', () => {
-    const outdir = synthesize(projectWith({ 'program.ts': servers }), 'program.ts');
-    const kindsOf = (file: string) =>
-      (parseYaml(fs.readFileSync(path.join(outdir, file), 'utf8')) as Untyped[]).map(({ kind }) => kind);
-    expect(filesIn(path.join(outdir, 'qwen3-1.7b'))).toHaveLength(3);
-    expect(kindsOf('qwen3-8b/40-serve/serve.k8s.yaml')).toEqual(
-      expect.arrayContaining(['HTTPRoute', 'ScaledObject', 'PodMonitor', 'PrometheusRule']),
-    );
-    expect(kindsOf('qwen3-8b/50-verify/verify.k8s.yaml')).toContain('Job');
-  }, 120_000);
-});
-
 test('it names every construct', () => {
   const constructs = Object.entries(library).flatMap(([name, value]) =>
     typeof value === 'function' && value.prototype instanceof Construct ? [name] : [],
   );
   expect(constructs).toContain('ModelCache');
-  // What holds the others has a section of its own.
   expect(constructs.filter((name) => !README.includes(`\`${name}\``))).toEqual(['PhasedApp', 'Pipeline']);
 });
 
@@ -135,9 +95,9 @@ test('every file that it links to is there', () => {
 });
 
 test('the files that it applies by kubectl are in dist/', () => {
-  const applied = [...README.matchAll(/(?:kubectl apply -f |^)(dist\/gitops\/[\w./-]+)/gm)].map(
+  const applied = [...README.matchAll(/`(?:kubectl apply -f )?(dist\/gitops\/[\w./-]+)`/g)].map(
     ([, file]) => file,
   );
-  expect(applied).toHaveLength(4);
+  expect(applied).toHaveLength(3);
   for (const file of applied) expect(fs.existsSync(path.join(REPOSITORY, file))).toBe(true);
 });
