@@ -38,7 +38,9 @@ export interface PhasedAppProps {
   readonly gitOps?: GitOps[];
 
   /**
-   * The oldest Kubernetes version among the clusters that apply the files: no newer field is used.
+   * The oldest Kubernetes version among the clusters that apply the files, from 1.28 to 1.36: no newer field is used,
+   * and what needs one is refused. In 1.28 the front of a `DllamaTopology` is a container like the others, and
+   * `ServiceMesh.linkerd()` is refused, because there are no native sidecars.
    *
    * @default 1.31
    */

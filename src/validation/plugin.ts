@@ -15,7 +15,7 @@ import type { Rule } from './rule';
 /** What `properties:` in cdk8s.yaml may hold. */
 export interface LlmValidationProps {
   /**
-   * The oldest Kubernetes version among the clusters that apply the files, in quotes: `'1.31'`.
+   * The oldest Kubernetes version among the clusters that apply the files, from 1.28 to 1.36, in quotes: `'1.31'`.
    *
    * @default 1.31
    */
