@@ -73,7 +73,12 @@ export function webSource(
   );
 }
 
-/** The full commit id of what a resource says, or of what is answered. @internal */
+/**
+ * The full commit id of what a resource says, or of what is answered: best with the repository before it, as then an
+ * answer that was for another one is found out.
+ *
+ * @internal
+ */
 export function commitOf(
   notes: Notes,
   { field, repo, endpoint = HUGGING_FACE, revision, revisionField, key = 'revision' }: Repository,
@@ -81,18 +86,17 @@ export function commitOf(
   if (revision !== undefined && COMMIT.test(revision)) return revision.toLowerCase();
   const state = revision ?? 'main';
   // A shortened commit id is none of git's refs; the hub knows it.
-  const command = /^[0-9a-f]{7,39}$/i.test(state)
+  const resolved = /^[0-9a-f]{7,39}$/i.test(state)
     ? `curl -fsS ${endpoint}/api/models/${repo}/revision/${state} | grep -oE '[0-9a-f]{40}' | head -n 1`
     : `git ls-remote ${endpoint}/${repo} ${state} | cut -f 1`;
-  return notes
-    .ask(revisionField ?? field, key, {
-      given: revision ?? `${repo} without a commit`,
-      allowed: 'a full commit id (40 hexadecimal digits)',
-      form: COMMIT,
-      why: 'A branch or tag can move under a running model, and what a shortened id names can become two.',
-      command,
-    })
-    .toLowerCase();
+  const answer = notes.ask(revisionField ?? field, key, {
+    given: revision ?? `${repo} without a commit`,
+    allowed: `a full commit id (40 hexadecimal digits), of its repository: '${repo}@...'`,
+    form: new RegExp(`^(${repo.replaceAll('.', '\\.')}@)?[0-9a-fA-F]{40}$`),
+    why: 'A branch or tag can move under a running model, and what a shortened id names can become two.',
+    command: `echo ${repo}@$(${resolved})`,
+  });
+  return answer.slice(answer.indexOf('@') + 1).toLowerCase();
 }
 
 /** The facts of a model that this library does not know, from its config.json, whose path is asked for. @internal */

@@ -493,12 +493,23 @@ describe('Migration', () => {
     );
   });
 
+  test('finds out that an answer was for another model', () => {
+    const { models } = files();
+    const answers = (repo: string) => ({ 'Model/default/hf-convert-script/revision': `${repo}@${COMMIT}` });
+    const load = (repo: string) =>
+      Migration.load(new PhasedApp(), models, { answers: { ...answers(repo), ...image } });
+    expect(load('Qwen/Qwen3-1.7B').pipelines).toHaveLength(1);
+    expect(() => load('Qwen/Qwen3-4B')).toThrow(
+      /revision' is 'Qwen\/Qwen3-4B@\w+'; allowed: .*'Qwen\/Qwen3-1.7B@...'. This tells it: echo Qwen\/Qwen3-1.7B@\$\(git ls-remote/,
+    );
+  });
+
   test('asks all at once, and shows what to write into the file', () => {
     const { models } = files();
     const load = () => Migration.load(new PhasedApp(), models);
     expect(load).toThrow(MigrationError);
     expect(load).toThrow(
-      /\n {2}Model\/default\/hf-convert-script\/revision: '' {2}# git ls-remote https:\/\/huggingface\.co\/Qwen\/Qwen3-1\.7B main \| cut -f 1\n {2}Dllama\//,
+      /\n {2}Model\/default\/hf-convert-script\/revision: '' {2}# echo Qwen\/Qwen3-1\.7B@.* main \| cut -f 1\)\n {2}Dllama\//,
     );
   });
 
