@@ -23,6 +23,9 @@ export interface Repository {
   readonly include?: readonly string[];
 }
 
+/** Of a command that a person runs: what a repository needs that is private, or given to those alone who ask. */
+const TOKEN_HEADER = ' ${HF_TOKEN:+-H "Authorization: Bearer $HF_TOKEN"}';
+
 /** `ModelSource.huggingFace(...)`; asks for the commit where the resource names none. @internal */
 export function huggingFace(notes: Notes, repository: Repository): Expression {
   const { repo, endpoint = HUGGING_FACE, tokenSecret, include } = repository;
@@ -81,14 +84,23 @@ export function webSource(
  */
 export function commitOf(
   notes: Notes,
-  { field, repo, endpoint = HUGGING_FACE, revision, revisionField, key = 'revision' }: Repository,
+  {
+    field,
+    repo,
+    endpoint = HUGGING_FACE,
+    revision,
+    revisionField,
+    key = 'revision',
+    tokenSecret,
+  }: Repository,
 ): string {
   if (revision !== undefined && COMMIT.test(revision)) return revision.toLowerCase();
   const state = revision ?? 'main';
-  // A shortened commit id is none of git's refs; the hub knows it.
-  const resolved = /^[0-9a-f]{7,39}$/i.test(state)
-    ? `curl -fsS ${endpoint}/api/models/${repo}/revision/${state} | grep -oE '[0-9a-f]{40}' | head -n 1`
-    : `git ls-remote ${endpoint}/${repo} ${state} | cut -f 1`;
+  // A shortened commit id is none of git's refs, and git would ask for a password; the hub knows both.
+  const resolved =
+    tokenSecret !== undefined || /^[0-9a-f]{7,39}$/i.test(state)
+      ? `curl -fsS${tokenSecret ? TOKEN_HEADER : ''} ${endpoint}/api/models/${repo}/revision/${state} | grep -oE '[0-9a-f]{40}' | head -n 1`
+      : `git ls-remote ${endpoint}/${repo} ${state} | cut -f 1`;
   const answer = notes.ask(revisionField ?? field, key, {
     given: revision ?? `${repo} without a commit`,
     allowed: `a full commit id (40 hexadecimal digits), of its repository: '${repo}@...'`,
@@ -102,7 +114,7 @@ export function commitOf(
 /** The facts of a model that this library does not know, from its config.json, whose path is asked for. @internal */
 export function factsOf(
   notes: Notes,
-  { field, repo, endpoint = HUGGING_FACE, revision }: Repository,
+  { field, repo, endpoint = HUGGING_FACE, revision, tokenSecret }: Repository,
 ): Expression | undefined {
   if (knownFacts(repo)) return undefined;
   const file = `${repo.replace('/', '--')}.config.json`;
@@ -110,7 +122,7 @@ export function factsOf(
     given: repo,
     allowed: "the path of the repository's config.json, from which memory and sizes are computed",
     form: /\S/,
-    command: `curl -fsSL ${endpoint}/${repo}/resolve/${revision ?? 'main'}/config.json -o ${file} && echo ${file}`,
+    command: `curl -fsSL${tokenSecret ? TOKEN_HEADER : ''} ${endpoint}/${repo}/resolve/${revision ?? 'main'}/config.json -o ${file} && echo ${file}`,
   });
   return path === '' ? undefined : call('ModelFacts.fromConfigFile', literal(path));
 }

@@ -500,7 +500,7 @@ describe('Migration', () => {
       Migration.load(new PhasedApp(), models, { answers: { ...answers(repo), ...image } });
     expect(load('Qwen/Qwen3-1.7B').pipelines).toHaveLength(1);
     expect(() => load('Qwen/Qwen3-4B')).toThrow(
-      /revision' is 'Qwen\/Qwen3-4B@\w+'; allowed: .*'Qwen\/Qwen3-1.7B@...'. This tells it: echo Qwen\/Qwen3-1.7B@\$\(git ls-remote/,
+      /revision' is 'Qwen\/Qwen3-4B@\w+'; allowed: .*'Qwen\/Qwen3-1.7B@...'. This tells it: echo Qwen\/Qwen3-1.7B@\$\(curl /,
     );
   });
 
@@ -509,7 +509,7 @@ describe('Migration', () => {
     const load = () => Migration.load(new PhasedApp(), models);
     expect(load).toThrow(MigrationError);
     expect(load).toThrow(
-      /\n {2}Model\/default\/hf-convert-script\/revision: '' {2}# echo Qwen\/Qwen3-1\.7B@.* main \| cut -f 1\)\n {2}Dllama\//,
+      /\n {2}Model\/default\/hf-convert-script\/revision: '' {2}# echo Qwen\/Qwen3-1\.7B@\$\(curl .*\)\n {2}Dllama\//,
     );
   });
 
