@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { checkObjects, formatViolations } from '../src/validation/check';
 import type { KubeObject } from '../src/validation/kube-object';
 import { changedCheckout } from './checkout/stand';
 import { blocks, deadLinks, program, projectWith, typeErrors } from './support/documents';
@@ -83,8 +84,27 @@ describe.each(withCode)('%s', (page) => {
     for (const selector of selectors(text)) {
       expect(objects.filter((object) => isSelected(object, selector))).not.toEqual([]);
     }
+    // What is in no pipeline has passed no checks yet.
+    for (const file of files.filter((each) => /^[^/]+\.k8s\.yaml$/.test(each))) {
+      expect(brokenRules(fs.readFileSync(path.join(outdir, file), 'utf8'))).toBe('');
+    }
   }, 120_000);
 });
+
+test('objects that a page has others write are right', () => {
+  const shown = pages
+    .flatMap((page) => blocks(textOf(page), 'yaml'))
+    .filter((block) => block.startsWith('apiVersion:'));
+  expect(shown.length).toBeGreaterThan(0);
+  expect(shown.map(brokenRules).join('')).toBe('');
+});
+
+/** Rules that the objects of a YAML text break, whoever wrote it. */
+function brokenRules(text: string): string {
+  const objects = (parseYaml(text) as KubeObject[]).map((object) => ({ object, where: object.kind }));
+  const violations = checkObjects(objects, { kubernetesVersion: '1.36', foreignRules: 'essential' });
+  return violations.length > 0 ? formatViolations(violations) : '';
+}
 
 /** Listings of the output: lines that begin with a path of it. */
 function shownFiles(text: string): string[][] {
