@@ -183,12 +183,20 @@ export class ModelStore {
    * @param options all that the Job is told besides what decides the bytes
    * @param passing what is on the disk besides while it is made, in bytes
    * @throws when a new claim cannot hold all that is put into it, when the other construct's Job was told
-   * something else
+   * something else, when a Job would have to be on many nodes
    * @internal
    */
   public _makes(owner: Owner, artifact: Artifact, options: MakerOptions, passing = 0): boolean {
     const stores = AppStores.of(owner.scope);
     if (this._spec.kind === 'claim') this.claim(owner, this._spec);
+    if (this._spec.kind === 'node' && this._spec.onEachNode) {
+      throw new InputError(owner.scope, 'store', `folder ${this._spec.path} of a NodeCache`, {
+        allowed: 'a store that all who read the result can mount: ModelStore.claim, existingClaim or s3',
+        advice:
+          'A Job runs on one node, and the others would wait for ever. A NodeCache brings models from their sources ' +
+          'to each node; a result is kept elsewhere.',
+      });
+    }
     const place = this._place(owner);
     if (place === undefined) return false;
     if (this._isReadOnly()) {

@@ -7,7 +7,7 @@ import { checkStore } from '../artifact/model-store';
 import { SourceProof } from '../artifact/sources/source-spec';
 import type { S3StoreProps } from '../artifact/stores/s3-store';
 import { placeOnStores } from '../artifact/stores/placing';
-import { describeVolume, isSingleNode, StoreVolume } from '../artifact/stores/store-volume';
+import { describeVolume, isOnOneNode, StoreVolume } from '../artifact/stores/store-volume';
 import { Phase } from '../phases/phase';
 import { AcceleratorOnPod, acceleratorOnPod } from '../pod/accelerator/on-pod';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
@@ -314,7 +314,7 @@ function provenanceOf(
   const proofs = [model, ...datasets].map(({ proof }) => proof);
   const weakest = [SourceProof.NONE, SourceProof.VERSION].find((proof) => proofs.includes(proof));
   return {
-    source: `fine-tune of ${[model.source, ...sources].join(' with ')}`,
+    source: `fine-tune of ${model.source}${sources.length ? ` with ${sources.join(' and ')}` : ''}`,
     repository: name,
     revision: key,
     proof: hubAccess ? SourceProof.NONE : (weakest ?? SourceProof.CONTENT),
@@ -380,12 +380,13 @@ function gatheringDisk({ owner, artifact, result }: FineTuneSpec, passing: numbe
 /** Pods on several nodes mount all stores at once. */
 function checkNodes({ owner, task }: FineTuneSpec, stores: readonly StoreVolume[]): void {
   if (task.nodes === 1) return;
-  const single = stores.find((store) => isSingleNode(store) || store.kind === 'node');
+  const single = stores.find(isOnOneNode);
   if (!single) return;
   throw new InputError(owner.scope, 'nodes', task.nodes, {
     allowed: `1, as one node at a time can mount ${describeVolume(single)}`,
     advice:
-      'Keep models, datasets and the result where all nodes can mount them (accessModes: ReadWriteMany).',
+      'Keep models, datasets and the result where all nodes can mount them (accessModes: ReadWriteMany), or what is ' +
+      'read on each node, by a NodeCache.',
   });
 }
 

@@ -12,6 +12,7 @@ import {
   LlamaServer,
   Mirror,
   ModelSource,
+  NodeCache,
   PhasedApp,
   SourceProof,
   VllmServer,
@@ -297,6 +298,27 @@ describe('several nodes', () => {
     const chart = plainChart();
     const model = downloaded(chart, { store: sharedClaim() });
     expect(() => fineTune(chart, { ...nodes, model, store: s3(chart) })).toThrow(/'store' is 'a bucket'/);
+  });
+
+  test('read what a node cache keeps on each of them, and leave the result elsewhere', () => {
+    const chart = plainChart();
+    const kept = new NodeCache(chart, 'kept', {
+      models: [{ name: 'qwen', source: source() }],
+      path: '/var/lib/models',
+      size: Size.gibibytes(100),
+    });
+    const model = kept.artifact('qwen');
+    expect(() => fineTune(chart, { ...nodes, model }, 'there')).toThrow(
+      /'store' is 'folder .* of a NodeCache'/,
+    );
+    const { artifact } = fineTune(chart, { ...nodes, model, store: sharedClaim() });
+    expect(podSpec(the(objectsOf(chart), 'Job')).volumes).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ hostPath: { path: '/var/lib/models', type: 'Directory' } }),
+        expect.objectContaining({ persistentVolumeClaim: { claimName: 'models-support' } }),
+      ]),
+    );
+    expect(artifact.provenance.source).toMatch(/^fine-tune of hf:\S+$/);
   });
 
   test('start a script of torchrun, a process for each device', () => {

@@ -5,7 +5,10 @@ import { PercentOrAbsolute, Secret } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import {
   Accelerator,
+  DllamaConversion,
+  GgufConversion,
   Mirror,
+  ModelCache,
   ModelEviction,
   ModelSource,
   ModelStore,
@@ -20,7 +23,7 @@ import {
 import type { KubeObject } from '../../src/validation/kube-object';
 import { KUBERNETES_VERSION_CONTEXT } from '../../src/pod/kubernetes-version';
 import { temporaryFolder } from '../support/folders';
-import { COMMIT, OTHER_COMMIT, tinyFacts } from '../support/models';
+import { COMMIT, OTHER_COMMIT, source, tinyFacts } from '../support/models';
 import {
   argument,
   container,
@@ -543,6 +546,18 @@ describe('what is refused', () => {
     }
     expect(error).toContain(message);
     expect(error).not.toContain('hunter2');
+  });
+
+  test('a result in its folder: it would be on one node, and the servers of the others would wait for it', () => {
+    const chart = plainChart();
+    const qwen = model({ source: source() });
+    const kept = cache(chart, { models: [qwen] }).artifact('opt');
+    const error = "'store' is 'folder /var/lib/models of a NodeCache'; allowed: a store that all who read";
+    expect(() => new GgufConversion(chart, 'gguf', { model: kept })).toThrow(error);
+    expect(() => new DllamaConversion(chart, 'q40', { model: kept })).toThrow(error);
+    expect(() => new ModelCache(chart, 'copy', { source: source(), store: kept.store })).toThrow(error);
+    const store = ModelStore.claim({ size: Size.gibibytes(20) });
+    expect(() => new GgufConversion(chart, 'elsewhere', { model: kept, store })).not.toThrow();
   });
 
   test('names that are not kept', () => {
