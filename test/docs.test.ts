@@ -99,6 +99,13 @@ test('objects that a page has others write are right', () => {
   expect(shown.map(brokenRules).join('')).toBe('');
 });
 
+test('pages show what is compared with their output', () => {
+  const shown = [shownFiles, shownObjects, shownDryRuns, namedObjects, selectors].map((find) =>
+    pages.flatMap((page) => find(textOf(page))),
+  );
+  expect(shown.filter((found) => found.length < 2)).toEqual([]);
+});
+
 /** Rules that the objects of a YAML text break, whoever wrote it. */
 function brokenRules(text: string): string {
   const objects = (parseYaml(text) as KubeObject[]).map((object) => ({ object, where: object.kind }));
