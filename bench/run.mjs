@@ -1,16 +1,23 @@
 // Runs all benchmarks, prints them and writes RESULTS.md; with --only one of them, whose part there is replaced.
-//   node bench/run.mjs [--quick] [--only=start|synth|convert|transfer]
+//   node bench/run.mjs [--quick] [--only=start|synth|convert|transfer|kill]
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as os from 'node:os';
 import { benchConvert } from './convert.mjs';
+import { benchKill } from './kill.mjs';
 import { benchSynth } from './synth.mjs';
 import { benchTransfer } from './transfer.mjs';
 import { print } from './synth/print.mjs';
 import { benchStart } from './synth/start.mjs';
 
-const BENCHES = { start: benchStart, synth: benchSynth, convert: benchConvert, transfer: benchTransfer };
+const BENCHES = {
+  start: benchStart,
+  synth: benchSynth,
+  convert: benchConvert,
+  transfer: benchTransfer,
+  kill: benchKill,
+};
 const RESULTS = new URL('RESULTS.md', import.meta.url);
 
 const quick = process.argv.includes('--quick');
