@@ -167,7 +167,8 @@ export const ENABLED_SINCE = {
   'core.v1.PodSpec#resources': '1.34',
   'core.v1.ResourceRequirements#claims': '1.32',
   'core.v1.ServiceSpec#trafficDistribution': '1.31',
-  'core.v1.Volume#image': '1.35',
+  // Off by default until 1.35, which the rule image-volumes knows.
+  'core.v1.Volume#image': '1.31',
   'core.v1.VolumeMount#recursiveReadOnly': '1.31',
   ...ofDeviceRequests({ capacity: '1.36', tolerations: '1.36' }),
   'resource.v1.DeviceConstraint#distinctAttribute': '1.36',

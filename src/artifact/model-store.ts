@@ -149,7 +149,7 @@ export class ModelStore {
             advice: 'An image holds what it was built with.',
           });
         }
-        return imageVolume(spec, artifact._image, artifact.path);
+        return imageVolume(user, spec, artifact._image, artifact.path);
       }
     }
   }

@@ -65,6 +65,12 @@ export const ANNOTATION = {
   secrets: 'cdk8s-llm/secrets',
 } as const;
 
+/** The text of an annotation that has a line for each of what is said, once; undefined when nothing is. */
+export function annotationLines(said: readonly (string | undefined)[]): string | undefined {
+  const lines = said.filter((line) => line !== undefined && line !== '');
+  return lines.length > 0 ? [...new Set(lines)].join('\n') : undefined;
+}
+
 /** The label of pods that mount a claim which only one node can mount: they are drawn to one node by it. */
 export function claimLabel(claimName: string): string {
   return `claim.cdk8s-llm/${claimName.slice(0, 63).replace(/[^A-Za-z0-9]+$/, '')}`;

@@ -1,4 +1,9 @@
-import { describeVolume, isSingleNode, StoreVolume } from '../artifact/stores/store-volume';
+import {
+  describeVolume,
+  IMAGE_VOLUMES_RULE,
+  isSingleNode,
+  StoreVolume,
+} from '../artifact/stores/store-volume';
 import { ANNOTATION, claimLabel } from './metadata';
 import { unitePlacements } from './placement';
 import { Programs } from './programs';
@@ -138,7 +143,8 @@ export function storeLabels(stores: readonly StoreVolume[]): Record<string, stri
 }
 
 /**
- * What an object says of the volumes that its pods mount: the departures from Pod Security that they need.
+ * What an object says of the volumes that its pods mount: the departures from Pod Security that they need, and the
+ * checks that they are excused from.
  *
  * @param source the volume of others that a model is copied from
  */
@@ -151,8 +157,14 @@ export function storeAnnotations(
     ...(kept.length ? [`the models are kept in ${kept.join(' and ')}`] : []),
     ...(source?.kind === 'node' ? [`the model is read from ${describeVolume(source)}`] : []),
   ];
-  if (reasons.length === 0) return {};
-  return { [ANNOTATION.podSecurityOptOut]: `hostPath: ${reasons.join(', ')}` };
+  return {
+    ...(reasons.length ? { [ANNOTATION.podSecurityOptOut]: `hostPath: ${reasons.join(', ')}` } : {}),
+    ...(stores.some((store) => store.kind === 'image' && store.byGate)
+      ? {
+          [ANNOTATION.skipChecks]: `${IMAGE_VOLUMES_RULE}: featureGateIsOn says that the cluster has ImageVolume on`,
+        }
+      : {}),
+  };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { storeAnnotations } from '../pod/pod-spec';
-import { ANNOTATION, LABEL } from '../pod/metadata';
+import { ANNOTATION, annotationLines, LABEL } from '../pod/metadata';
 import { addNetworkPolicy } from '../pod/network';
 import { addObject, selectorLabels } from '../pod/owner';
 import { revisionOf, withRevision } from './revision';
@@ -84,8 +84,9 @@ export function workloadLabels({ queueName }: ServerSpec): Record<string, string
 /** What the workload says of its model, its Secrets, and of where it departs from what is usual. @internal */
 export function workloadAnnotations(spec: ServerSpec): Record<string, string | undefined> {
   const { engine, devices } = spec;
+  const ofStores = storeAnnotations(engine.artifacts.volumes);
   const optOuts = [
-    storeAnnotations(engine.artifacts.volumes)[ANNOTATION.podSecurityOptOut],
+    ofStores[ANNOTATION.podSecurityOptOut],
     spec.writableRoot ? `readOnlyRootFilesystem: ${writableRootReason(spec)}` : undefined,
   ];
   return {
@@ -93,9 +94,12 @@ export function workloadAnnotations(spec: ServerSpec): Record<string, string | u
     ...Object.fromEntries(
       (engine.preparations ?? []).flatMap(({ annotations }) => Object.entries(annotations)),
     ),
-    [ANNOTATION.podSecurityOptOut]: lines(optOuts),
-    [ANNOTATION.skipChecks]: lines(devices?.skipChecks ?? []),
-    [ANNOTATION.secrets]: lines(allPurposes(spec)),
+    [ANNOTATION.podSecurityOptOut]: annotationLines(optOuts),
+    [ANNOTATION.skipChecks]: annotationLines([
+      ofStores[ANNOTATION.skipChecks],
+      ...(devices?.skipChecks ?? []),
+    ]),
+    [ANNOTATION.secrets]: annotationLines(allPurposes(spec)),
   };
 }
 
@@ -115,11 +119,6 @@ function writableRootReason({ accelerator }: ServerSpec): string {
   return accelerator?.writesRoot
     ? 'what sets up the devices writes to the root file system of the container'
     : 'asked for by writableRoot';
-}
-
-function lines(texts: readonly (string | undefined)[]): string | undefined {
-  const given = texts.filter((text) => text !== undefined);
-  return given.length ? [...new Set(given)].join('\n') : undefined;
 }
 
 function targetOf(spec: ServerSpec, workload: ServerWorkload): ServerTarget {

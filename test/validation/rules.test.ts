@@ -179,6 +179,16 @@ const CASES: Case[] = [
     says: /waves would open early/,
   },
   {
+    rule: 'image-volumes',
+    kubernetesVersion: '1.34',
+    edit: ({ foreign }) => {
+      podSpec(foreign).volumes = [{ name: 'model', image: { reference: 'registry.example/m:v1' } }];
+      container(foreign).volumeMounts = [{ name: 'model', mountPath: '/m' }];
+    },
+    object: 'foreign',
+    says: /volumes\[0\]\.image is off by default before Kubernetes 1\.35; the target is 1\.34/,
+  },
+  {
     rule: 'flux-kustomization',
     edit: ({ downloadPhase }) => (downloadPhase.spec.wait = false),
     object: 'downloadPhase',

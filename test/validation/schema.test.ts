@@ -225,14 +225,13 @@ test('a field that was taken away is refused for newer versions', () => {
   ]);
 });
 
-test('an image volume needs Kubernetes 1.35', () => {
+test('an image volume is unknown before Kubernetes 1.31', () => {
   const good = edited(({ foreign }) => {
     foreign.spec.template.spec.volumes = [{ name: 'model', image: { reference: 'registry.example/m:v1' } }];
     container(foreign).volumeMounts = [{ name: 'model', mountPath: '/m' }];
   });
-  expect(schemaViolations(good, '1.34')).toEqual([expect.stringContaining('needs Kubernetes 1.35')]);
-  expect(schemaViolations(good, '1.35')).toEqual([]);
-  expect(schemaViolations(good, '1.36')).toEqual([]);
+  expect(schemaViolations(good, '1.30')).toEqual([expect.stringContaining('needs Kubernetes 1.31')]);
+  expect(schemaViolations(good, '1.31')).toEqual([]);
 });
 
 test('a value that is newer than its field is refused for older versions', () => {

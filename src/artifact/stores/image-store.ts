@@ -1,6 +1,8 @@
 import type { IConstruct } from 'constructs';
+import { checkFlag } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { atLeast, hasImageVolumes, kubernetesVersionOf } from '../../pod/kubernetes-version';
+import type { Owner } from '../../pod/owner';
 import { checkPlacement } from '../../pod/placement';
 import type { Placement } from '../../pod/pod-spec';
 import type { ModelStore } from '../model-store';
@@ -15,7 +17,7 @@ export interface ImageVolumeStoreProps {
    *
    * @default false
    */
-  readonly featureGate?: boolean;
+  readonly featureGateIsOn?: boolean;
 
   /**
    * The store into which a Job copies the image where the Kubernetes version cannot mount it. `ModelCache` then takes
@@ -36,7 +38,7 @@ export interface ImageVolumeStoreProps {
 /** @internal */
 export interface ImageStoreSpec {
   readonly kind: 'image';
-  readonly featureGate: boolean;
+  readonly featureGateIsOn: boolean;
   readonly fallback?: ModelStore;
   readonly placement: Placement;
 }
@@ -47,7 +49,7 @@ const MINOR_WITH_GATE = 33;
 /** @internal */
 export function imageStore(props: ImageVolumeStoreProps): ImageStoreSpec {
   const where = 'ModelStore.imageVolume';
-  const { featureGate = false, fallback, placement } = props ?? {};
+  const { featureGateIsOn, fallback, placement } = props ?? {};
   if (fallback !== undefined && typeof fallback?._spec?.kind !== 'string') {
     throw new InputError(where, 'fallback', typeof fallback, { allowed: 'a ModelStore' });
   }
@@ -56,7 +58,12 @@ export function imageStore(props: ImageVolumeStoreProps): ImageStoreSpec {
       allowed: 'a store that a Job can write to: ModelStore.claim, existingClaim, s3 or nodeFolder',
     });
   }
-  return { kind: 'image', featureGate, fallback, placement: checkPlacement(where, 'placement', placement) };
+  return {
+    kind: 'image',
+    featureGateIsOn: checkFlag(where, 'featureGateIsOn', featureGateIsOn) ?? false,
+    fallback,
+    placement: checkPlacement(where, 'placement', placement),
+  };
 }
 
 /**
@@ -85,19 +92,25 @@ export function storeForImage(
   }
   const version = kubernetesVersionOf(scope);
   if (hasImageVolumes(version)) return store;
-  if (spec.featureGate && atLeast(version, MINOR_WITH_GATE)) return store;
+  if (spec.featureGateIsOn && atLeast(version, MINOR_WITH_GATE)) return store;
   if (spec.fallback) return spec.fallback;
   throw new InputError(scope, 'store', `ModelStore.imageVolume with Kubernetes ${version}`, {
     allowed: `Kubernetes 1.35 or newer, or 1.${MINOR_WITH_GATE} and 1.34 with the feature gate ImageVolume`,
     advice: atLeast(version, MINOR_WITH_GATE)
-      ? 'Where the clusters have the gate turned on, say so by featureGate: true; else name the fallback store ' +
+      ? 'Where the clusters have the gate turned on, say so by featureGateIsOn: true; else name the fallback store ' +
         'into which a Job copies the image.'
       : 'Name the fallback store into which a Job copies the image: { fallback: ModelStore.claim({ ... }) }.',
   });
 }
 
 /** @internal */
-export function imageVolume({ placement }: ImageStoreSpec, image: SourceImage, folder: string): ImageVolume {
+export function imageVolume(
+  { kubernetesVersion }: Owner,
+  { placement }: ImageStoreSpec,
+  image: SourceImage,
+  folder: string,
+): ImageVolume {
   const { reference, path, pullSecret } = image;
-  return { kind: 'image', reference, path, folder, pullSecret, placement };
+  const byGate = !hasImageVolumes(kubernetesVersion);
+  return { kind: 'image', reference, path, folder, pullSecret, byGate, placement };
 }

@@ -31,7 +31,12 @@ export interface ImageVolume extends AnyVolume {
   readonly folder: string;
   /** The Secret by which it is pulled. */
   readonly pullSecret?: string;
+  /** Whether the Kubernetes version mounts images only where a feature gate was turned on, as the user says it is. */
+  readonly byGate: boolean;
 }
+
+/** The rule that asks for a version which mounts images. @internal */
+export const IMAGE_VOLUMES_RULE = 'image-volumes';
 
 /** A folder on the disk of a node. @internal */
 export interface NodeFolderVolume extends AnyVolume {

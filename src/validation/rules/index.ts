@@ -7,6 +7,7 @@ import { DLLAMA_COMMAND_RULES } from './dllama-command';
 import { DLLAMA_NETWORK_RULES } from './dllama-network';
 import { DLLAMA_TOPOLOGY_RULES } from './dllama-topology';
 import { GITOPS_TOOL_RULES } from './gitops-tools';
+import { IMAGE_VOLUME_RULES } from './image-volumes';
 import { LABEL_RULES } from './labels';
 import { LIFE_RULES } from './life';
 import { MESH_RULES } from './mesh';
@@ -42,6 +43,7 @@ const WAIVABLE: readonly Rule[] = [
   ...NAME_RULES,
   ...REFERENCE_RULES,
   ...DEVICE_CLAIM_RULES,
+  ...IMAGE_VOLUME_RULES,
   ...TRAFFIC_RULES,
   ...DLLAMA_COMMAND_RULES,
   ...DLLAMA_NETWORK_RULES,

@@ -100,18 +100,41 @@ describe('a cluster that cannot mount images', () => {
         '1.35 or newer, or 1.33 and 1.34 with the feature gate ImageVolume. Name the fallback store into which a Job ' +
         'copies the image: { fallback: ModelStore.claim({ ... }) }.',
     );
-    expect(() => add(version, ModelStore.imageVolume({ featureGate: true }))).toThrow(
+    expect(() => add(version, ModelStore.imageVolume({ featureGateIsOn: true }))).toThrow(
       'Name the fallback store',
     );
   });
 
   test.each(['1.33', '1.34'])('%s can where the user says that the gate is on', (version) => {
     expect(() => add(version)).toThrow(
-      'Where the clusters have the gate turned on, say so by featureGate: true',
+      'Where the clusters have the gate turned on, say so by featureGateIsOn: true',
     );
-    const { objects } = add(version, ModelStore.imageVolume({ featureGate: true }));
+    const { objects } = add(version, ModelStore.imageVolume({ featureGateIsOn: true }));
     expect(objects).toEqual([]);
   });
+
+  test.each(['1.33', '1.34'])(
+    '%s: what mounts an image says so, and is refused where it does not',
+    (version) => {
+      const given = pipeline(version, ModelStore.imageVolume({ featureGateIsOn: true }));
+      const { artifact } = cache(given.download, {
+        store: given.store,
+        source: source(),
+        facts: tinyFacts(),
+      });
+      conversion(given.convert, { model: artifact, store: claim() });
+      const objects = given.made();
+      expect(violationsOf(objects, version)).toBe('');
+      const { annotations } = the(objects, 'Job').metadata;
+      expect(annotations['cdk8s-llm/skip-checks']).toBe(
+        'image-volumes: featureGateIsOn says that the cluster has ImageVolume on',
+      );
+      delete annotations['cdk8s-llm/skip-checks'];
+      expect(violationsOf(objects, version)).toContain(
+        `[image-volumes] spec.template.spec.volumes[0].image is off by default before Kubernetes 1.35; the target is ${version}`,
+      );
+    },
+  );
 
   test.each(['1.31', '1.34'])('%s has the image copied by a Job into the fallback', (version) => {
     const fallback = claim();
