@@ -20,6 +20,8 @@ export interface Repository {
   /** What an answer names it by. @default revision */
   readonly key?: string;
   readonly tokenSecret?: RefExpression;
+  /** The key of the token in it. @default token */
+  readonly tokenKey?: string;
   readonly include?: readonly string[];
 }
 
@@ -28,7 +30,7 @@ const TOKEN_HEADER = ' ${HF_TOKEN:+-H "Authorization: Bearer $HF_TOKEN"}';
 
 /** `ModelSource.huggingFace(...)`; asks for the commit where the resource names none. @internal */
 export function huggingFace(notes: Notes, repository: Repository): Expression {
-  const { repo, endpoint = HUGGING_FACE, tokenSecret, include } = repository;
+  const { repo, endpoint = HUGGING_FACE, tokenSecret, tokenKey, include } = repository;
   return call(
     'ModelSource.huggingFace',
     literal(repo),
@@ -36,7 +38,9 @@ export function huggingFace(notes: Notes, repository: Repository): Expression {
       revision: literal(commitOf(notes, repository)),
       endpoint: endpoint === HUGGING_FACE ? undefined : literal(endpoint),
       include: include && texts(include),
-      tokenSecret,
+      ...(tokenSecret && tokenKey !== undefined
+        ? { token: object({ secret: tokenSecret, key: literal(tokenKey) }) }
+        : { tokenSecret }),
     }),
   );
 }

@@ -236,6 +236,12 @@ describe('DynamoModel', () => {
     expect(plan.warnings.filter(({ field }) => field === 'spec.version')).toHaveLength(1);
   });
 
+  test('the Secret is read by the key that the library of the hub reads', () => {
+    const job = JSON.stringify(ofKind('Job', DYNAMO_MODEL));
+    expect(job).toContain('"secretKeyRef":{"key":"HF_TOKEN","name":"llama-hf-secret"}');
+    expect(warningsOf(DYNAMO_MODEL).map(({ field }) => field)).not.toContain('spec.secretRef');
+  });
+
   test('a scheme that is unknown is refused with those that are known', () => {
     const spec = {
       ...(DYNAMO_MODEL.spec as Document),

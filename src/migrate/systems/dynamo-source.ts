@@ -12,7 +12,7 @@ import type { DynamoModelSpec } from './dynamo-model';
 
 /** The source, and what is known of the model in it. @internal */
 export function sourceOf(
-  { spec, namespace }: Resource<DynamoModelSpec>,
+  { spec }: Resource<DynamoModelSpec>,
   notes: Notes,
   pipeline: PipelineBuilder,
 ): { readonly source: Expression; readonly facts?: Expression } {
@@ -39,6 +39,8 @@ export function sourceOf(
       revision: version ?? repository.revision,
       revisionField: version === undefined ? undefined : 'spec.version',
       tokenSecret: secret(),
+      // The variable that the hub's library reads, as all keys of the Secret are variables of the operator's Job.
+      tokenKey: 'HF_TOKEN',
     };
     if (version !== undefined)
       notes.warn(
@@ -50,35 +52,16 @@ export function sourceOf(
         'spec.name',
         `It is not the repository of sourceURL, ${repository.repo}, which is fetched. Servers answer to the name.`,
       );
-    if (secretRef !== undefined) warnOfKey(notes, secretRef, namespace, 'HF_TOKEN', 'token');
     return { source: huggingFace(notes, given), facts: factsOf(notes, given) };
   }
   if (bucket) return { source: bucketSource(spec, notes, bucket, secret()) };
   if (catalog) {
-    if (secretRef !== undefined) warnOfKey(notes, secretRef, namespace, undefined, 'NGC_API_KEY');
+    if (secretRef !== undefined)
+      notes.warn('spec.secretRef', 'The Secret has to hold its value under the key NGC_API_KEY.');
     return { source: catalogSource(spec, notes, catalog, secret()) };
   }
   if (isWeb) return { source: fileSource(spec, notes, secret()) };
   return { source: customSource(spec, notes) };
-}
-
-/** DynamoModel hands over all keys of a Secret; this library reads one. */
-function warnOfKey(
-  notes: Notes,
-  secret: string,
-  namespace: string,
-  from: string | undefined,
-  to: string,
-): void {
-  const copy =
-    from === undefined
-      ? ''
-      : ` Copy it: kubectl patch secret ${secret} -n ${namespace} -p ` +
-        `"{\\"data\\":{\\"${to}\\":\\"$(kubectl get secret ${secret} -n ${namespace} -o jsonpath='{.data.${from}}')\\"}}"`;
-  notes.warn(
-    'spec.secretRef',
-    `The Secret has to hold its value under the key ${to}${from === undefined ? '' : `, not ${from}`}.${copy}`,
-  );
 }
 
 function bucketSource(
