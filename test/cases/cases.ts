@@ -5,15 +5,18 @@ import type { PhasedApp, PhasedAppProps } from '../../src';
 import { cpuVllmWithTwoAdapters } from './cpu-vllm-with-two-adapters/case';
 import { deepSeekR1OnEightMi300x } from './deepseek-r1-on-8-mi300x/case';
 import { draWithIds } from './dra-with-ids/case';
+import { fineTuneOnTwoNodes } from './fine-tune-on-two-nodes/case';
 import { ggufConversion } from './gguf-conversion/case';
 import { ggufMainAndDraft } from './gguf-main-and-draft/case';
 import { imageVolume } from './image-volume/case';
 import { llama405bOnTwoNodes } from './llama-405b-on-two-nodes/case';
 import { llama70bOnEightL4 } from './llama-70b-fp8-on-8-l4/case';
 import { llama8bOnTpu } from './llama-8b-on-tpu/case';
+import { nodeCacheForAFleet } from './node-cache-for-a-fleet/case';
 import { prefillAndDecode } from './prefill-and-decode/case';
 import { sglangWatched } from './sglang-watched/case';
 import { twoGgufsOneGateway } from './two-ggufs-one-gateway/case';
+import { vllmFromACheckout } from './vllm-from-a-checkout/case';
 
 /** What a user would write, in a folder of its own beside the YAML that comes of it. */
 export interface Case {
@@ -40,6 +43,9 @@ export const CASES: readonly Case[] = [
   { folder: 'gguf-conversion', build: ggufConversion, since: OLDEST },
   { folder: 'dra-with-ids', build: draWithIds, since: 34 },
   { folder: 'sglang-watched', build: sglangWatched, since: OLDEST },
+  { folder: 'fine-tune-on-two-nodes', build: fineTuneOnTwoNodes, since: OLDEST },
+  { folder: 'node-cache-for-a-fleet', build: nodeCacheForAFleet, since: OLDEST },
+  { folder: 'vllm-from-a-checkout', build: vllmFromACheckout, since: OLDEST },
 ];
 
 /** Where the committed YAML of a case is. */
