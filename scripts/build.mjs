@@ -1,8 +1,9 @@
 // Compiles the library with jsii into lib/, with everything that is read at run time beside the code.
 import { spawnSync } from 'node:child_process';
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundle } from './bundle.mjs';
 import { makeLazy } from './lazy-index.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -25,9 +26,12 @@ const jsii = spawnSync(
 );
 if (jsii.status !== 0) process.exit(jsii.status ?? 1);
 
+const lib = join(root, 'lib');
+const compiled = readdirSync(lib, { recursive: true }).filter((file) => file.endsWith('.js'));
 // What is read at run time and is no TypeScript: programs, scripts, generated validators.
-cpSync(join(root, 'src'), join(root, 'lib/src'), {
+cpSync(join(root, 'src'), join(lib, 'src'), {
   recursive: true,
   filter: (path) => !/(\.ts|__pycache__|\.schema\.json)$/.test(path),
 });
-makeLazy(join(root, 'lib/src/index.js'));
+makeLazy(join(lib, 'src/index.js'));
+bundle(lib, compiled);

@@ -111,12 +111,21 @@ test('it holds the compiled library, its documents and the recipe of the image, 
   const { files } = packed.find(({ name }) => name === 'cdk8s-llm')!;
   const paths = files.map((file) => file.path);
   const expected =
-    /^(\.jsii|API\.md|LICENSE|NOTICE|README\.md|package\.json|images\/[^.][\w./-]*|lib\/(src|imports)\/[\w./-]+)$/;
+    /^(\.jsii|API\.md|LICENSE|NOTICE|README\.md|package\.json|images\/[^.][\w./-]*|(lib\/(src|imports|modules)|node_modules\/fflate)\/[\w./-]+)$/;
   expect(paths.filter((file) => !expected.test(file))).toEqual([]);
   expect(
     paths.filter((file) => /\.tsbuildinfo$|__pycache__|\.test\.|(?<!\.d)\.ts$|\.tgz$/.test(file)),
   ).toEqual([]);
   expect(paths).toEqual(expect.arrayContaining(['.jsii', 'API.md', 'README.md', 'images/dllama/Dockerfile']));
+});
+
+test('each of its modules is there once: beside the entries, only bundles have code of it', () => {
+  const { files } = packed.find(({ name }) => name === 'cdk8s-llm')!;
+  const code = files.map((file) => file.path).filter((file) => /^lib\/(?!modules\/).*\.js$/.test(file));
+  expect(code.filter((file) => !file.startsWith('lib/src/validation/generated/'))).toEqual([
+    'lib/src/cli/main.js',
+    'lib/src/index.js',
+  ]);
 });
 
 test('it holds everything that the source reads at run time', () => {
@@ -175,6 +184,18 @@ describe('a pipeline is synthesized', () => {
     );
     expect(Object.keys(synthesize('plain.js'))).toEqual(['models.k8s.yaml']);
   });
+});
+
+test('the trace of an error leads to the code of the library, by the names of its classes', () => {
+  write(
+    'wrong.js',
+    `const { App, Chart } = require('cdk8s');
+     const { ModelCache } = require('cdk8s-llm');
+     new ModelCache(new Chart(new App(), 'models'), 'weights', { source: 1 });`,
+  );
+  const { stderr } = spawnSync(process.execPath, ['wrong.js'], { cwd: project, encoding: 'utf8' });
+  const [, file, line] = /at new ModelCache \((\/.*):(\d+):\d+\)/.exec(stderr)!;
+  expect(fs.readFileSync(file, 'utf8').split('\n')[Number(line) - 1]).toContain('resolveModelCache');
 });
 
 describe('its program', () => {
@@ -278,9 +299,9 @@ describe('its types', () => {
   }, 120_000);
 });
 
-test('its validation plugin is where the README says', () => {
-  const readme = fs.readFileSync(path.join(REPOSITORY, 'README.md'), 'utf8');
-  const [, block] = /^```yaml\n(# cdk8s\.yaml\n.*?)^```/ms.exec(readme)!;
+test('its validation plugin is where the documents say', () => {
+  const page = fs.readFileSync(path.join(REPOSITORY, 'docs/without-gitops.md'), 'utf8');
+  const [, block] = /^```yaml\n(# cdk8s\.yaml\n.*?)^```/ms.exec(page)!;
   const [{ validations }] = parseYaml(block) as Untyped[];
   const [plugin] = validations;
   expect(plugin.version).toBe(packed.find(({ name }) => name === 'cdk8s-llm')!.version);
