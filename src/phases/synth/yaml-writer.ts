@@ -53,7 +53,7 @@ class DocumentWriter {
     for (const name of Object.keys(value)) {
       if (text !== '') text += `\n${indent}`;
       const member = value[name];
-      text += indent === '' ? topLevelKeys.get(name) : nestedKeys.get(name);
+      text += key(name, indent);
       text += isFilled(member)
         ? `:\n${inner}${this.collection(member, inner)}`
         : `: ${this.leaf(member, inner)}`;
@@ -93,6 +93,12 @@ class DocumentWriter {
   }
 }
 
+/** The key of a map that stands at `indent`. What is plain as a value is plain as a key. */
+function key(name: string, indent: string): string {
+  if (name.length <= LONGEST_KEY && PLAIN.test(name)) return name;
+  return indent === '' ? topLevelKeys.get(name) : nestedKeys.get(name);
+}
+
 function isFilled(value: unknown): value is object {
   if (value === null || typeof value !== 'object') return false;
   if (Array.isArray(value)) return value.length > 0;
@@ -111,6 +117,9 @@ function isPlainObject(value: object): value is Record<string, unknown> {
  * words (`false` is the longest), so that it cannot be one of them.
  */
 const PLAIN = /^(?:[a-df-zA-DF-Z/]|[eE](?![-+0-9]))(?:[!-9;-~]|:(?=[!-~])| (?=[ !"$-~])){5,}$/;
+
+/** Keys of more characters are marked with `?`, and their value stands on a line of its own. */
+const LONGEST_KEY = 1024;
 
 const MIB = 1 << 20;
 
@@ -135,9 +144,8 @@ const nestedKeys = new BoundedCache(4 * MIB, (name) =>
   keyText(Yaml.stringify({ k: { [name]: 0 } }).slice('k:\n  '.length)),
 );
 
-/** A key of over 1024 characters is marked with `?`, and its value stands on a line of its own. */
 function keyText(entry: string): string {
   const text = entry.slice(0, -': 0\n'.length);
-  if (text.length > 1024) throw UNUSUAL;
+  if (text.length > LONGEST_KEY) throw UNUSUAL;
   return text;
 }
