@@ -184,7 +184,22 @@ export interface FineTuneProps extends JobOptions {
   readonly secretEnv?: { [name: string]: SecretValue };
 
   /**
-   * When the Job is ended at the latest, waiting and retries included.
+   * The LocalQueue by which Kueue admits the Job, as its label `kueue.x-k8s.io/queue-name` (Kueue's integration
+   * `batch/job`): the pods of all nodes are started together, or none is. `priorityClassName` decides whom Kueue takes
+   * first. Another queue is another Job.
+   *
+   * Kueue suspends the Job until then. kubectl's script waits all the same; Argo CD needs to know what
+   * `gitops/argocd/job-health.patch` says; Flux takes a suspended Job for complete, so that `GitOps.flux` refuses it.
+   * Tolerations that the queue's ResourceFlavor adds have to be in `placement` too, as what a tool applies cannot change
+   * those of a Job that runs.
+   *
+   * @default - it is not queued
+   */
+  readonly queueName?: string;
+
+  /**
+   * When the Job is ended at the latest, waiting and retries included; the time in a queue does not count, and where
+   * Kueue suspends the Job again it begins anew.
    *
    * @default - never
    */

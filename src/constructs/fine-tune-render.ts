@@ -6,7 +6,7 @@ import type { S3StoreProps } from '../artifact/stores/s3-store';
 import { hasMarker } from '../artifact/stores/store-volume';
 import { python, GUARD_PROGRAM } from '../pod/guard';
 import { addJob } from '../pod/job';
-import { ANNOTATION } from '../pod/metadata';
+import { ANNOTATION, annotationLines } from '../pod/metadata';
 import { addNetworkPolicy, Opening } from '../pod/network';
 import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
 import { addObject, selectorLabels, standardLabels } from '../pod/owner';
@@ -23,6 +23,11 @@ import { CONFIG_FOLDER, OUTPUT_FOLDER, SCRATCH_FOLDER } from './fine-tune-traine
 
 /** The part of the pods, and the container of the trainer. */
 const COMPONENT = 'train';
+
+/** Why it may be queued, for the check and for the README that is synthesized. */
+const WHO_WAITS =
+  "kubectl's script waits for its end, and Argo CD with the health check of gitops/argocd/job-health.patch; GitOps.flux " +
+  'refuses it';
 
 /** The log files of a container. */
 const LOGS = Size.mebibytes(256);
@@ -48,6 +53,7 @@ export function renderFineTune(spec: Spec): void {
   addJob(owner, {
     component: COMPONENT,
     options,
+    queue: spec.queueName === undefined ? undefined : { name: spec.queueName, excuse: WHO_WAITS },
     more: {
       ...(spec.deadlineSeconds ? { activeDeadlineSeconds: spec.deadlineSeconds } : {}),
       ...(task.nodes > 1
@@ -59,7 +65,10 @@ export function renderFineTune(spec: Spec): void {
       ...artifactAnnotations(artifact),
       ...storeAnnotations(stores),
       [ANNOTATION.podSecurityOptOut]: optOuts(spec),
-      [ANNOTATION.skipChecks]: devices?.skipChecks.length ? devices.skipChecks.join('\n') : undefined,
+      [ANNOTATION.skipChecks]: annotationLines([
+        storeAnnotations(stores)[ANNOTATION.skipChecks],
+        ...(devices?.skipChecks ?? []),
+      ]),
       [ANNOTATION.secrets]: purposes(spec, bucket),
     },
     podLabels: storeLabels(stores),
@@ -100,18 +109,19 @@ export function renderFineTune(spec: Spec): void {
 }
 
 function optOuts({ stores, accelerator }: Spec): string | undefined {
-  const lines = [
+  return annotationLines([
     storeAnnotations(stores)[ANNOTATION.podSecurityOptOut],
     accelerator?.writesRoot
       ? 'readOnlyRootFilesystem: what sets up the devices writes to the root file system of the container'
       : undefined,
-  ].filter((line) => line !== undefined);
-  return lines.length ? lines.join('\n') : undefined;
+  ]);
 }
 
 function purposes({ env }: Spec, bucket: S3StoreProps | undefined): string | undefined {
-  const lines = [...secretPurposes(env), ...((bucket && s3SecretPurpose(bucket)) ?? '').split('\n')];
-  return lines.filter(Boolean).join('\n') || undefined;
+  return annotationLines([
+    ...secretPurposes(env),
+    ...((bucket && s3SecretPurpose(bucket)) ?? '').split('\n'),
+  ]);
 }
 
 const SCRATCH_VOLUME = 'scratch';

@@ -16,6 +16,7 @@ import {
   checkFlag,
   checkKind,
   checkNamed,
+  checkObjectName,
   checkPositiveInteger,
   checkProps,
   checkSize,
@@ -28,7 +29,8 @@ import { Owner, ownerOf } from '../pod/owner';
 import { unitePlacements } from '../pod/placement';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, mebibytesFor } from '../pod/quantity';
-import { checkObjectName, checkSeconds } from '../serving/checks';
+import { checkQueueName } from '../pod/queue';
+import { checkSeconds } from '../serving/checks';
 import type { EngineVariable } from '../serving/engine-spec';
 import { mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';
 import { resolveEnv } from '../serving/server-env';
@@ -83,6 +85,7 @@ export interface FineTuneSpec {
   readonly passing: number;
   readonly deadlineSeconds?: number;
   readonly graceSeconds: number;
+  readonly queueName?: string;
   readonly options: ResolvedJobOptions;
 }
 
@@ -158,6 +161,7 @@ export function resolveFineTune(scope: Construct, props: FineTuneProps): FineTun
     passing: resolveCheckpointBytes(scope, { ...props, model }, isAdapter),
     deadlineSeconds: props.deadline && checkSeconds(scope, 'deadline', props.deadline),
     graceSeconds: checkSeconds(scope, 'gracePeriod', props.gracePeriod ?? Duration.minutes(2)),
+    queueName: checkQueueName(scope, props.queueName),
     // For each node, as one that ends takes the others with it.
     options: resolveJobOptions(scope, props, { backoffLimit: 5 * task.nodes }),
   };

@@ -54,6 +54,7 @@ function agreed(spec: FineTuneSpec): MakerOptions {
     secretEnv: canonicalJson(env.filter((variable) => 'secret' in variable)),
     deadline: deadlineSeconds,
     gracePeriod: graceSeconds,
+    queueName: spec.queueName,
     programImage: spec.programImage,
     ...optionsByName(spec.options),
   };

@@ -122,11 +122,14 @@ export interface VllmRunProps extends VllmRunProgramProps, JobOptions {
   readonly reaches?: ServerReach[];
 
   /**
-   * The PriorityClass of the pod.
+   * The LocalQueue by which Kueue admits the run, as the label `kueue.x-k8s.io/queue-name` of its Job (Kueue's
+   * integration `batch/job`). Another queue is another Job, which runs again. Nothing waits for what a run leaves, so
+   * that all tools can apply it; tolerations that the queue's ResourceFlavor adds have to be in `placement` too, as what
+   * a tool applies cannot change those of a Job that runs.
    *
-   * @default - the cluster's
+   * @default - it is not queued
    */
-  readonly priorityClassName?: string;
+  readonly queueName?: string;
 
   /**
    * Whether the program may write to the root file system of its container.

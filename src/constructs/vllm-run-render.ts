@@ -1,7 +1,7 @@
 import { Size } from 'cdk8s';
 import { GUARD_PROGRAM } from '../pod/guard';
 import { addJob } from '../pod/job';
-import { ANNOTATION } from '../pod/metadata';
+import { ANNOTATION, annotationLines } from '../pod/metadata';
 import { addNetworkPolicy } from '../pod/network';
 import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
 import { ContainerSpec, renderPod, storeAnnotations, storeLabels } from '../pod/pod-spec';
@@ -14,6 +14,9 @@ import { WRITABLE_FOLDERS } from './vllm-run-program';
 import type { VllmRunSpec } from './vllm-run-spec';
 
 const COMPONENT = 'run';
+
+/** Why it may be queued, for the check and for the README that is synthesized. */
+const NOTHING_WAITS = 'nothing waits for what a run leaves';
 
 /** Container logs count as ephemeral storage. */
 const LOGS = Size.mebibytes(320);
@@ -31,6 +34,7 @@ export function renderVllmRun(spec: VllmRunSpec): void {
   addJob(owner, {
     component: COMPONENT,
     options,
+    queue: spec.queueName === undefined ? undefined : { name: spec.queueName, excuse: NOTHING_WAITS },
     more: spec.timeoutSeconds === undefined ? {} : { activeDeadlineSeconds: spec.timeoutSeconds },
     annotations: annotationsOf(spec),
     podLabels: storeLabels(artifacts.volumes),
@@ -41,7 +45,6 @@ export function renderVllmRun(spec: VllmRunSpec): void {
       nodeAffinity: devices?.nodeAffinity,
       user: { user: POD_USER, group: POD_USER, supplementalGroups: devices?.supplementalGroups },
       more: {
-        ...(spec.priorityClassName ? { priorityClassName: spec.priorityClassName } : {}),
         ...(devices?.runtimeClassName ? { runtimeClassName: devices.runtimeClassName } : {}),
         ...(claims.length ? { resourceClaims: claims } : {}),
       },
@@ -63,8 +66,9 @@ export function renderVllmRun(spec: VllmRunSpec): void {
 }
 
 function annotationsOf({ artifacts, prepared, devices, env, writableRoot, accelerator }: VllmRunSpec) {
+  const ofStores = storeAnnotations(artifacts.volumes);
   const optOuts = [
-    storeAnnotations(artifacts.volumes)[ANNOTATION.podSecurityOptOut],
+    ofStores[ANNOTATION.podSecurityOptOut],
     writableRoot
       ? `readOnlyRootFilesystem: ${accelerator?.writesRoot ? 'what sets up the devices writes to the root file system of the container' : 'asked for by writableRoot'}`
       : undefined,
@@ -74,14 +78,13 @@ function annotationsOf({ artifacts, prepared, devices, env, writableRoot, accele
     ...Object.fromEntries(prepared.flatMap(({ annotations }) => Object.entries(annotations))),
     // A command may have ${...}, which is the program's.
     [ANNOTATION.fluxSubstitute]: 'disabled',
-    [ANNOTATION.podSecurityOptOut]: lines(optOuts),
-    [ANNOTATION.skipChecks]: lines(devices?.skipChecks ?? []),
-    [ANNOTATION.secrets]: lines(secretPurposes(env)),
+    [ANNOTATION.podSecurityOptOut]: annotationLines(optOuts),
+    [ANNOTATION.skipChecks]: annotationLines([
+      ofStores[ANNOTATION.skipChecks],
+      ...(devices?.skipChecks ?? []),
+    ]),
+    [ANNOTATION.secrets]: annotationLines(secretPurposes(env)),
   };
-}
-
-function lines(texts: readonly (string | undefined)[]): string | undefined {
-  return texts.filter((text) => text !== undefined).join('\n') || undefined;
 }
 
 function ownVolumes({ program }: VllmRunSpec) {

@@ -12,9 +12,10 @@ import { Owner, ownerOf } from '../pod/owner';
 import { PlacementOf, unitePlacements } from '../pod/placement';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
+import { checkQueueName } from '../pod/queue';
 import type { PreparedFolder } from '../checkout/on-pod';
 import { folderVariables } from '../serving/artifact-roles';
-import { checkObjectName, checkSeconds } from '../serving/checks';
+import { checkSeconds } from '../serving/checks';
 import { checkReferences } from '../serving/command-line';
 import type { EngineVariable } from '../serving/engine-spec';
 import { MountedArtifacts, mountArtifacts } from '../serving/mounted-artifacts';
@@ -37,10 +38,10 @@ export interface VllmRunSpec {
   readonly accelerator?: AcceleratorSpec;
   readonly devices?: AcceleratorOnPod;
   readonly placement: Placement;
-  readonly priorityClassName?: string;
   readonly writableRoot: boolean;
   readonly timeoutSeconds?: number;
   readonly reaches: Opening[];
+  readonly queueName?: string;
   readonly options: ResolvedJobOptions;
 }
 
@@ -66,13 +67,10 @@ export function resolveVllmRun(scope: Construct, props: VllmRunProps): VllmRunSp
     accelerator,
     devices,
     placement: resolvePlacement({ owner, artifacts, program, options, devices }),
-    priorityClassName:
-      props.priorityClassName === undefined
-        ? undefined
-        : checkObjectName(scope, 'priorityClassName', props.priorityClassName),
     writableRoot: checkFlag(scope, 'writableRoot', props.writableRoot) ?? accelerator?.writesRoot ?? false,
     timeoutSeconds: props.timeout === undefined ? undefined : checkSeconds(scope, 'timeout', props.timeout),
     reaches: resolveReaches(scope, props.reaches),
+    queueName: checkQueueName(scope, props.queueName),
     options,
   };
 }

@@ -1,3 +1,4 @@
+import { ANNOTATION, LABEL } from '../pod/metadata';
 import type { KubeObject } from '../validation/kube-object';
 import type { Phase } from './phase';
 
@@ -29,6 +30,26 @@ export interface OutputFile {
   readonly content: string;
   /** @default false */
   readonly executable?: boolean;
+}
+
+/** A Job that Kueue suspends until it is admitted. @internal */
+export interface QueuedJob {
+  readonly name: string;
+  readonly queue: string;
+  /** Whether a later phase of the pipeline waits for what it makes. */
+  readonly gates: boolean;
+}
+
+/** @internal */
+export function queuedJobs({ phases }: PipelineView): QueuedJob[] {
+  return phases.flatMap(({ objects }, index) =>
+    objects.flatMap(({ kind, metadata: { name, labels, annotations } }) => {
+      const queue = labels?.[LABEL.queue];
+      if (kind !== 'Job' || queue === undefined) return [];
+      const makes = annotations?.[ANNOTATION.artifactKey] !== undefined;
+      return [{ name: String(name), queue, gates: makes && index < phases.length - 1 }];
+    }),
+  );
 }
 
 /** The objects of all phases of a pipeline, in order. @internal */

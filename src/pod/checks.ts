@@ -98,6 +98,14 @@ export function checkPositiveInteger(
   return value;
 }
 
+/** @throws when it cannot be the name of an object */
+export function checkObjectName(where: IConstruct | string, field: string, name: string): string {
+  if (typeof name === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) return name;
+  throw new InputError(where, field, name, {
+    allowed: "at most 253 lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
+  });
+}
+
 /** Whether a number is that of a TCP port. */
 export function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 1 && port <= 65535;

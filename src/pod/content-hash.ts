@@ -75,11 +75,12 @@ const MUTABLE_JOB_FIELDS: ReadonlySet<string> = new Set([
  *
  * @param spec - the Job's `spec` as it is written to YAML
  * @param attempt - as in the Job's attempt annotation
+ * @param queue - as in the Job's label of Kueue, which refuses another one for a Job that it has admitted
  * @internal
  */
-export function jobHash(spec: object, attempt: number): string {
+export function jobHash(spec: object, attempt: number, queue?: string): string {
   const immutable = Object.fromEntries(Object.entries(spec).filter(([key]) => !MUTABLE_JOB_FIELDS.has(key)));
-  return shortHash({ spec: immutable, attempt });
+  return shortHash({ spec: immutable, attempt, queue });
 }
 
 /**

@@ -1,6 +1,13 @@
 import type { IConfigMap, ISecret } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
-import { checkAddress, checkKind, checkList, checkPort, checkPositiveInteger } from './checks';
+import {
+  checkAddress,
+  checkKind,
+  checkList,
+  checkObjectName,
+  checkPort,
+  checkPositiveInteger,
+} from './checks';
 import { InputError } from './input-error';
 import { portOf } from './network';
 import { checkPlacement } from './placement';
@@ -66,6 +73,13 @@ export interface JobOptions extends OutsideOptions {
   readonly placement?: Placement;
 
   /**
+   * The PriorityClass of the Job's pods.
+   *
+   * @default - the cluster's
+   */
+  readonly priorityClassName?: string;
+
+  /**
    * How often Kubernetes starts the Job again after a failure that a retry can cure. What is done is kept.
    *
    * @default - 10 for a download, 5 for a conversion, 6 for an eviction, 2 for a smoke test
@@ -83,6 +97,7 @@ export interface JobOptions extends OutsideOptions {
 /** The options with every default applied. @internal */
 export interface ResolvedJobOptions extends ResolvedOutsideOptions {
   readonly placement: Placement;
+  readonly priorityClassName?: string;
   readonly backoffLimit: number;
   readonly attempt: number;
 }
@@ -135,6 +150,10 @@ export function resolveJobOptions(
   const outside = resolveOutsideOptions(scope, options);
   return {
     placement: checkPlacement(scope, 'placement', options.placement),
+    priorityClassName:
+      options.priorityClassName === undefined
+        ? undefined
+        : checkObjectName(scope, 'priorityClassName', options.priorityClassName),
     backoffLimit: checkPositiveInteger(
       scope,
       'backoffLimit',

@@ -5,6 +5,7 @@ import { hasPodReplacementPolicy } from './kubernetes-version';
 import { NO_MESH } from './mesh';
 import { ANNOTATION } from './metadata';
 import { addObject, Owner, standardLabels } from './owner';
+import { JobQueue, QUEUED_JOB_RULE, queueLabels } from './queue';
 
 /** What the programs' exit codes mean to a Job: these no retry can cure. Everything else is counted and retried. */
 const FINAL_EXIT_CODES = [64, 65, 66, 73, 77];
@@ -17,6 +18,8 @@ export interface JobSpec {
   readonly podLabels: Record<string, string>;
   readonly annotations: Record<string, string | undefined>;
   readonly options: ResolvedJobOptions;
+  /** The queue by which Kueue admits it. @default - none */
+  readonly queue?: JobQueue;
   /** Further fields of the Job's spec: `activeDeadlineSeconds`, `completionMode`. */
   readonly more?: Record<string, unknown>;
 }
@@ -26,9 +29,10 @@ export interface JobSpec {
  * same spec is the same Job, whatever tool applies it.
  */
 export function addJob(owner: Owner, spec: JobSpec): ApiObject {
+  const { priorityClassName, backoffLimit, attempt } = spec.options;
   const body = {
     ...spec.more,
-    backoffLimit: spec.options.backoffLimit,
+    backoffLimit,
     // Kubernetes 1.28 does the same without being told, for Jobs with a podFailurePolicy.
     ...(hasPodReplacementPolicy(owner.kubernetesVersion) ? { podReplacementPolicy: 'Failed' } : {}),
     podFailurePolicy: {
@@ -47,15 +51,28 @@ export function addJob(owner: Owner, spec: JobSpec): ApiObject {
           ...NO_MESH.annotations,
         },
       },
-      spec: { restartPolicy: 'Never', ...spec.pod },
+      spec: {
+        restartPolicy: 'Never',
+        ...(priorityClassName === undefined ? {} : { priorityClassName }),
+        ...spec.pod,
+      },
     },
   };
   return addObject(owner, 'Job', {
     apiVersion: 'batch/v1',
     kind: 'Job',
-    name: `${owner.name}-${jobHash(body, spec.options.attempt)}`,
+    name: `${owner.name}-${jobHash(body, attempt, spec.queue?.name)}`,
     component: spec.component,
-    annotations: { [ANNOTATION.attempt]: String(spec.options.attempt), ...spec.annotations },
+    labels: queueLabels(spec.queue?.name),
+    annotations: { [ANNOTATION.attempt]: String(attempt), ...spec.annotations, ...waiver(spec) },
     body: { spec: body },
   });
+}
+
+/** The check of queued Jobs is told why this one may be, besides what it is excused from anyway. */
+function waiver({ queue, annotations }: JobSpec): Record<string, string> {
+  if (queue === undefined) return {};
+  const others = annotations[ANNOTATION.skipChecks];
+  const own = `${QUEUED_JOB_RULE}: ${queue.excuse}`;
+  return { [ANNOTATION.skipChecks]: others === undefined ? own : `${others}\n${own}` };
 }

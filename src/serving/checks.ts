@@ -39,14 +39,6 @@ export function checkPath(where: string, path: string | undefined, field = 'path
   });
 }
 
-/** @throws when it cannot be the name of an object @internal */
-export function checkObjectName(where: IConstruct | string, field: string, name: string): string {
-  if (typeof name === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) return name;
-  throw new InputError(where, field, name, {
-    allowed: "at most 253 lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
-  });
-}
-
 /**
  * A way that the server's NetworkPolicy closes leads nowhere, and says so only by a timeout.
  *

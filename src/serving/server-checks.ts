@@ -42,6 +42,7 @@ const SMOKE_TEST: Record<keyof SmokeTestOptions, true> = {
   apiKey: true,
   image: true,
   placement: true,
+  priorityClassName: true,
   backoffLimit: true,
   attempt: true,
   imagePullSecrets: true,

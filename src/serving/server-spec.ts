@@ -10,6 +10,7 @@ import {
   checkFlag,
   checkKind,
   checkList,
+  checkObjectName,
   checkPort,
   checkPositiveInteger,
   checkProps,
@@ -18,15 +19,15 @@ import {
 import { canonicalJson } from '../pod/content-hash';
 import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
-import { isLabelValue, LABEL_VALUE } from '../pod/labels';
 import type { Opening, Peer } from '../pod/network';
 import { NetworkPeer } from '../pod/network-peer';
 import { Owner, ownerOf } from '../pod/owner';
 import { checkPlacement, unitePlacements } from '../pod/placement';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
+import { checkQueueName } from '../pod/queue';
 import { secretNames } from '../pod/secret-env';
-import { checkObjectName, checkSeconds } from './checks';
+import { checkSeconds } from './checks';
 import type { EngineSpec, EngineVariable } from './engine-spec';
 import type { Monitoring } from './monitoring';
 import type { Route } from './route';
@@ -167,7 +168,7 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
     devices,
     placement: resolvePlacement(scope, props, engine, devices),
     priorityClassName: checkOptionalName(scope, 'priorityClassName', props.priorityClassName),
-    queueName: checkQueue(scope, props.queueName),
+    queueName: checkQueueName(scope, props.queueName),
     writableRoot: checkFlag(scope, 'writableRoot', props.writableRoot) ?? accelerator?.writesRoot ?? false,
     imagePullSecrets: secretNames(scope, 'imagePullSecrets', props.imagePullSecrets),
     mesh: resolveMesh(scope, props.mesh, engine),
@@ -293,12 +294,6 @@ function checkServicePort(scope: Construct, props: ServerProps, engine: EngineSp
     });
   }
   return port;
-}
-
-function checkQueue(scope: Construct, name: string | undefined): string | undefined {
-  if (name === undefined || (name !== '' && isLabelValue(name)))
-    return checkOptionalName(scope, 'queueName', name);
-  throw new InputError(scope, 'queueName', name, { allowed: LABEL_VALUE.replace(', or empty', '') });
 }
 
 function checkOptionalName(scope: Construct, field: string, name: string | undefined): string | undefined {

@@ -1,11 +1,10 @@
 import type { Construct } from 'constructs';
-import { checkKind, checkProps } from '../pod/checks';
+import { checkKind, checkObjectName, checkProps } from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { hasNativeSidecars, kubernetesVersionOf } from '../pod/kubernetes-version';
 import { NO_MESH } from '../pod/mesh';
 import type { Opening } from '../pod/network';
 import { NetworkPeer } from '../pod/network-peer';
-import { checkObjectName } from './checks';
 import type { EngineSpec } from './engine-spec';
 
 /** Where the control plane of a mesh is. */

@@ -50,6 +50,14 @@ test('images are pulled by the Secrets that are named, and by none unless they a
   expect(jobs().download.pod).not.toHaveProperty('imagePullSecrets');
 });
 
+test('a class of priority is that of every Job', () => {
+  const made = jobs({ priorityClassName: 'batch-low' });
+  for (const { pod } of [made.download, made.convert]) expect(pod.priorityClassName).toBe('batch-low');
+  expect(violationsOf(made.objects)).toBe('');
+  expect(jobs().download.pod).not.toHaveProperty('priorityClassName');
+  expect(() => jobs({ priorityClassName: 'High' })).toThrow("'priorityClassName' is 'High'");
+});
+
 const DIRECT =
   'localhost,127.0.0.1,.svc,.cluster.local,169.254.169.254,169.254.170.23,metadata.google.internal';
 

@@ -162,11 +162,11 @@ function job(name: string, wave: number, component: string, annotations: Record<
   };
 }
 
-/** Gives a Job the name that its spec and attempt call for. */
+/** Gives a Job the name that its spec, attempt and queue call for. */
 export function nameJob(object: KubeObject): void {
   const attempt = Number(object.metadata.annotations?.['cdk8s-llm/attempt']);
   const base = object.metadata.name?.replace(/-[0-9a-f]{8}$/, '');
-  object.metadata.name = `${base}-${jobHash(object.spec as object, attempt)}`;
+  object.metadata.name = `${base}-${jobHash(object.spec as object, attempt, object.metadata.labels?.['kueue.x-k8s.io/queue-name'])}`;
 }
 
 function policy(component: string, ingress: object[], egress: object[]): KubeObject {

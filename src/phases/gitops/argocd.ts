@@ -3,9 +3,10 @@ import type { MirrorRules } from '../../mirror/rules';
 import { checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { LABEL, MANAGED_BY } from '../../pod/metadata';
-import type { OutputFile, PipelineView } from '../views';
+import { OutputFile, PipelineView, queuedJobs } from '../views';
 import type { GitOpsTool, Stringify } from './gitops';
 import { below, namespaceName, objectName, repositoryPath } from './input';
+import { JOB_HEALTH_FILE, jobHealthPatch } from './job-health';
 
 /** The folder of the output that holds what the tools read; never a pipeline. */
 const GITOPS_FOLDER = 'gitops';
@@ -179,10 +180,13 @@ export class ArgoCd implements GitOpsTool {
     const repoUrl = mirror.git(this.repoUrl);
     if (pipelines.length === 0) return [];
     const name = this.mode._applicationSet;
-    if (name !== undefined) {
-      return [file('applicationset', stringify([this.applicationSet(name, pipelines, repoUrl)]))];
-    }
-    return pipelines.map((pipeline) => file(pipeline.name, stringify([this.application(pipeline, repoUrl)])));
+    const files =
+      name === undefined
+        ? pipelines.map((pipeline) => file(pipeline.name, stringify([this.application(pipeline, repoUrl)])))
+        : [file('applicationset', stringify([this.applicationSet(name, pipelines, repoUrl)]))];
+    if (!pipelines.some((pipeline) => queuedJobs(pipeline).length > 0)) return files;
+    const content = jobHealthPatch(this.argoNamespace);
+    return [...files, { path: `${GITOPS_FOLDER}/argocd/${JOB_HEALTH_FILE}`, content }];
   }
 
   private application(pipeline: PipelineView, repoUrl: string): unknown {

@@ -3,7 +3,7 @@ import { Kustomization, KustomizationSpecSourceRefKind } from '../../../imports/
 import { checkKind, checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { ANNOTATION, LABEL, MANAGED_BY } from '../../pod/metadata';
-import type { OutputFile, PhaseView, PipelineView } from '../views';
+import { OutputFile, PhaseView, PipelineView, queuedJobs } from '../views';
 import type { GitOpsTool, Stringify } from './gitops';
 import { below, fluxDuration, namespaceName, objectName, repositoryPath } from './input';
 
@@ -159,6 +159,7 @@ export class Flux implements GitOpsTool {
           advice: 'Name the pipeline after its model.',
         });
       }
+      checkQueues(pipeline);
       return file(pipeline.name, stringify(this.chain(pipeline)));
     });
     const namespaces = namespaceObjects(pipelines);
@@ -194,6 +195,22 @@ export class Flux implements GitOpsTool {
       },
     });
   }
+}
+
+/**
+ * Flux takes a suspended Job for ready, and no `healthCheckExprs` change that: its own reader of Jobs comes before them
+ * (kustomize-controller 1.9.4, kustomization_controller.go: getClientAndPoller; fluxcd/pkg, statusreaders/job.go).
+ */
+function checkQueues(pipeline: PipelineView): void {
+  const gating = queuedJobs(pipeline).find(({ gates }) => gates);
+  if (gating === undefined) return;
+  throw new InputError(WHERE, 'queueName', `${gating.queue} of Job ${gating.name}`, {
+    allowed: `no queue for a Job that a later phase of ${pipeline.name} waits for`,
+    advice:
+      'Kueue suspends the Job until it is admitted, Flux takes a suspended Job for complete, and the next phase would ' +
+      'hold its devices while the Job waits for them. Leave queueName out, or apply the pipeline by GitOps.argoCd or ' +
+      'GitOps.kubectl.',
+  });
 }
 
 function kustomizationName(pipeline: PipelineView, phase: PhaseView): string {

@@ -1,5 +1,5 @@
 import type { MirrorRules } from '../../mirror/rules';
-import type { PipelineView } from '../views';
+import { PipelineView, queuedJobs } from '../views';
 import { bytesText } from './amounts';
 import { artifactTable } from './artifacts';
 import { claimedBytes, claimTable } from './claims';
@@ -70,7 +70,7 @@ export function renderReadme(all: readonly PipelineView[], options: ReadmeOption
     `## Images\n\n${images.table()}`,
     ...(options.mirror ? [`## Mirror\n\n${mirrorSection(options.mirror)}`] : []),
     `## Opt-outs from Pod Security \`restricted\`\n\n${optOuts.table()}`,
-    `## How to apply\n\n${applySection(options.gitops)}${othersNote(options.others)}`,
+    `## How to apply\n\n${applySection(pipelines, options.gitops)}${othersNote(options.others)}`,
     `## How to run a failed Job again\n\n${rerunSection(options.gitops)}`,
     ...(pipelines.length > DETAILED ? [detailsNote(pipelines.length)] : []),
     ...details,
@@ -165,8 +165,17 @@ const APPLY_BY_HAND = `Apply the folders of a pipeline in the order of their num
 Jobs of the one before it are complete.
 `;
 
-function applySection(gitops: readonly string[]): string {
-  const ways = gitops.flatMap((title) => APPLY[title] ?? []);
+/** What Argo CD must be told once where Kueue holds Jobs back. */
+const QUEUED_JOBS = `Before that, once, by whoever administers Argo CD: what \`gitops/argocd/job-health.patch\` says at its head. Without it
+Argo CD opens the next phase while a Job that Kueue has admitted still runs.
+`;
+
+function applySection(pipelines: readonly PipelineView[], gitops: readonly string[]): string {
+  const queued = pipelines.some((pipeline) => queuedJobs(pipeline).length > 0);
+  const ways = gitops.flatMap((title) => [
+    ...(title in APPLY ? [APPLY[title]] : []),
+    ...(title === 'Argo CD' && queued ? [QUEUED_JOBS] : []),
+  ]);
   return ways.length > 0 ? ways.join('\n') : APPLY_BY_HAND;
 }
 

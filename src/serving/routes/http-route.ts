@@ -1,12 +1,12 @@
 import { Duration } from 'cdk8s';
-import { checkFlag, checkList, checkProps } from '../../pod/checks';
+import { checkFlag, checkList, checkObjectName, checkProps } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
 import { durationText } from '../duration-text';
 import type { ServerTarget } from '../server-target';
 import { takeAddress } from './addresses';
-import { checkFrom, checkHost, checkObjectName, checkPath, checkSeconds, checkStrings } from '../checks';
+import { checkFrom, checkHost, checkPath, checkSeconds, checkStrings } from '../checks';
 import { checkPaths, OpenPath, openPaths } from './open-paths';
 import { routeName, RoutePart } from './route-part';
 

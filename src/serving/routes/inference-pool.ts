@@ -1,9 +1,8 @@
-import { checkFlag, checkKind, checkList, checkPort } from '../../pod/checks';
+import { checkFlag, checkKind, checkList, checkObjectName, checkPort } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
 import type { ServerTarget } from '../server-target';
-import { checkObjectName } from '../checks';
 import { addHttpRoute, HttpRouteProps, resolveHttpRoute } from './http-route';
 import { routeName, RoutePart } from './route-part';
 

@@ -1,12 +1,12 @@
 import { Duration, Size } from 'cdk8s';
-import { checkFlag, checkProps, checkSize } from '../../pod/checks';
+import { checkFlag, checkObjectName, checkProps, checkSize } from '../../pod/checks';
 import { InputError } from '../../pod/input-error';
 import type { NetworkPeer } from '../../pod/network-peer';
 import { addObject } from '../../pod/owner';
 import { mebibytesFor, bytesOf } from '../../pod/quantity';
 import type { ServerTarget } from '../server-target';
 import { takeAddress } from './addresses';
-import { checkFrom, checkHost, checkObjectName, checkPath, checkSeconds, checkStrings } from '../checks';
+import { checkFrom, checkHost, checkPath, checkSeconds, checkStrings } from '../checks';
 import { checkPaths, OpenPath, openPaths } from './open-paths';
 import { routeName, RoutePart } from './route-part';
 

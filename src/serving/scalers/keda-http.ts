@@ -1,8 +1,8 @@
 import { Duration } from 'cdk8s';
-import { checkList, checkPort, checkPositiveInteger, checkProps } from '../../pod/checks';
+import { checkList, checkObjectName, checkPort, checkPositiveInteger, checkProps } from '../../pod/checks';
 import { NetworkPeer } from '../../pod/network-peer';
 import { addObject, Owner } from '../../pod/owner';
-import { checkHost, checkObjectName, checkSeconds } from '../checks';
+import { checkHost, checkSeconds } from '../checks';
 import { durationText } from '../duration-text';
 import type { Entrance, ServerTarget } from '../server-target';
 import { cooldownAtZero } from './keda';

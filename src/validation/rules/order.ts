@@ -1,5 +1,6 @@
 import { PHASES } from '../../phases/phase';
 import { ANNOTATION, LABEL } from '../../pod/metadata';
+import { QUEUED_JOB_RULE } from '../../pod/queue';
 import { Entry, ObjectSet } from '../object-set';
 import { Rule } from '../rule';
 import { quote } from '../suggest';
@@ -97,7 +98,7 @@ function makersOf(set: ObjectSet): Map<string, Entry> {
 }
 
 const queuedJob: Rule = {
-  id: 'queued-job',
+  id: QUEUED_JOB_RULE,
   of: 1,
   why:
     'Kueue suspends a Job until it is admitted: Flux takes a suspended Job for complete, Argo CD a resumed one, ' +

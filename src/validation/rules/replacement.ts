@@ -1,5 +1,5 @@
 import { jobHash } from '../../pod/content-hash';
-import { ANNOTATION } from '../../pod/metadata';
+import { ANNOTATION, LABEL } from '../../pod/metadata';
 import { jobSpec } from '../object-set';
 import { Rule } from '../rule';
 import { quote } from '../suggest';
@@ -25,7 +25,7 @@ const jobNameHash: Rule = {
       );
       return;
     }
-    const suffix = `-${jobHash(entry.spec, Number(text))}`;
+    const suffix = `-${jobHash(entry.spec, Number(text), entry.labels[LABEL.queue])}`;
     if (entry.name.endsWith(suffix)) return;
     const message =
       `is ${quote(entry.name)}; it must end in ${quote(suffix)}, the hash of the Job's ` +
