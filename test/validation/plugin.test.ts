@@ -113,8 +113,8 @@ test.each<[object, RegExp]>([
     { kubernetesversion: '1.31' },
     /'properties' is \["kubernetesversion"\]; allowed: kubernetesVersion, foreignRules/,
   ],
-  [{ kubernetesVersion: 1.3 }, /LlmValidation: 'kubernetesVersion' is 1\.3; allowed: '1\.29' to '1\.36'/],
-  [{ kubernetesVersion: '1.28' }, /'kubernetesVersion' is '1\.28'/],
+  [{ kubernetesVersion: 1.3 }, /LlmValidation: 'kubernetesVersion' is 1\.3; allowed: '1\.28' to '1\.36'/],
+  [{ kubernetesVersion: '1.27' }, /'kubernetesVersion' is '1\.27'/],
   [{ foreignRules: 'none' }, /LlmValidation: 'foreignRules' is 'none'; allowed: all, essential/],
 ])('properties %j are refused', (properties, message) => {
   expect(() => new LlmValidation(properties)).toThrow(message);
