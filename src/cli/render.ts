@@ -1,3 +1,4 @@
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { appFrom } from './app-options';
 import type { Run } from './command';
@@ -12,6 +13,9 @@ export const render: Run = async (args, io) => {
   const shown = args.value('output');
   if (shown === undefined) throw usageError("no output folder is named; name it by '-o DIR'.");
   const outdir = path.resolve(io.cwd, shown);
+  if (fs.statSync(outdir, { throwIfNoEntry: false })?.isFile()) {
+    throw usageError(`${shown} is a file; name a folder to write to by '-o DIR'.`);
+  }
   const app = appFrom(args);
   const quiet = args.has('quiet');
   const progress = new Progress(io, quiet);

@@ -23,6 +23,9 @@ export const toCode: Run = async (args, io) => {
     return EXIT.OK;
   }
   const file = path.resolve(io.cwd, shown);
+  if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+    throw usageError(`${shown} is a folder; name a file to write by '-o FILE'.`);
+  }
   if (fs.existsSync(file) && fs.readFileSync(file, 'utf8') !== code) {
     throw usageError(
       `${shown} is there already, and may have changes of yours. Name another file, or remove it.`,

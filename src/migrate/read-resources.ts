@@ -57,13 +57,14 @@ const ANNOTATIONS_FOR: Readonly<Record<string, RegExp>> = {
 export class Resources {
   private readonly bySchema = new Map<string, Resource[]>();
 
-  /** @returns false where there is one of that identity already */
-  public add(schema: string, resource: Resource): boolean {
+  /** @returns the one of that identity that is there already, if there is one: it stays */
+  public add(schema: string, resource: Resource): Resource | undefined {
     const others = this.bySchema.get(schema) ?? [];
-    if (others.some(({ name, namespace }) => name === resource.name && namespace === resource.namespace))
-      return false;
-    this.bySchema.set(schema, [...others, resource]);
-    return true;
+    const same = others.find(
+      ({ name, namespace }) => name === resource.name && namespace === resource.namespace,
+    );
+    if (!same) this.bySchema.set(schema, [...others, resource]);
+    return same;
   }
 
   /** Those of a schema, in the order of the files. */
@@ -92,8 +93,8 @@ export function readResources(
   for (const { name: file, text } of files) {
     const { documents, errors } = readDocuments(text);
     for (const { message, position } of errors) {
-      translation.refuse(`${file}, line ${position.line}`, 'YAML', undefined, {
-        allowed: 'YAML',
+      translation.refuse(`${file}, line ${position.line}`, 'document', 'no YAML', {
+        allowed: 'a Kubernetes resource',
         advice: message,
       });
     }
@@ -174,10 +175,11 @@ function addResource(
   const problems = schemaProblems(where, schema, object);
   translation.problems.push(...problems);
   if (problems.length > 0) return;
-  if (!resources.add(schema, resource)) {
+  const same = resources.add(schema, resource);
+  if (same) {
     translation.refuse(where, 'metadata.name', name, {
       allowed: `one ${resource.kind} of that name in namespace ${inNamespace}`,
-      advice: 'It is in the files twice.',
+      advice: `There is one already: ${same.file}, document ${same.document}.`,
     });
   }
   noteMetadata(resource, schema, translation);

@@ -127,6 +127,13 @@ test.each(['README.md', 'qwen/40-serve/serve.k8s.yaml'])(
   },
 );
 
+test('a file is no folder to write to', async () => {
+  const cwd = folderWith({ 'models.yaml': koldun('qwen') });
+  const { code, stderr } = await render(cwd, '-f', 'models.yaml', '-o', 'models.yaml', ...answering('qwen'));
+  expect(code).toBe(2);
+  expect(stderr).toBe("cdk8s-llm render: models.yaml is a file; name a folder to write to by '-o DIR'.\n");
+});
+
 test('GitOps tools are pointed at the files, as code would point them', async () => {
   const cwd = folderWith({ 'models.yaml': koldun('qwen') });
   const tools = ['--gitops', 'argocd', '--repo-url', 'https://git.example.com/models', '--gitops', 'flux'];

@@ -35,6 +35,16 @@ test('a file is written, but none that a person may have changed', async () => {
   expect(again.stderr).toContain('src/main.ts is there already');
 });
 
+test('a folder is no file to write to', async () => {
+  const { code, stderr } = await toCode(
+    folderWith({ 'models.yaml': koldun('qwen'), 'src/a.ts': '' }),
+    '-o',
+    'src',
+  );
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/src is a folder; name a file to write by '-o FILE'\.\n$/);
+});
+
 test('resources that make no YAML make no program', async () => {
   const cwd = folderWith({ 'models.yaml': koldun('qwen', { replicaPower: 5 }) });
   const { code, stdout, stderr } = await toCode(cwd);

@@ -462,13 +462,13 @@ describe('what it says of what is wrong', () => {
       }
       return '';
     };
-    expect(message('a: [')).toMatch(/^a\.yaml, line 1: 'YAML'/);
+    expect(message('a: [')).toMatch(/^a\.yaml, line 1: 'document' is 'no YAML'/);
     expect(message('- 1')).toContain("'document' is 'a list'");
     expect(message('')).toContain("a.yaml: 'resources' is nothing; allowed: koldun.gorizond.io/v1 Model");
     expect(message('apiVersion: koldun.gorizond.io/v2\nkind: Model')).toContain(
       'Did you mean koldun.gorizond.io/v1 Model?',
     );
-    expect(problemsOf(MODEL, MODEL)[0].message).toContain('It is in the files twice.');
+    expect(problemsOf(MODEL, MODEL)[0].message).toContain('There is one already: models.yaml, document 1.');
   });
 
   test('tells of what is none of the five systems that it is left as it is', () => {
