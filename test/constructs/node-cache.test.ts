@@ -416,7 +416,7 @@ test('the README of a pipeline tells what is kept, by whom it is read, and what 
   const readme = fs.readFileSync(path.join(app.outdir, 'README.md'), 'utf8');
   const row = readme.split('\n').find((line) => line.startsWith('|') && line.includes(artifact.key));
   expect(row).toMatch(
-    /hf:\/\/facebook\/opt-125m@\w+ +\| +mit +\|.*DaemonSet.*opt-gpus.*\|.*Deployment.*opt-chat/,
+    /hf:\/\/facebook\/opt-125m@\w+ +\| +mit +\| measured by the DaemonSet.*\| DaemonSet.*opt-gpus.*\|.*Deployment.*opt-chat/,
   );
   expect(readme).toContain('hostPath: the models are kept in folder /var/lib/models of a node');
   expect(readme).toContain(`https://github.com/vllm-project/vllm.git@${COMMIT}`);

@@ -54,7 +54,7 @@ export function artifactTable(pipeline: PipelineModel): string {
       code(made ? (said[ANNOTATION.artifactPath] ?? key) : key),
       sourceText(said),
       text(said[ANNOTATION.licence] ?? 'as the marker says'),
-      made ? sizeText(said[ANNOTATION.artifactBytes]) : 'not said',
+      made ? sizeText(said[ANNOTATION.artifactBytes], makers[0]) : 'not said',
       made ? list(makers.map(entryText)) : 'not in this pipeline',
       list(waiters.map(podText)) || 'nobody',
     ];
@@ -89,6 +89,6 @@ function sourceText(annotations: Record<string, string>): string {
   }
 }
 
-function sizeText(bytes: string | undefined): string {
-  return bytes === undefined ? 'measured by the Job, left in the marker' : bytesText(Number(bytes));
+function sizeText(bytes: string | undefined, { kind }: Entry): string {
+  return bytes === undefined ? `measured by the ${kind}, left in the marker` : bytesText(Number(bytes));
 }
