@@ -151,11 +151,11 @@ ${networkTable(pipeline)}`;
 }
 
 const APPLY: Record<string, string> = {
-  'Argo CD': `**Argo CD**: commit this folder, then once \`kubectl apply -f gitops/argocd/\`, or let an Application of yours
-take that folder. From then on a commit is all it takes.
+  'Argo CD': `**Argo CD**: commit this folder, then \`kubectl apply -f gitops/argocd/\`: once, and again when a pipeline is new. Or let
+an Application of yours take that folder: then a commit is all it takes.
 `,
-  Flux: `**Flux**: commit this folder, then once \`kubectl apply -f gitops/flux/\`, or let a Kustomization of yours take that
-folder, without \`wait: true\`. From then on a commit is all it takes.
+  Flux: `**Flux**: commit this folder, then \`kubectl apply -f gitops/flux/\`: once, and again when a pipeline or a phase is new. Or
+let a Kustomization of yours take that folder, without \`wait: true\`: then a commit is all it takes.
 `,
   kubectl: `**kubectl**: \`gitops/kubectl/apply.sh --dry-run\` says what would be done, \`gitops/kubectl/apply.sh\` does it.
 `,
