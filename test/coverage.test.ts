@@ -15,15 +15,24 @@ interface Row {
   readonly shown: string;
 }
 
-/** The rows of all tables, each below the heading of its system. */
-function rowsOf(page: string): Row[] {
+/** What a system was to do and does not. */
+interface Trap {
+  /** The system, and its number there. */
+  readonly name: string;
+  readonly original: string;
+  readonly by: string;
+  readonly shown: string;
+}
+
+/** The cells of all tables, each below the heading of its section. */
+function cellsOf(page: string): [section: string, cells: string[]][] {
   const [, ...sections] = page.split(/^## /m);
   return sections.flatMap((section) => {
-    const [system, ...lines] = section.split('\n');
+    const [heading, ...lines] = section.split('\n');
     const [, , ...rows] = lines.filter((line) => line.startsWith('|'));
-    return rows.map((line) => {
-      const [, documented, by, shown] = line.split(/(?<!\\)\|/).map((cell) => cell.trim());
-      return { system, documented, by, shown };
+    return rows.map((line): [string, string[]] => {
+      const [, ...cells] = line.split(/(?<!\\)\|/).map((cell) => cell.trim());
+      return [heading, cells];
     });
   });
 }
@@ -31,7 +40,13 @@ function rowsOf(page: string): Row[] {
 const spansIn = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, span]) => span);
 
 const page = read('docs/coverage.md');
-const rows = rowsOf(page);
+const TRAPS = 'Traps';
+const rows = cellsOf(page)
+  .filter(([section]) => section !== TRAPS)
+  .map(([system, [documented, by, shown]]): Row => ({ system, documented, by, shown }));
+const traps = cellsOf(page)
+  .filter(([section]) => section === TRAPS)
+  .map(([, [name, original, by, shown]]): Trap => ({ name, original, by, shown }));
 const BETWEEN = ' › ';
 const isTest = (span: string) => span.includes(BETWEEN);
 
@@ -116,14 +131,29 @@ test('no row is there twice', () => {
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
 });
 
+test('each system has its traps, and each says what is done instead and which test shows it', () => {
+  const numbers = SYSTEMS.flatMap((system) => {
+    const names = traps.map(({ name }) => name).filter((name) => name.startsWith(`${system} `));
+    expect(names.length).toBeGreaterThan(1);
+    return names.map((_, index) => `${system} ${index + 1}`);
+  });
+  expect(traps.map(({ name }) => name)).toEqual(numbers);
+  const silent = traps.filter(
+    ({ original, by, shown }) => original === '' || by === '' || !spansIn(shown).some(isTest),
+  );
+  expect(silent).toEqual([]);
+});
+
 test('every test that is named is there', () => {
-  const tests = rows.flatMap(({ shown }) => spansIn(shown).filter(isTest));
+  const tests = [...rows, ...traps].flatMap(({ shown }) => spansIn(shown).filter(isTest));
   expect(tests.length).toBeGreaterThan(SYSTEMS.length);
   expect(tests.flatMap(wrongTest)).toEqual([]);
 });
 
 test('everything that is named to do it can be used', () => {
-  const names = rows.flatMap(({ by, shown }) => spansIn(`${by} ${shown}`).filter((span) => !isTest(span)));
+  const names = [...rows, ...traps].flatMap(({ by, shown }) =>
+    spansIn(`${by} ${shown}`).filter((span) => !isTest(span)),
+  );
   expect(names.length).toBeGreaterThan(SYSTEMS.length);
   expect(names.flatMap(wrongName)).toEqual([]);
 });

@@ -48,7 +48,6 @@ test('AI Operator: a Job and its Secret', () => {
   const { questions, files } = migrate([fixture('seeds/ai-operator.yaml')]);
   expect(questions.map((id) => id.replace('Job/default/finetune-job/', ''))).toEqual([
     'revision',
-    'config',
     'image',
     'dataset',
   ]);
