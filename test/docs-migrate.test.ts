@@ -13,10 +13,6 @@ const DOCS = path.join(REPOSITORY, 'docs');
 const SYSTEMS = ['ai-operator', 'dynamo-model', 'k8shazgpu', 'koldun', 'modelserve'];
 const textOf = (page: string) => fs.readFileSync(path.join(DOCS, `${page}.md`), 'utf8');
 
-/** What an answer names, and the command beside its question fetches. */
-const CONFIG = 'Qwen--Qwen2.5-0.5B-Instruct.config.json';
-const config = fs.readFileSync(path.join(__dirname, 'fixtures/migrate/qwen2.5-0.5b.config.json'), 'utf8');
-
 /** The files of a page: YAML whose first line is a comment with the name. */
 function filesOf(text: string): Record<string, string> {
   const named = blocks(text, 'yaml').flatMap((block) => {
@@ -67,7 +63,7 @@ async function run(cwd: string, command: string): Promise<string> {
 
 describe.each(SYSTEMS)('the page of %s', (system) => {
   const text = textOf(`migrate-${system}`);
-  const files = { ...filesOf(text), [CONFIG]: config };
+  const files = filesOf(text);
   let cwd: string;
   beforeAll(() => (cwd = folderWith(files)));
 

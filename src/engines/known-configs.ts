@@ -113,6 +113,25 @@ const KNOWN_CONFIGS: Readonly<Record<string, KnownConfig>> = {
       max_position_embeddings: 131072,
     },
   },
+  'Qwen/Qwen2.5-0.5B-Instruct': {
+    config: {
+      ...BF16,
+      model_type: 'qwen2',
+      hidden_size: 896,
+      intermediate_size: 4864,
+      num_hidden_layers: 24,
+      num_attention_heads: 14,
+      num_key_value_heads: 2,
+      vocab_size: 151936,
+      max_position_embeddings: 32768,
+      rope_theta: 1000000,
+      rms_norm_eps: 1e-6,
+      tie_word_embeddings: true,
+      use_sliding_window: false,
+    },
+    // Of its one file, of sha256 fdf756fa7fcbe7404d5c60e26bff1a0c8b8aa1f72ced49e7dd0210fe288fb7fe.
+    sourceBytes: 988097824,
+  },
   'Qwen/Qwen3-32B-FP8': {
     config: {
       ...BF16,

@@ -22,6 +22,21 @@ describe('known models', () => {
     expect(knownFacts(repository)).toMatchObject({ layers, heads, kvHeads });
   });
 
+  // What a file of safetensors has besides its tensors is a header of about a hundred bytes for each of them.
+  test('Qwen/Qwen2.5-0.5B-Instruct: the dimensions, with biases and norms, give the size of its one file', () => {
+    const { dim, hiddenDim, layers, heads, kvHeads, headDim, vocabSize, sourceBytes } = knownFacts(
+      'Qwen/Qwen2.5-0.5B-Instruct',
+    )!;
+    const [queries, keys] = [heads * headDim, kvHeads * headDim];
+    const attention = 2 * dim * queries + 2 * dim * keys + queries + 2 * keys;
+    const layer = attention + 3 * dim * hiddenDim + 2 * dim;
+    const tensors = 2 * (vocabSize * dim + layers * layer + dim);
+    expect(tensors).toBe(988065536);
+    const perTensor = (sourceBytes! - tensors) / (12 * layers + 2);
+    expect(perTensor).toBeGreaterThan(100);
+    expect(perTensor).toBeLessThan(150);
+  });
+
   test('upper and lower case are the same, other names are unknown', () => {
     expect(knownFacts('qwen/qwen3-1.7b')?.dim).toBe(2048);
     expect(knownFacts('someone/Qwen3-1.7B')).toBeUndefined();
