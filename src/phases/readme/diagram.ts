@@ -61,7 +61,7 @@ function node(pipeline: PipelineModel, entry: Entry): string | undefined {
   const pod = pipeline.set.pods.find((candidate) => candidate.entry === entry);
   if (pod) {
     const count = podCountText(pipeline.set, pod);
-    return `["${label(entry.kind + (count === '1' ? '' : ` x ${count}`))}<br/>${label(entry.name)}"]`;
+    return `["${label(entry.kind + howMany(count))}<br/>${label(entry.name)}"]`;
   }
   if (entry.kind === 'PersistentVolumeClaim') {
     const { resources } = entry.spec as { resources?: { requests?: { storage?: string } } };
@@ -72,6 +72,12 @@ function node(pipeline: PipelineModel, entry: Entry): string | undefined {
     return `(["${label('Service')}<br/>${label(entry.name)}"])`;
   }
   return undefined;
+}
+
+/** ` x 2`, or what is no number in words behind a comma. */
+function howMany(count: string): string {
+  if (count === '1') return '';
+  return /^\d/.test(count) ? ` x ${count}` : `, ${count}`;
 }
 
 function phaseArrows(pipeline: PipelineModel, lines: string[]): void {

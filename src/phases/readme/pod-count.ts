@@ -3,7 +3,7 @@ import type { Entry, ObjectSet, Pod } from '../../validation/object-set';
 /** How many of a pod there are. @internal */
 export interface PodCount {
   readonly least: number;
-  /** Undefined where nothing says how many: one a node, or an autoscaler that is not here. */
+  /** Undefined where nothing says how many: one on each node, or an autoscaler that is not here. */
   readonly most?: number;
 }
 
@@ -22,7 +22,7 @@ export function podCount(set: ObjectSet, pod: Pod): PodCount {
 
 /** The number as a table has it. @internal */
 export function podCountText(set: ObjectSet, pod: Pod): string {
-  if (pod.entry.kind === 'DaemonSet') return 'one a node';
+  if (pod.entry.kind === 'DaemonSet') return 'one on each node';
   const { least, most } = podCount(set, pod);
   if (most === undefined) return 'autoscaled, counted as 1';
   return least === most ? String(most) : `${least} to ${most}`;

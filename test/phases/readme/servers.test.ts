@@ -124,6 +124,7 @@ test('what trains needs devices too, and what is on the disks of nodes a namespa
       for: expect.stringMatching(/^Job `qwen-support-\w+`$/),
     },
   ]);
+  expect(readme).toContain('["DaemonSet, one on each node<br/>qwen-nodes"]');
 });
 
 test('a controller of groups has to know what their pods are told by', () => {
