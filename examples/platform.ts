@@ -5,10 +5,10 @@ import { Accelerator, Monitoring, NetworkPeer } from 'cdk8s-llm';
 /** No image of distributed-llama is published; images/dllama/Dockerfile builds it. */
 export const DLLAMA_IMAGE = 'registry.example.com/dllama:v0.16.4';
 
-/** TRL with PEFT, Python 3.8 or newer; nobody publishes one that runs as user 65532 with a read-only root. */
+/** TRL with PEFT, in an image of your own: docs/fine-tune.md has what it must do. */
 export const TRL_IMAGE = 'registry.example.com/trl:0.24.0';
 
-/** The team's own training script, /app/train.py, with what it imports. */
+/** A training script of your own, /app/train.py, with all that it imports. */
 export const TRAINER_IMAGE = 'registry.example.com/trainer:3.2';
 
 export const L4 = Accelerator.nvidia({ product: 'NVIDIA-L4' });
