@@ -119,6 +119,13 @@ export interface ApplicationSpec {
   readonly destination: ApplicationSpecDestination;
 
   /**
+   * What may differ in the cluster from the manifests.
+   *
+   * @schema ApplicationSpec#ignoreDifferences
+   */
+  readonly ignoreDifferences?: ApplicationSpecIgnoreDifferences[];
+
+  /**
    * When and how the manifests are applied.
    *
    * @schema ApplicationSpec#syncPolicy
@@ -136,6 +143,7 @@ export function toJson_ApplicationSpec(obj: ApplicationSpec | undefined): Record
     'project': obj.project,
     'source': toJson_ApplicationSpecSource(obj.source),
     'destination': toJson_ApplicationSpecDestination(obj.destination),
+    'ignoreDifferences': obj.ignoreDifferences?.map(y => toJson_ApplicationSpecIgnoreDifferences(y)),
     'syncPolicy': toJson_ApplicationSpecSyncPolicy(obj.syncPolicy),
   };
   // filter undefined values
@@ -233,6 +241,48 @@ export function toJson_ApplicationSpecDestination(obj: ApplicationSpecDestinatio
     'server': obj.server,
     'name': obj.name,
     'namespace': obj.namespace,
+  };
+  // filter undefined values
+  return Object.entries(result).reduce((r, i) => (i[1] === undefined) ? r : ({ ...r, [i[0]]: i[1] }), {});
+}
+/* eslint-enable max-len, @stylistic/max-len, quote-props, @stylistic/quote-props */
+
+/**
+ * @schema ApplicationSpecIgnoreDifferences
+ */
+export interface ApplicationSpecIgnoreDifferences {
+  /**
+   * The API group of the objects.
+   *
+   * @schema ApplicationSpecIgnoreDifferences#group
+   */
+  readonly group?: string;
+
+  /**
+   * The kind of the objects.
+   *
+   * @schema ApplicationSpecIgnoreDifferences#kind
+   */
+  readonly kind: string;
+
+  /**
+   * The fields, such as /spec/replicas.
+   *
+   * @schema ApplicationSpecIgnoreDifferences#jsonPointers
+   */
+  readonly jsonPointers: string[];
+}
+
+/**
+ * Converts an object of type 'ApplicationSpecIgnoreDifferences' to JSON representation.
+ */
+/* eslint-disable max-len, @stylistic/max-len, quote-props, @stylistic/quote-props */
+export function toJson_ApplicationSpecIgnoreDifferences(obj: ApplicationSpecIgnoreDifferences | undefined): Record<string, any> | undefined {
+  if (obj === undefined) { return undefined; }
+  const result = {
+    'group': obj.group,
+    'kind': obj.kind,
+    'jsonPointers': obj.jsonPointers?.map(y => y),
   };
   // filter undefined values
   return Object.entries(result).reduce((r, i) => (i[1] === undefined) ? r : ({ ...r, [i[0]]: i[1] }), {});
@@ -790,6 +840,13 @@ export interface ApplicationSetSpecTemplateSpec {
   readonly destination: ApplicationSetSpecTemplateSpecDestination;
 
   /**
+   * What may differ in the cluster from the manifests.
+   *
+   * @schema ApplicationSetSpecTemplateSpec#ignoreDifferences
+   */
+  readonly ignoreDifferences?: ApplicationSetSpecTemplateSpecIgnoreDifferences[];
+
+  /**
    * When and how the manifests are applied.
    *
    * @schema ApplicationSetSpecTemplateSpec#syncPolicy
@@ -807,6 +864,7 @@ export function toJson_ApplicationSetSpecTemplateSpec(obj: ApplicationSetSpecTem
     'project': obj.project,
     'source': toJson_ApplicationSetSpecTemplateSpecSource(obj.source),
     'destination': toJson_ApplicationSetSpecTemplateSpecDestination(obj.destination),
+    'ignoreDifferences': obj.ignoreDifferences?.map(y => toJson_ApplicationSetSpecTemplateSpecIgnoreDifferences(y)),
     'syncPolicy': toJson_ApplicationSetSpecTemplateSpecSyncPolicy(obj.syncPolicy),
   };
   // filter undefined values
@@ -938,6 +996,48 @@ export function toJson_ApplicationSetSpecTemplateSpecDestination(obj: Applicatio
     'server': obj.server,
     'name': obj.name,
     'namespace': obj.namespace,
+  };
+  // filter undefined values
+  return Object.entries(result).reduce((r, i) => (i[1] === undefined) ? r : ({ ...r, [i[0]]: i[1] }), {});
+}
+/* eslint-enable max-len, @stylistic/max-len, quote-props, @stylistic/quote-props */
+
+/**
+ * @schema ApplicationSetSpecTemplateSpecIgnoreDifferences
+ */
+export interface ApplicationSetSpecTemplateSpecIgnoreDifferences {
+  /**
+   * The API group of the objects.
+   *
+   * @schema ApplicationSetSpecTemplateSpecIgnoreDifferences#group
+   */
+  readonly group?: string;
+
+  /**
+   * The kind of the objects.
+   *
+   * @schema ApplicationSetSpecTemplateSpecIgnoreDifferences#kind
+   */
+  readonly kind: string;
+
+  /**
+   * The fields, such as /spec/replicas.
+   *
+   * @schema ApplicationSetSpecTemplateSpecIgnoreDifferences#jsonPointers
+   */
+  readonly jsonPointers: string[];
+}
+
+/**
+ * Converts an object of type 'ApplicationSetSpecTemplateSpecIgnoreDifferences' to JSON representation.
+ */
+/* eslint-disable max-len, @stylistic/max-len, quote-props, @stylistic/quote-props */
+export function toJson_ApplicationSetSpecTemplateSpecIgnoreDifferences(obj: ApplicationSetSpecTemplateSpecIgnoreDifferences | undefined): Record<string, any> | undefined {
+  if (obj === undefined) { return undefined; }
+  const result = {
+    'group': obj.group,
+    'kind': obj.kind,
+    'jsonPointers': obj.jsonPointers?.map(y => y),
   };
   // filter undefined values
   return Object.entries(result).reduce((r, i) => (i[1] === undefined) ? r : ({ ...r, [i[0]]: i[1] }), {});

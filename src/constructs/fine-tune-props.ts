@@ -190,8 +190,8 @@ export interface FineTuneProps extends JobOptions {
    *
    * Kueue suspends the Job until then. kubectl's script waits all the same; Argo CD needs to know what
    * `gitops/argocd/job-health.patch` says; Flux takes a suspended Job for complete, so that `GitOps.flux` refuses it.
-   * Tolerations that the queue's ResourceFlavor adds have to be in `placement` too, as what a tool applies cannot change
-   * those of a Job that runs.
+   * Tolerations that the queue's ResourceFlavor adds have to be in `placement` too, unless Argo CD applies the files: what
+   * kubectl and Flux apply would change those of a Job that runs, which is refused.
    *
    * @default - it is not queued
    */

@@ -124,8 +124,8 @@ export interface VllmRunProps extends VllmRunProgramProps, JobOptions {
   /**
    * The LocalQueue by which Kueue admits the run, as the label `kueue.x-k8s.io/queue-name` of its Job (Kueue's
    * integration `batch/job`). Another queue is another Job, which runs again. Nothing waits for what a run leaves, so
-   * that all tools can apply it; tolerations that the queue's ResourceFlavor adds have to be in `placement` too, as what
-   * a tool applies cannot change those of a Job that runs.
+   * that all tools can apply it. Tolerations that the queue's ResourceFlavor adds have to be in `placement` too, unless
+   * Argo CD applies the files: what kubectl and Flux apply would change those of a Job that runs, which is refused.
    *
    * @default - it is not queued
    */

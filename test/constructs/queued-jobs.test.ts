@@ -4,6 +4,7 @@ import { Size } from 'cdk8s';
 import * as yaml from 'yaml';
 import {
   Accelerator,
+  ArgoCdMode,
   FineTuneProps,
   FluxSourceRef,
   GitOps,
@@ -15,7 +16,7 @@ import {
 import { fineTune } from '../support/fine-tunes';
 import { temporaryFolder } from '../support/folders';
 import { cache, downloaded, sharedClaim } from '../support/models';
-import { objectsOf, plainChart, podSpec, the, violationsOf } from '../support/objects';
+import { objectsOf, plainChart, podSpec, the, Untyped, violationsOf } from '../support/objects';
 
 const QUEUE = 'kueue.x-k8s.io/queue-name';
 const GPU = Accelerator.nvidia({ count: 1 });
@@ -96,9 +97,24 @@ describe('what applies a queued FineTune', () => {
     expect(text).toContain('kubectl patch configmap argocd-cm -n gitops --type merge');
     const { data } = yaml.parse(text) as { data: Record<string, string> };
     expect(Object.keys(data)).toEqual(['resource.customizations.health.batch_Job']);
+    const { spec } = yaml.parse(read('gitops/argocd/support.yaml')) as Untyped;
+    expect(spec.ignoreDifferences).toEqual([
+      { group: 'batch', kind: 'Job', jsonPointers: ['/spec/suspend', '/spec/template/spec/tolerations'] },
+    ]);
+    expect(spec.syncPolicy.syncOptions).toEqual(['CreateNamespace=true', 'RespectIgnoreDifferences=true']);
     expect(read('README.md')).toMatch(/what `gitops\/argocd\/job-health\.patch` says at its head/);
     expect(read('README.md')).toContain('Kueue, and its LocalQueue `gpus` in `llm`');
     expect(read('README.md')).toMatch(/`queued-job` \| kubectl's script waits for its end/);
+  });
+
+  test('an ApplicationSet is like its Applications', () => {
+    const mode = ArgoCdMode.applicationSet('models');
+    const { made, read } = app({ gitOps: [GitOps.argoCd({ repoUrl: REPOSITORY, mode })] });
+    made.synth();
+    const set = yaml.parse(read('gitops/argocd/applicationset.yaml')) as Untyped;
+    expect(violationsOf([set])).toBe('');
+    expect(set.spec.template.spec.ignoreDifferences).toHaveLength(1);
+    expect(read('gitops/argocd/job-health.patch')).toContain('-n argocd --type merge');
   });
 
   test('Argo CD is told nothing where no Job is queued', () => {

@@ -16,6 +16,16 @@ const CASCADE_FINALIZER = 'resources-finalizer.argocd.argoproj.io';
 
 const WHERE = 'GitOps.argoCd';
 
+/**
+ * What Kueue sets in a Job that it admits, and nobody can change while the Job runs; maps, to which it adds the keys of
+ * the ResourceFlavor, Argo CD compares by our keys alone. A Job of ours that is to have other ones has another name.
+ */
+const SET_BY_KUEUE = {
+  group: 'batch',
+  kind: 'Job',
+  jsonPointers: ['/spec/suspend', '/spec/template/spec/tolerations'],
+};
+
 /** The cluster that an Application is applied to. */
 export class ArgoCdDestination {
   /** The cluster that Argo CD itself runs in. */
@@ -184,7 +194,7 @@ export class ArgoCd implements GitOpsTool {
       name === undefined
         ? pipelines.map((pipeline) => file(pipeline.name, stringify([this.application(pipeline, repoUrl)])))
         : [file('applicationset', stringify([this.applicationSet(name, pipelines, repoUrl)]))];
-    if (!pipelines.some((pipeline) => queuedJobs(pipeline).length > 0)) return files;
+    if (!hasQueues(pipelines)) return files;
     const content = jobHealthPatch(this.argoNamespace);
     return [...files, { path: `${GITOPS_FOLDER}/argocd/${JOB_HEALTH_FILE}`, content }];
   }
@@ -197,7 +207,12 @@ export class ArgoCd implements GitOpsTool {
         labels: { [LABEL.managedBy]: MANAGED_BY },
         ...(this.cascadeDelete ? { finalizers: [CASCADE_FINALIZER] } : {}),
       },
-      spec: this.applicationSpec(repoUrl, below(this.path, pipeline.name), pipeline.namespace),
+      spec: this.applicationSpec(
+        repoUrl,
+        below(this.path, pipeline.name),
+        pipeline.namespace,
+        queuedJobs(pipeline).length > 0,
+      ),
     });
   }
 
@@ -214,7 +229,12 @@ export class ArgoCd implements GitOpsTool {
         generators: this.generators(pipelines, repoUrl),
         template: {
           metadata: { name: '{{.path.basename}}', labels: { [LABEL.managedBy]: MANAGED_BY } },
-          spec: this.applicationSpec(repoUrl, '{{.path.path}}', '{{.values.namespace}}'),
+          spec: this.applicationSpec(
+            repoUrl,
+            '{{.path.path}}',
+            '{{.values.namespace}}',
+            hasQueues(pipelines),
+          ),
         },
         // Without this the controller gives every Application the finalizer.
         syncPolicy: { preserveResourcesOnDeletion: !this.cascadeDelete },
@@ -243,7 +263,12 @@ export class ArgoCd implements GitOpsTool {
     }));
   }
 
-  private applicationSpec(repoUrl: string, path: string, namespace: string): ApplicationSpec {
+  private applicationSpec(
+    repoUrl: string,
+    path: string,
+    namespace: string,
+    queued: boolean,
+  ): ApplicationSpec {
     return {
       project: this.project,
       source: {
@@ -253,15 +278,21 @@ export class ArgoCd implements GitOpsTool {
         directory: { recurse: true },
       },
       destination: this.destination._render(namespace),
+      ...(queued ? { ignoreDifferences: [SET_BY_KUEUE] } : {}),
       syncPolicy: {
         automated: { prune: true, selfHeal: true },
         // `refresh`: a retry takes the newest commit, so that a fix is not shut out by what it fixes.
         retry: { limit: 10, refresh: true, backoff: { duration: '30s', factor: 2, maxDuration: '10m' } },
         // Never ApplyOutOfSyncOnly, which opens a wave before the Jobs below it are complete; never Replace.
-        syncOptions: ['CreateNamespace=true'],
+        // RespectIgnoreDifferences: what it may not compare it may not apply either.
+        syncOptions: ['CreateNamespace=true', ...(queued ? ['RespectIgnoreDifferences=true'] : [])],
       },
     };
   }
+}
+
+function hasQueues(pipelines: readonly PipelineView[]): boolean {
+  return pipelines.some((pipeline) => queuedJobs(pipeline).length > 0);
 }
 
 function file(name: string, content: string): OutputFile {
