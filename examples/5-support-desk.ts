@@ -1,5 +1,6 @@
-// The whole: an assistant for a support desk, trained on tickets by sixteen GPUs of two nodes, and served by three engines
-// behind one gateway; beside it a larger model on two nodes, which judges answers, and is kept on the disks of its nodes.
+// The whole: an assistant for a support desk, trained on tickets by sixteen GPUs of two nodes, and served by three engines;
+// beside it a larger model on two nodes, which judges answers, and is kept on the disks of its nodes. Those that ask for a
+// key are behind one gateway, each with a path of its own.
 //
 //   Qwen3-8B, tickets, conversations -> training -+-> vLLM on GPUs: as many copies as there are requests for
 //                                                 +-> GGUF -> llama-server on CPUs: started by the first request
@@ -12,7 +13,7 @@
 // distributed-llama; Gateway API with the Gateway `llm`, KEDA with its HTTP add-on, and the Prometheus operator. All
 // Secrets are listed in dist/README.md.
 import { Duration, Size } from 'cdk8s';
-import { Secret } from 'cdk8s-plus-28';
+import { Secret, SecretValue } from 'cdk8s-plus-28';
 import {
   Artifact,
   DllamaConversion,
@@ -50,9 +51,10 @@ import {
 
 export function supportDesk(app: PhasedApp): void {
   const support = app.pipeline('support', { namespace: 'support' });
+  const secret = Secret.fromSecretName(support, 'api-key', 'support-api-keys');
   const assistant = train(support);
-  serveAssistant(support, assistant);
-  serveJudge(support);
+  serveAssistant(support, assistant, { secret, key: 'assistant' });
+  serveJudge(support, { secret, key: 'judge' });
 }
 
 /** All weights of Qwen3-8B, on tickets, and on other conversations so that it does not forget how to have one. */
@@ -120,11 +122,13 @@ function train({ download, tune }: Pipeline): Artifact {
   return assistant.artifact;
 }
 
-/** Three servers of one model, each with a path of its own below the host of the gateway, and the same key. */
-function serveAssistant(support: Pipeline, assistant: Artifact): void {
-  const apiKey = { secret: Secret.fromSecretName(support, 'api-key', 'support-api-key'), key: 'key' };
-
-  new VllmServer(support.serve, 'chat', {
+/** Three servers of one model: for everybody, for what can wait, and for where there are no GPUs. */
+function serveAssistant(
+  { convert, serve, verify }: Pipeline,
+  assistant: Artifact,
+  apiKey: SecretValue,
+): void {
+  new VllmServer(serve, 'chat', {
     model: assistant,
     accelerator: L4,
     maxModelLen: 16384,
@@ -139,8 +143,8 @@ function serveAssistant(support: Pipeline, assistant: Artifact): void {
     smokeTest: { expect: 'Paris' },
   });
 
-  const gguf = new GgufConversion(support.convert, 'gguf', { model: assistant, weights: GgufType.Q5_K_M });
-  new LlamaServer(support.serve, 'batch', {
+  const gguf = new GgufConversion(convert, 'gguf', { model: assistant, weights: GgufType.Q5_K_M });
+  new LlamaServer(serve, 'batch', {
     model: gguf.artifact,
     contextSize: 8192,
     parallel: 4,
@@ -151,8 +155,9 @@ function serveAssistant(support: Pipeline, assistant: Artifact): void {
     monitoring: MONITORING,
   });
 
-  const q40 = new DllamaConversion(support.convert, 'q40', { model: assistant });
-  new DllamaTopology(support.serve, 'small-nodes', {
+  // distributed-llama asks for no key, so it is for the pods of this namespace alone.
+  const q40 = new DllamaConversion(convert, 'q40', { model: assistant });
+  new DllamaTopology(serve, 'small-nodes', {
     model: q40.artifact,
     image: DLLAMA_IMAGE,
     replicaPower: 2,
@@ -160,7 +165,7 @@ function serveAssistant(support: Pipeline, assistant: Artifact): void {
     smokeTest: { expect: 'Paris' },
   });
 
-  new SmokeTest(support.verify, 'from-outside', {
+  new SmokeTest(verify, 'from-outside', {
     endpoint: 'https://llm.example.com/support/v1',
     model: 'support',
     apiKey,
@@ -169,7 +174,7 @@ function serveAssistant(support: Pipeline, assistant: Artifact): void {
 }
 
 /** Qwen3-32B with its layers divided between two nodes: 65 GB, which each node has on its disk. */
-function serveJudge({ serve }: Pipeline): void {
+function serveJudge({ serve }: Pipeline, apiKey: SecretValue): void {
   const nodes = new NodeCache(serve, 'nodes', {
     placement: FOUR_L4.placement,
     path: '/var/lib/models',
@@ -193,6 +198,8 @@ function serveJudge({ serve }: Pipeline): void {
     nodes: 2,
     maxModelLen: 16384,
     readRate: Size.gibibytes(1), // NVMe
+    apiKey,
+    routes: [Route.httpRoute({ ...GATEWAY, path: '/judge' })],
     monitoring: MONITORING,
     smokeTest: { expect: 'Paris' },
   });
