@@ -2,6 +2,7 @@ import { Size } from 'cdk8s';
 import { shortHash } from '../pod/content-hash';
 import { python } from '../pod/guard';
 import { ANNOTATION } from '../pod/metadata';
+import { NO_DEVICES_ENV } from '../pod/no-devices';
 import { addObject, Owner } from '../pod/owner';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
 import type { Preparation } from '../serving/preparation';
@@ -125,6 +126,7 @@ function folder(of: Folder): Omit<PreparedFolder, 'annotations' | 'add'> {
         image: of.image,
         command: python(PROGRAM),
         args: [...of.args, `--tree=${TREE}`, `--tree-bytes=${treeBytes}`, `--workspace=${of.workspace}`],
+        env: NO_DEVICES_ENV,
         mounts: [...of.mounts, { name: TREE_VOLUME, mountPath: VOLUME_FOLDER }],
         resources: {
           cpu: '500m',

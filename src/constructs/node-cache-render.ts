@@ -5,6 +5,7 @@ import { python } from '../pod/guard';
 import { NO_MESH } from '../pod/mesh';
 import { ANNOTATION } from '../pod/metadata';
 import { addNetworkPolicy } from '../pod/network';
+import { NO_DEVICES_ENV } from '../pod/no-devices';
 import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
 import { addObject, selectorLabels, standardLabels } from '../pod/owner';
 import { ContainerSpec, renderPod, storeAnnotations, storeMount, storePodVolume } from '../pod/pod-spec';
@@ -254,8 +255,7 @@ function holdContainer(spec: NodeCacheSpec, { name, image }: NodeCacheImage): Co
     ...common,
     image,
     command: command(`${TOOLS.path}/busybox`),
-    // Images for GPUs ask NVIDIA's runtime for all of them, and for a driver that the node may not have.
-    env: [{ name: 'NVIDIA_VISIBLE_DEVICES', value: 'void' }],
+    env: NO_DEVICES_ENV,
     mounts: [held, { name: TOOLS.name, mountPath: TOOLS.path, readOnly: true }],
     // The image's own may be closed to our user.
     more: { workingDir: '/' },

@@ -3,6 +3,7 @@ import { GUARD_PROGRAM } from '../pod/guard';
 import { addJob } from '../pod/job';
 import { ANNOTATION, annotationLines } from '../pod/metadata';
 import { addNetworkPolicy } from '../pod/network';
+import { NO_DEVICES_ENV } from '../pod/no-devices';
 import { outsideEnv, outsideMounts, outsideVolumes } from '../pod/outside';
 import { ContainerSpec, renderPod, storeAnnotations, storeLabels } from '../pod/pod-spec';
 import { Programs } from '../pod/programs';
@@ -24,7 +25,7 @@ const LOGS = Size.mebibytes(320);
 /** Adds the Job, its NetworkPolicy, and what its folder is made of. @internal */
 export function renderVllmRun(spec: VllmRunSpec): void {
   const { owner, program, artifacts, prepared, devices, options } = spec;
-  const guards = artifacts.guards(program.image);
+  const guards = artifacts.guards(program.image).map((each) => ({ ...each, env: NO_DEVICES_ENV }));
   const programs = new Programs(owner, [
     ...(guards.length ? [GUARD_PROGRAM] : []),
     ...prepared.flatMap((each) => each.programs),

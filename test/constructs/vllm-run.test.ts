@@ -139,6 +139,22 @@ describe('a run', () => {
     expect(the(objects, 'NetworkPolicy').spec).toMatchObject({ ingress: [], egress: [] });
   });
 
+  test('lets the program alone have devices, of all containers of an image for GPUs', () => {
+    const both = { checkout: checkoutOf(), accelerator: GPU };
+    for (const workload of [
+      job(ran((pipeline) => ({ ...both, model: sharedModel(pipeline) }))),
+      deployment(served(both)),
+    ]) {
+      const vllm = container(workload, 'vllm');
+      expect(variables(vllm)).not.toHaveProperty('NVIDIA_VISIBLE_DEVICES');
+      const others = podSpec(workload).initContainers.filter(({ image }: Untyped) => image === vllm.image);
+      expect(others.map(({ name }: Untyped) => name)).toContain('apply-checkout');
+      for (const other of others) {
+        expect(other.env).toEqual([{ name: 'NVIDIA_VISIBLE_DEVICES', value: 'void' }]);
+      }
+    }
+  });
+
   test('reads the model where it is, and asks no hub', () => {
     const objects = ran((pipeline) => ({
       model: sharedModel(pipeline),
