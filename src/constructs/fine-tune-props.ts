@@ -191,7 +191,8 @@ export interface FineTuneProps extends JobOptions {
    * Kueue suspends the Job until then. kubectl's script waits all the same; Argo CD needs to know what
    * `gitops/argocd/job-health.patch` says; Flux takes a suspended Job for complete, so that `GitOps.flux` refuses it.
    * Tolerations that the queue's ResourceFlavor adds have to be in `placement` too, unless Argo CD applies the files: what
-   * kubectl and Flux apply would change those of a Job that runs, which is refused.
+   * kubectl and Flux apply would change those of a Job that runs, which is refused. Where Kueue has `waitForPodsReady`,
+   * its timeout has to be longer than the training: pods that train in an init container are ready when they publish.
    *
    * @default - it is not queued
    */

@@ -16,7 +16,7 @@ import {
 import { fineTune } from '../support/fine-tunes';
 import { temporaryFolder } from '../support/folders';
 import { cache, downloaded, sharedClaim } from '../support/models';
-import { objectsOf, plainChart, podSpec, the, Untyped, violationsOf } from '../support/objects';
+import { objectsOf, plainChart, podSpec, the, violationsOf } from '../support/objects';
 
 const QUEUE = 'kueue.x-k8s.io/queue-name';
 const GPU = Accelerator.nvidia({ count: 1 });
@@ -97,7 +97,7 @@ describe('what applies a queued FineTune', () => {
     expect(text).toContain('kubectl patch configmap argocd-cm -n gitops --type merge');
     const { data } = yaml.parse(text) as { data: Record<string, string> };
     expect(Object.keys(data)).toEqual(['resource.customizations.health.batch_Job']);
-    const { spec } = yaml.parse(read('gitops/argocd/support.yaml')) as Untyped;
+    const { spec } = yaml.parse(read('gitops/argocd/support.yaml'));
     expect(spec.ignoreDifferences).toEqual([
       { group: 'batch', kind: 'Job', jsonPointers: ['/spec/suspend', '/spec/template/spec/tolerations'] },
     ]);
@@ -111,7 +111,7 @@ describe('what applies a queued FineTune', () => {
     const mode = ArgoCdMode.applicationSet('models');
     const { made, read } = app({ gitOps: [GitOps.argoCd({ repoUrl: REPOSITORY, mode })] });
     made.synth();
-    const set = yaml.parse(read('gitops/argocd/applicationset.yaml')) as Untyped;
+    const set = yaml.parse(read('gitops/argocd/applicationset.yaml'));
     expect(violationsOf([set])).toBe('');
     expect(set.spec.template.spec.ignoreDifferences).toHaveLength(1);
     expect(read('gitops/argocd/job-health.patch')).toContain('-n argocd --type merge');
