@@ -157,5 +157,6 @@ function identifier(name: string): string {
         (index === 0 ? word.charAt(0).toLowerCase() : word.charAt(0).toUpperCase()) + word.slice(1),
     )
     .join('');
-  return /^[0-9]/.test(joined) || joined === '' || RESERVED.test(joined) ? `model${joined}` : joined;
+  if (!/^[0-9]/.test(joined) && joined !== '' && !RESERVED.test(joined)) return joined;
+  return `model${joined.charAt(0).toUpperCase()}${joined.slice(1)}`;
 }
