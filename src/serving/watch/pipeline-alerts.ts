@@ -27,10 +27,11 @@ export function pipelineAlerts(parts: PipelineParts, spec: AlertSpec): Alert[] {
     annotations: {
       summary: `Job {{ $labels.job_name }} of pipeline ${pipeline} has failed for good`,
       description:
-        'The phases after it do not begin, and servers go on with what they have. Why is in the termination message of its ' +
-        `pod: 'kubectl -n ${namespace} get pods -l batch.kubernetes.io/job-name={{ $labels.job_name }} -o ` +
-        "jsonpath={.items[*].status.containerStatuses[*].state.terminated.message}'. What is stored is kept: raise " +
-        '`attempt` of what the Job belongs to, and it goes on where it was.',
+        'The phases after it do not begin, and servers go on with what they have. Why is in the termination messages of ' +
+        // Of init containers too: in one of them a model is trained.
+        `its pod: 'kubectl -n ${namespace} get pods -l batch.kubernetes.io/job-name={{ $labels.job_name }} -o ` +
+        "jsonpath={..terminated.message}'. What is stored is kept: raise `attempt` of what the Job belongs to, and it " +
+        'goes on where it was.',
     },
   };
   const size = { namespace, persistentvolumeclaim: { anyOf: claims } };

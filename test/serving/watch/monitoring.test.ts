@@ -165,6 +165,8 @@ describe('what is watched of a pipeline as a whole', () => {
         .split('|')
         .sort(),
     ).toEqual(jobs.sort());
+    // Of containers and init containers alike.
+    expect(LlmJobFailed.annotations.description).toContain('-o jsonpath={..terminated.message}');
     const claims = ofKind(objects, 'PersistentVolumeClaim').map(({ metadata }) => metadata.name);
     expect(claims).toHaveLength(2);
     expect(LlmClaimNearlyFull.expr.match(/persistentvolumeclaim=~"([^"]*)"/)?.[1].split('|')).toEqual(
