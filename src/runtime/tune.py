@@ -30,6 +30,7 @@ from marker import sync_directory
 from program import FULL, Failure, Parser, TRANSIENT, USAGE, log, run
 from tool import limit_reached
 from transfer import complete
+from wrapper import parse_with_command
 
 # Where the trainer writes, below what is staged.
 WORK = 'work'
@@ -83,7 +84,9 @@ class Training(Directory):
     def run_trainer(self):
         os.makedirs(self.work, exist_ok=True)
         checkpoint = self.last_checkpoint() if self.options.checkpoints else None
-        words = [*self.options.command, *(resume_words(self.options.resume, checkpoint) if checkpoint else [])]
+        words = self.options.command
+        if checkpoint:
+            words = [*meeting_at(words, checkpoint), *resume_words(self.options.resume, checkpoint)]
         log('going on at %s' % os.path.basename(checkpoint) if checkpoint else 'starting from the base model')
         reached_before = limit_reached()
         code, said = run_command(words, environment(self.first))
@@ -183,6 +186,16 @@ def environment(first):
     return {**os.environ, 'PET_RDZV_CONF': 'is_host=%s,%s' % ('true' if first else 'false', waits)}
 
 
+def meeting_at(words, checkpoint):
+    """Nodes meet only those that go on at the same checkpoint.
+
+    A node that comes back while another has not noticed yet that it was gone joins its group: torchrun then starts the
+    processes of the other anew, with the arguments that they had, which may name an older checkpoint or none.
+    """
+    name = os.path.basename(checkpoint)
+    return ['%s-%s' % (word, name) if word.startswith('--rdzv_id=') else word for word in words]
+
+
 def resume_words(words, checkpoint):
     folder = os.path.basename(checkpoint)
     weights = sorted(fnmatch.filter(os.listdir(checkpoint), 'model*.safetensors'))
@@ -203,10 +216,6 @@ def newest_in(folder):
 
 
 def parse(arguments):
-    own, command = arguments, []
-    if '--' in arguments:
-        at = arguments.index('--')
-        own, command = arguments[:at], arguments[at + 1:]
     parser = Parser(prog='tune.py', description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument('--key', required=True, help='names the artifact; a marker with another key is not ours')
     parser.add_argument('--dir', required=True, help='the folder of the artifact')
@@ -214,11 +223,7 @@ def parse(arguments):
     parser.add_argument('--whole', metavar='FILE', help='what a checkpoint holds when it is whole')
     parser.add_argument('--state', metavar='FILE', help='what is written after each checkpoint, below OUTPUT_DIR')
     parser.add_argument('--resume', action='append', default=[], metavar='WORD')
-    options = parser.parse_args(own)
-    if not command:
-        parser.error('the command of the trainer is missing: put it behind --')
-    options.command = command
-    return options
+    return parse_with_command(parser, arguments, 'the trainer')
 
 
 def main():

@@ -133,6 +133,21 @@ describe('a Job of several nodes', () => {
     await other.begin('train', second).ended;
     expect(other.calls()[0].env.PET_RDZV_CONF).toMatch(/^is_host=false,/);
   });
+
+  test('lets only nodes meet that go on at the same checkpoint', async () => {
+    const preset = FineTunePreset.command({
+      command: ['python3', '$(DATASET_TRAIN_DIR)/trainer.py', '--rdzv_id=support'],
+      checkpoints: { folders: 'checkpoint-*', lastFile: 'trainer_state.json', args: [] },
+    });
+    const stand = new FineTuneStand({ nodes: 2, preset });
+    stand.fault({ kill: true, at: 3 });
+    await stand.begin('train').ended;
+    await stand.begin('train').ended;
+    expect(stand.calls().map(({ args }) => args)).toEqual([
+      ['--rdzv_id=support'],
+      ['--rdzv_id=support-checkpoint-2'],
+    ]);
+  });
 });
 
 test('a bucket is filled with the result alone, and what it has is not trained again', async () => {
