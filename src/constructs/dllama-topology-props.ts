@@ -2,9 +2,11 @@ import type { Duration, Size } from 'cdk8s';
 import type { ISecret } from 'cdk8s-plus-28';
 import { Artifact } from '../artifact/artifact';
 import { FloatType } from '../engines/dllama/float-type';
+import type { Accelerator } from '../pod/accelerator/accelerator';
 import { NetworkPeer } from '../pod/network-peer';
 import { Placement } from '../pod/pod-spec';
 import type { Monitoring } from '../serving/monitoring';
+import type { Route } from '../serving/route';
 import type { SmokeTestOptions } from '../serving/smoke-test-options';
 
 /** The templates that distributed-llama can be told to put a conversation into. */
@@ -25,8 +27,11 @@ export interface DllamaWorkerSlot {
   /** Where it runs. @default - as the other workers */
   readonly placement?: Placement;
 
-  /** Its threads and CPUs. @default - as the other workers */
+  /** Its threads and CPUs. @default - as the other workers; 1 with an accelerator */
   readonly threads?: number;
+
+  /** The device that it computes on. @default - as the other workers */
+  readonly accelerator?: Accelerator;
 
   /** Its memory, request and limit. @default - as the other workers */
   readonly memory?: Size;
@@ -71,7 +76,19 @@ export interface DllamaFrontProps {
   readonly image?: string;
 }
 
-/** What a `DllamaTopology` is told. */
+/**
+ * What a `DllamaTopology` is told. Of what other servers are told (`LlamaServerProps`) it has not:
+ * - `replicas` and `scaling`: its processes hold one model together, and no autoscaler adds a root with its workers.
+ *   Another copy is another `DllamaTopology`, and one HTTPRoute or Service of yours before both.
+ * - `queueName`: Kueue admits each Deployment and StatefulSet by itself, so that half of a topology could hold what the
+ *   other half waits for.
+ * - `apiKey`: neither dllama-api nor the front asks for one. A gateway does, before `routes`: `filters`, a policy.
+ * - `mesh`: a proxy's connections would end the root and take the place of workers.
+ * - `rollout`: a second root would wait for the workers of the first, so it is always `RECREATE`.
+ * - `env`, `secretEnv`: distributed-llama reads no environment. `reaches`: it asks nobody.
+ * - `cpu`, `memory`, `placement`, `readRate`, `guardImage`: they are `threads`, `rootMemory` and `workerMemory`,
+ *   `rootPlacement` and `workerPlacement`, `startupTimeout` and `front.image`.
+ */
 export interface DllamaTopologyProps {
   /** The model: the artifact of a `DllamaConversion`, or of a `ModelCache` of a published model. */
   readonly model: Artifact;
@@ -106,11 +123,21 @@ export interface DllamaTopologyProps {
 
   /**
    * Threads of each process, which are also its CPUs: they spin, so a thread without a CPU of its own makes
-   * the whole topology dozens of times slower.
+   * the whole topology dozens of times slower. What computes on an accelerator takes 1.
    *
-   * @default 4
+   * @default 4; 1 with an accelerator
    */
   readonly threads?: number;
+
+  /**
+   * The device of each process, the root's and each worker's: one GPU of any vendor that has Vulkan, by `--gpu-index 0`.
+   * The image has to be built for it (`--build-arg VULKAN=1` of `images/dllama/Dockerfile`); no tag tells that, and a
+   * root or worker of another image ends with `This build does not support GPU`. Memory of the pods remains by the
+   * formula for CPUs, as weights come by way of it. Not tried on a GPU.
+   *
+   * @default - none: it computes on CPUs
+   */
+  readonly accelerator?: Accelerator;
 
   /**
    * The longest context in tokens. The key-value cache, and so the memory, grows with it.
@@ -156,7 +183,14 @@ export interface DllamaTopologyProps {
   readonly workerSlots?: DllamaWorkerSlot[];
 
   /**
-   * Who may send requests, besides who reads the metrics by `monitoring`.
+   * The PriorityClass of the root and the workers.
+   *
+   * @default - the cluster's
+   */
+  readonly priorityClassName?: string;
+
+  /**
+   * Who may send requests, besides the gateways of `routes` and who reads the metrics by `monitoring`.
    *
    * @default [NetworkPeer.sameNamespace()]
    */
@@ -168,6 +202,14 @@ export interface DllamaTopologyProps {
    * @default 8080
    */
   readonly port?: number;
+
+  /**
+   * The ways to it from outside, to its front: by an Ingress or an HTTPRoute. The front asks for no key, so that they
+   * open all of it unless `paths` says less: `['/v1']`. No InferencePool: there is one pod to choose.
+   *
+   * @default - none
+   */
+  readonly routes?: Route[];
 
   /**
    * Who watches it.

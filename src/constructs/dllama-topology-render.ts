@@ -4,7 +4,7 @@ import { GUARD_PROGRAM, guards, python } from '../pod/guard';
 import { withHelper } from '../pod/helper-container';
 import { NO_MESH } from '../pod/mesh';
 import { DLLAMA_METRICS } from '../engines/dllama/metrics';
-import { LABEL } from '../pod/metadata';
+import { ANNOTATION, annotationLines, LABEL } from '../pod/metadata';
 import { addNetworkPolicy, Peer } from '../pod/network';
 import { addObject, selectorLabels, standardLabels } from '../pod/owner';
 import {
@@ -17,9 +17,13 @@ import {
   storePodVolume,
 } from '../pod/pod-spec';
 import { programPath, Programs } from '../pod/programs';
+import type { ContainerResources } from '../pod/resources';
+import { POD_USER } from '../pod/security';
 import { revisionOf, withRevision } from '../serving/revision';
+import { distinctPeers } from '../serving/server-spec';
 import type { ServerTarget } from '../serving/server-target';
 import { addSmokeTest } from '../serving/smoke-test';
+import type { DllamaDevice } from './dllama-topology-devices';
 import {
   DllamaTopologySpec,
   FRONT_PORT,
@@ -46,6 +50,9 @@ const PROBE = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 };
  */
 const LOGS = Size.mebibytes(320);
 
+const WRITES_ROOT =
+  'readOnlyRootFilesystem: what sets up the devices writes to the root file system of the container';
+
 /** @internal */
 export function renderDllamaTopology(spec: DllamaTopologySpec): ServerTarget {
   const rootPrograms = new Programs(spec.owner, [GUARD_PROGRAM, FRONT_PROGRAM, SCRIPT]);
@@ -62,7 +69,9 @@ export function renderDllamaTopology(spec: DllamaTopologySpec): ServerTarget {
   for (const { set, template } of workers) renderWorkerSet(spec, set, template);
   if (spec.workers > 1) renderWorkerDisruption(spec);
   renderNetwork(spec);
+  spec.devices.addObjects();
   const target = targetOf(spec, revision);
+  spec.routes.forEach((route, index) => route._render(target, index));
   spec.monitoring?._render(target);
   if (spec.smokeTest) addSmokeTest(spec.owner.scope, target, spec.smokeTest);
   rootPrograms.add();
@@ -82,10 +91,12 @@ function targetOf(spec: DllamaTopologySpec, revision: string): ServerTarget {
     service: { name: owner.name, port: spec.port },
     container: { name: 'front', port: FRONT_PORT },
     replicas: 1,
+    alone: 'the root alone takes requests',
     engine: 'dllama',
     metrics: DLLAMA_METRICS,
     modelNames: [front.modelId],
     healthPath: '/health',
+    accelerator: spec.rootDevice?.spec,
     startupSeconds: spec.startupSeconds,
     drainSeconds: spec.drainSeconds,
     claims: volume.kind === 'claim' ? [volume.claimName] : [],
@@ -100,7 +111,10 @@ function renderRoot(spec: DllamaTopologySpec, template: Record<string, unknown>)
     kind: 'Deployment',
     name: `${owner.name}-root`,
     component: 'root',
-    annotations: { ...consumerAnnotations(model), ...storeAnnotations([volume]) },
+    annotations: {
+      ...consumerAnnotations(model),
+      ...workloadAnnotations(storeAnnotations([volume]), spec.rootDevice),
+    },
     body: {
       spec: {
         replicas: 1,
@@ -125,7 +139,11 @@ function rootTemplate(spec: DllamaTopologySpec, programs: Programs): Record<stri
       placement: spec.rootPlacement,
       imagePullSecrets: spec.imagePullSecrets,
       stores: [volume],
-      more: { terminationGracePeriodSeconds: PRE_STOP_SECONDS + spec.drainSeconds + 10 },
+      ...ofDevice(spec.rootDevice),
+      more: {
+        ...morePod(spec, spec.rootDevice),
+        terminationGracePeriodSeconds: PRE_STOP_SECONDS + spec.drainSeconds + 10,
+      },
       ...rootContainers(spec),
       volumes: [
         // Only the root reads the model; it sends the workers their parts.
@@ -168,9 +186,16 @@ function rootContainer(spec: DllamaTopologySpec): ContainerSpec {
       { name: 'DLLAMA_WORKER_PORT', value: String(WORKER_PORT) },
       { name: 'STATE_DIR', value: STATE_FOLDER },
       { name: 'DRAIN_SECONDS', value: String(spec.drainSeconds) },
+      ...(spec.rootDevice?.env ?? []),
     ],
     mounts: [storeMount('read', spec.volume), { name: 'state', mountPath: STATE_FOLDER }],
-    resources: { cpu: String(spec.rootThreads), memory: spec.rootMemory, storage: LOGS },
+    resources: {
+      cpu: String(spec.rootThreads),
+      memory: spec.rootMemory,
+      storage: LOGS,
+      ...requested(spec.rootDevice),
+    },
+    writableRoot: spec.rootDevice?.spec.writesRoot,
     more: {
       // Without a terminal its output stays in a buffer until the process ends.
       tty: true,
@@ -301,7 +326,7 @@ function renderWorkerSet(
     kind: 'StatefulSet',
     name: set.name,
     component: 'worker',
-    annotations: consumerAnnotations(spec.model),
+    annotations: { ...consumerAnnotations(spec.model), ...workloadAnnotations({}, set.device) },
     body: {
       spec: {
         replicas: set.replicas,
@@ -329,7 +354,9 @@ function workerTemplate(
       placement: set.placement,
       imagePullSecrets: spec.imagePullSecrets,
       stores: [],
+      ...ofDevice(set.device),
       more: {
+        ...morePod(spec, set.device),
         // The restart loop ends at once; there is nothing to drain in a worker.
         terminationGracePeriodSeconds: 5,
         ...(spec.workers > 1 ? { topologySpreadConstraints: [spread(spec)] } : {}),
@@ -356,9 +383,10 @@ function workerContainer(spec: DllamaTopologySpec, set: WorkerSetSpec): Containe
     // A worker ends whenever its root goes while it loads; the loop starts it again without a back-off.
     command: ['sh', programPath(SCRIPT), 'worker'],
     args: set.command,
-    env: [{ name: 'DLLAMA_WORKER_PORT', value: String(WORKER_PORT) }],
+    env: [{ name: 'DLLAMA_WORKER_PORT', value: String(WORKER_PORT) }, ...(set.device?.env ?? [])],
     ports: [{ name: 'dllama', containerPort: WORKER_PORT, protocol: 'TCP' }],
-    resources: { cpu: String(set.threads), memory: set.memory, storage: LOGS },
+    resources: { cpu: String(set.threads), memory: set.memory, storage: LOGS, ...requested(set.device) },
+    writableRoot: set.device?.spec.writesRoot,
     more: {
       tty: true,
       startupProbe: {
@@ -379,6 +407,44 @@ function workerContainer(spec: DllamaTopologySpec, set: WorkerSetSpec): Containe
   };
 }
 
+/** What a pod has for the device of its process. */
+function ofDevice(device: DllamaDevice | undefined): Pick<PodSpec, 'nodeAffinity' | 'user'> {
+  if (!device) return {};
+  const { nodeAffinity, supplementalGroups } = device.onPod;
+  return { nodeAffinity, user: { user: POD_USER, group: POD_USER, supplementalGroups } };
+}
+
+function morePod({ priorityClassName }: DllamaTopologySpec, device: DllamaDevice | undefined): object {
+  const { runtimeClassName, podClaims = [] } = device?.onPod ?? {};
+  return {
+    ...(priorityClassName ? { priorityClassName } : {}),
+    ...(runtimeClassName ? { runtimeClassName } : {}),
+    ...(podClaims.length ? { resourceClaims: podClaims } : {}),
+  };
+}
+
+function requested(device: DllamaDevice | undefined): Pick<ContainerResources, 'devices' | 'claims'> {
+  return { devices: device?.onPod.limits, claims: device?.onPod.containerClaims };
+}
+
+/** What the workload says of its stores and of its device. */
+function workloadAnnotations(
+  ofStores: Record<string, string>,
+  device: DllamaDevice | undefined,
+): Record<string, string | undefined> {
+  return {
+    ...ofStores,
+    [ANNOTATION.podSecurityOptOut]: annotationLines([
+      ofStores[ANNOTATION.podSecurityOptOut],
+      device?.spec.writesRoot ? WRITES_ROOT : undefined,
+    ]),
+    [ANNOTATION.skipChecks]: annotationLines([
+      ofStores[ANNOTATION.skipChecks],
+      ...(device?.onPod.skipChecks ?? []),
+    ]),
+  };
+}
+
 function probe(...args: string[]): string[] {
   return ['sh', programPath(SCRIPT), ...args];
 }
@@ -391,7 +457,11 @@ function renderNetwork(spec: DllamaTopologySpec): void {
     component: 'root',
     ingress: [
       {
-        peers: [...spec.allowFrom, ...(spec.monitoring?._peers ?? [])].map((p) => p._peer),
+        peers: distinctPeers([
+          ...spec.allowFrom,
+          ...spec.routes.flatMap(({ _peers }) => _peers),
+          ...(spec.monitoring?._peers ?? []),
+        ]),
         ports: [FRONT_PORT],
       },
     ],

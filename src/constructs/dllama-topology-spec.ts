@@ -1,7 +1,7 @@
 import { Duration, Size } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { Artifact, checkModelArtifact } from '../artifact/artifact';
-import { placeOnStores } from '../artifact/stores/placing';
+import { placeWithDevices } from '../artifact/stores/placing-devices';
 import type { StoreVolume } from '../artifact/stores/store-volume';
 import { rootCommand, workerCommand } from '../engines/dllama/command';
 import { FloatType } from '../engines/dllama/float-type';
@@ -36,10 +36,18 @@ import { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
 import { secretNames } from '../pod/secret-env';
 import { checkSeconds } from '../serving/checks';
-import { checkPeers, checkSmokeTest } from '../serving/server-checks';
-import { DRAIN_TIMEOUT } from '../serving/server-spec';
+import type { Route } from '../serving/route';
+import { checkPeers, checkRoutes, checkSmokeTest } from '../serving/server-checks';
+import { checkPriorityClass, DRAIN_TIMEOUT } from '../serving/server-spec';
 import { checkMonitoring, Monitoring } from '../serving/monitoring';
 import type { SmokeTestOptions } from '../serving/smoke-test-options';
+import {
+  checkDeviceMemory,
+  DEVICE_THREADS,
+  DllamaDevice,
+  DllamaDevices,
+  GPU_INDEX,
+} from './dllama-topology-devices';
 import { DllamaFrontProps, DllamaTopologyProps, DllamaWorkerSlot } from './dllama-topology-props';
 
 /** Where dllama-api listens: at 127.0.0.1 only, so that nothing but the front can reach it. */
@@ -65,6 +73,7 @@ export interface WorkerSetSpec {
   readonly threads: number;
   readonly memory: Size;
   readonly placement: Placement;
+  readonly device?: DllamaDevice;
   readonly command: string[];
 }
 
@@ -88,9 +97,14 @@ export interface DllamaTopologySpec {
   readonly rootThreads: number;
   readonly rootMemory: Size;
   readonly rootPlacement: Placement;
+  readonly rootDevice?: DllamaDevice;
+  /** All of them, to be added. */
+  readonly devices: DllamaDevices;
+  readonly priorityClassName?: string;
   /** The port of the Service. */
   readonly port: number;
   readonly allowFrom: NetworkPeer[];
+  readonly routes: Route[];
   readonly monitoring?: Monitoring;
   readonly smokeTest?: SmokeTestOptions;
   readonly front: FrontSpec;
@@ -116,7 +130,9 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
   checkProps(scope, props);
   const files = resolveFiles(scope, props);
   const workers = resolveWorkers(scope, props, files.weights);
-  const threads = checkPositiveInteger(scope, 'threads', props.threads ?? 4);
+  const devices = new DllamaDevices(scope, owner);
+  const device = devices.of('accelerator', props.accelerator);
+  const threads = resolveThreads(scope, 'threads', props.threads, device, 4);
   const maxSeqLen = resolveMaxSeqLen(scope, props);
   const memory = resolveMemory(scope, props, { nodes: workers + 1, weights: files.weights, maxSeqLen });
   const image = checkDllamaImage(scope, props.image);
@@ -125,7 +141,8 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
 
   const rootArgs = checkArgs(scope, 'rootArgs', props.rootArgs);
   const workerArgs = checkArgs(scope, 'workerArgs', props.workerArgs);
-  const command = (set: { threads: number }) =>
+  checkDeviceMemory(scope, 'accelerator', device, 'root', memory.layout);
+  const command = (set: { threads: number; device?: DllamaDevice }) =>
     inConstruct(scope, () =>
       workerCommand({
         program: props.dllamaCommand ?? 'dllama',
@@ -133,6 +150,7 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
         host: '0.0.0.0',
         port: WORKER_PORT,
         netTurbo: props.netTurbo,
+        gpuIndex: set.device && GPU_INDEX,
         extraArgs: workerArgs,
       }),
     );
@@ -142,6 +160,9 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
     workers,
     threads,
     memory,
+    devices,
+    device,
+    owner,
     command,
   });
   const workerHosts = slotPods(workerSets, workers).map(
@@ -175,19 +196,25 @@ export function resolveDllamaTopology(scope: Construct, props: DllamaTopologyPro
         port: ROOT_PORT,
         netTurbo: props.netTurbo,
         chatTemplate: props.chatTemplate,
+        gpuIndex: device && GPU_INDEX,
         extraArgs: rootArgs,
       }),
     ),
     rootThreads: threads,
     rootMemory: memory.root,
-    rootPlacement: placeOnStores(
+    rootPlacement: placeWithDevices(
       owner,
       'rootPlacement',
-      checkPlacement(scope, 'rootPlacement', props.rootPlacement),
+      checkOwnPlacement(scope, 'rootPlacement', props.rootPlacement),
+      device?.onPod,
       [volume],
     ),
+    rootDevice: device,
+    devices,
+    priorityClassName: checkPriorityClass(scope, props.priorityClassName),
     port: checkPort(scope, 'port', props.port ?? 8080),
     allowFrom: checkPeers(scope, 'allowFrom', props.allowFrom ?? [NetworkPeer.sameNamespace()]),
+    routes: checkRoutes(scope, props.routes),
     monitoring: checkMonitoring(scope, props.monitoring),
     smokeTest: checkSmokeTest(scope, props.smokeTest),
     front: resolveFront(scope, props, files.model, maxSeqLen),
@@ -262,6 +289,29 @@ function resolveWorkers(scope: Construct, props: DllamaTopologyProps, weights: F
   return count;
 }
 
+function checkOwnPlacement(
+  scope: Construct,
+  field: string,
+  placement: Placement | undefined,
+): Placement | undefined {
+  return placement === undefined ? undefined : checkPlacement(scope, field, placement);
+}
+
+/** @throws when what computes on a device would have several */
+function resolveThreads(
+  scope: Construct,
+  field: string,
+  given: number | undefined,
+  device: DllamaDevice | undefined,
+  otherwise: number,
+): number {
+  const threads = checkPositiveInteger(scope, field, given ?? (device ? DEVICE_THREADS : otherwise));
+  if (!device || threads === DEVICE_THREADS) return threads;
+  throw new InputError(scope, field, threads, {
+    allowed: `${DEVICE_THREADS} with an accelerator: distributed-llama computes on a GPU by one thread`,
+  });
+}
+
 function resolveMaxSeqLen(scope: Construct, props: DllamaTopologyProps): number {
   const { facts } = props.model;
   const given = props.maxSeqLen ?? (facts ? defaultMaxSeqLen(facts) : 4096);
@@ -322,7 +372,10 @@ interface WorkerDefaults {
   readonly workers: number;
   readonly threads: number;
   readonly memory: { worker?: Size; layout?: DllamaLayout };
-  readonly command: (set: { threads: number }) => string[];
+  readonly devices: DllamaDevices;
+  readonly device?: DllamaDevice;
+  readonly owner: Owner;
+  readonly command: (set: { threads: number; device?: DllamaDevice }) => string[];
 }
 
 const SLOT: Record<keyof DllamaWorkerSlot, true> = {
@@ -330,6 +383,7 @@ const SLOT: Record<keyof DllamaWorkerSlot, true> = {
   placement: true,
   threads: true,
   memory: true,
+  accelerator: true,
 };
 
 /** One set for all slots that are alike, and one for each slot that is not. */
@@ -339,7 +393,9 @@ function resolveWorkerSets(
   all: WorkerDefaults,
 ): WorkerSetSpec[] {
   const slots = checkList(scope, 'workerSlots', props.workerSlots);
-  const placement = checkPlacement(scope, 'workerPlacement', props.workerPlacement);
+  const own = checkOwnPlacement(scope, 'workerPlacement', props.workerPlacement);
+  const placed = (field: string, given: Placement | undefined, device: DllamaDevice | undefined) =>
+    placeWithDevices(all.owner, field, given, device?.onPod, []);
   const seen = new Set<number>();
   const special = slots.map((slot, index): WorkerSetSpec => {
     const field = `workerSlots[${index}]`;
@@ -352,7 +408,9 @@ function resolveWorkerSets(
     seen.add(slot.slot);
     if (slot.memory !== undefined)
       checkMemory(scope, `${field}.memory`, slot.memory, 'worker', all.memory.layout);
-    const threads = checkPositiveInteger(scope, `${field}.threads`, slot.threads ?? all.threads);
+    const device = all.devices.of(`${field}.accelerator`, slot.accelerator) ?? all.device;
+    checkDeviceMemory(scope, `${field}.accelerator`, device, 'worker', all.memory.layout);
+    const threads = resolveThreads(scope, `${field}.threads`, slot.threads, device, all.threads);
     return {
       // Not `-worker-0`, which would read like the first pod of the shared set.
       name: `${all.base}-slot-${slot.slot}`,
@@ -360,11 +418,16 @@ function resolveWorkerSets(
       replicas: 1,
       threads,
       memory: slot.memory ?? all.memory.worker!,
-      placement: slot.placement ? checkPlacement(scope, `${field}.placement`, slot.placement) : placement,
-      command: all.command({ threads }),
+      placement:
+        slot.placement === undefined
+          ? placed('workerPlacement', own, device)
+          : placed(`${field}.placement`, checkPlacement(scope, `${field}.placement`, slot.placement), device),
+      device,
+      command: all.command({ threads, device }),
     };
   });
   const alike = all.workers - special.length;
+  if (alike > 0) checkDeviceMemory(scope, 'accelerator', all.device, 'worker', all.memory.layout);
   const shared: WorkerSetSpec[] =
     alike === 0
       ? []
@@ -375,8 +438,9 @@ function resolveWorkerSets(
             replicas: alike,
             threads: all.threads,
             memory: all.memory.worker!,
-            placement,
-            command: all.command({ threads: all.threads }),
+            placement: placed('workerPlacement', own, all.device),
+            device: all.device,
+            command: all.command({ threads: all.threads, device: all.device }),
           },
         ];
   return [...shared, ...special];

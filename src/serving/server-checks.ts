@@ -19,6 +19,13 @@ export function checkPart<T extends Route | Scaling | Monitoring>(
   });
 }
 
+/** @throws when it is no list of routes @internal */
+export function checkRoutes(scope: Construct, routes: Route[] | undefined): Route[] {
+  return checkList(scope, 'routes', routes).map((route, index) =>
+    checkPart(scope, `routes[${index}]`, route),
+  );
+}
+
 /** @throws when it is no list of peers @internal */
 export function checkPeers(scope: Construct, field: string, peers: NetworkPeer[]): NetworkPeer[] {
   return checkList(scope, field, peers).map((peer, index) =>

@@ -1,6 +1,6 @@
 import { Duration, Size } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { placeOnStores } from '../artifact/stores/placing';
+import { placeWithDevices } from '../artifact/stores/placing-devices';
 import { isSingleNode } from '../artifact/stores/store-volume';
 import { Phase } from '../phases/phase';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
@@ -9,7 +9,6 @@ import {
   checkCpu,
   checkFlag,
   checkKind,
-  checkList,
   checkObjectName,
   checkPort,
   checkPositiveInteger,
@@ -22,7 +21,7 @@ import { InputError } from '../pod/input-error';
 import type { Opening, Peer } from '../pod/network';
 import { NetworkPeer } from '../pod/network-peer';
 import { Owner, ownerOf } from '../pod/owner';
-import { checkPlacement, unitePlacements } from '../pod/placement';
+import { checkPlacement } from '../pod/placement';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
 import { checkQueueName } from '../pod/queue';
@@ -33,7 +32,7 @@ import type { Monitoring } from './monitoring';
 import type { Route } from './route';
 import type { Scaling } from './scaling';
 import { MeshSpec, resolveMesh } from './service-mesh';
-import { checkPart, checkPeers, checkSmokeTest } from './server-checks';
+import { checkPart, checkPeers, checkRoutes, checkSmokeTest } from './server-checks';
 import { resolveEnv } from './server-env';
 import type { Rollout, ServerProps } from './server-props';
 import { resolveReaches } from './server-reach';
@@ -133,9 +132,7 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
   const scaling = props.scaling === undefined ? undefined : checkPart(scope, 'scaling', props.scaling);
   const replicas = resolveReplicas(scope, props);
   const maxReplicas = replicas ?? scaling!._maxReplicas;
-  const routes = checkList(scope, 'routes', props.routes).map((route, index) =>
-    checkPart(scope, `routes[${index}]`, route),
-  );
+  const routes = checkRoutes(scope, props.routes);
   const monitoring =
     props.monitoring === undefined ? undefined : checkPart(scope, 'monitoring', props.monitoring);
   checkVolumes(scope, engine);
@@ -167,20 +164,20 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
     accelerator,
     devices,
     placement: resolvePlacement(scope, props, engine, devices),
-    priorityClassName: checkOptionalName(scope, 'priorityClassName', props.priorityClassName),
+    priorityClassName: checkPriorityClass(scope, props.priorityClassName),
     queueName: checkQueueName(scope, props.queueName),
     writableRoot: checkFlag(scope, 'writableRoot', props.writableRoot) ?? accelerator?.writesRoot ?? false,
     imagePullSecrets: secretNames(scope, 'imagePullSecrets', props.imagePullSecrets),
     mesh: resolveMesh(scope, props.mesh, engine),
     guardImage: checkImage(scope, 'guardImage', props.guardImage ?? PYTHON_IMAGE),
     servicePort: checkServicePort(scope, props, engine),
-    clients: distinct([
+    clients: distinctPeers([
       ...checkPeers(scope, 'allowFrom', props.allowFrom ?? [NetworkPeer.sameNamespace()]),
       // Where something else stands before the server, a gateway leads to that, and needs no way to the pods.
       ...(scaling?._entrance(owner) ? [] : routes).flatMap(({ _peers }) => _peers),
       ...(scaling?._peers ?? []),
     ]),
-    watchers: distinct([...(monitoring?._peers ?? []), ...(scaling?._watchers ?? [])]),
+    watchers: distinctPeers([...(monitoring?._peers ?? []), ...(scaling?._watchers ?? [])]),
     reaches: resolveReaches(scope, props.reaches),
     startupSeconds,
     progressSeconds: startupSeconds + graceSeconds + WAIT_SECONDS,
@@ -212,7 +209,8 @@ function resolveAccelerator(scope: Construct, { accelerator }: ServerProps): Acc
   })._spec;
 }
 
-function distinct(peers: readonly NetworkPeer[]): Peer[] {
+/** @internal */
+export function distinctPeers(peers: readonly NetworkPeer[]): Peer[] {
   return [...new Map(peers.map(({ _peer }) => [canonicalJson(_peer), _peer])).values()];
 }
 
@@ -222,14 +220,8 @@ function resolvePlacement(
   { owner, artifacts }: EngineSpec,
   devices: AcceleratorOnPod | undefined,
 ): Placement {
-  const own = checkPlacement(scope, 'placement', props.placement);
-  const { nodeSelector, tolerations } = devices ?? {};
-  const ofDevices = { of: 'accelerator', placement: { nodeSelector, tolerations } };
-  const placement = unitePlacements(scope, 'placement', own, devices ? [ofDevices] : []);
-  const field = devices && props.placement === undefined ? 'accelerator.placement' : 'placement';
-  const required = devices?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  const nodes = required === undefined ? undefined : { field: 'accelerator', required };
-  return placeOnStores(owner, field, placement, artifacts.volumes, nodes);
+  const own = props.placement === undefined ? undefined : checkPlacement(scope, 'placement', props.placement);
+  return placeWithDevices(owner, 'placement', own, devices, artifacts.volumes);
 }
 
 function resolveMemory(scope: Construct, props: ServerProps, engine: EngineSpec): Size {
@@ -296,6 +288,7 @@ function checkServicePort(scope: Construct, props: ServerProps, engine: EngineSp
   return port;
 }
 
-function checkOptionalName(scope: Construct, field: string, name: string | undefined): string | undefined {
-  return name === undefined ? undefined : checkObjectName(scope, field, name);
+/** @internal */
+export function checkPriorityClass(scope: Construct, name: string | undefined): string | undefined {
+  return name === undefined ? undefined : checkObjectName(scope, 'priorityClassName', name);
 }

@@ -20,6 +20,8 @@ export interface ServerTarget {
   readonly container: { readonly name: string; readonly port: number };
   /** Pods, or groups of pods; undefined where an autoscaler decides. */
   readonly replicas?: number;
+  /** Why there is never more than one pod to choose from; undefined where there may be. */
+  readonly alone?: string;
   /** What the engine calls itself: `vllm`, `llama-server`, or what the user says of another engine. */
   readonly engine: string;
   /** Undefined where the engine has none, or is not known. */

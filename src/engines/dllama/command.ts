@@ -18,6 +18,8 @@ interface CommandOptions {
   readonly port: number;
   /** Whether sockets spin while a request is served: less latency for one busy CPU. Default of the program: yes. */
   readonly netTurbo?: boolean;
+  /** The device that it computes on, by its number among those of Vulkan. Without it computes on CPUs. */
+  readonly gpuIndex?: number;
   /** More flags: name, value, name, value ... */
   readonly extraArgs?: readonly string[];
   /** The release, where the image tells it; flags that came later are refused. */
@@ -109,6 +111,7 @@ function common(options: CommandOptions): string[] {
     '--port',
     String(options.port),
     ...(options.netTurbo === undefined ? [] : ['--net-turbo', options.netTurbo ? '1' : '0']),
+    ...(options.gpuIndex === undefined ? [] : ['--gpu-index', String(options.gpuIndex)]),
   ];
 }
 
@@ -148,6 +151,9 @@ function checkExtra(role: FlagRole, name: string, value: string | undefined, opt
   if (value === undefined || !flag.pattern.test(value)) {
     const given = value === undefined ? 'no value' : `'${value}'`;
     throw new Error(`extraArgs has ${name} with ${given}; its value is ${flag.value}, as the item after it`);
+  }
+  if (name === '--gpu-index' && options.gpuIndex !== undefined) {
+    throw new Error("extraArgs has --gpu-index, which is set by 'accelerator'; set that");
   }
   if (name === '--gpu-index' && options.threads !== 1) {
     throw new Error(`extraArgs has --gpu-index, which needs threads 1; threads is ${options.threads}`);

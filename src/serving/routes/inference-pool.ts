@@ -112,7 +112,13 @@ function addPool(
   { service, port, failureMode }: PickerSpec,
   version: InferencePoolVersion,
 ): string {
-  const { owner, container, entrance, selector } = target;
+  const { owner, container, entrance, selector, alone } = target;
+  if (alone) {
+    throw new InputError(owner.scope, `routes[${index}]`, 'an InferencePool', {
+      allowed: `what leads to one pod, as ${alone}: there is nothing for a picker to choose`,
+      advice: 'Use Route.httpRoute or Route.ingress.',
+    });
+  }
   if (entrance) {
     throw new InputError(owner.scope, `routes[${index}]`, 'an InferencePool', {
       allowed: `what can lead to the Service ${entrance.service}, which activates the server`,
