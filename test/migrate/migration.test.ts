@@ -27,6 +27,7 @@ import {
   objectsOfPlan,
   problemsOf,
 } from '../support/migrations';
+import { Untyped } from '../support/objects';
 import { SAMPLES } from './samples';
 
 const KOLDUN = documents('seeds/koldun.yaml');
@@ -148,6 +149,27 @@ describe('Koldun', () => {
     ]);
     expect(problemsOf(model, worker).map(({ message }) => message)).toEqual([
       expect.stringContaining('kubectl get roots.koldun.gorizond.io chat -n llm -o yaml'),
+    ]);
+  });
+
+  test('Workers have threads of their own, and are alike otherwise', () => {
+    const [{ documents: given }] = SAMPLES['koldun-worker.json'];
+    const [model, root, , worker] = given;
+    const workers = (...args: string[][]) =>
+      args.map((each, slot) =>
+        merged(worker, { metadata: { name: `chat-${slot}` }, spec: { slot, args: each } }),
+      );
+    const threads = ['2', '8', '8'].map((count) => ['--nthreads', count]);
+    const { plan } = answered([
+      asFile(model, merged(root, { spec: { args: threads[1] } }), ...workers(...threads)),
+    ]);
+    expect(printCode(plan)).toContain('threads: 8,\n  workerSlots: [{ slot: 0, threads: 2 }],\n');
+    expect(plan.warnings.filter(({ field }) => field === 'spec.args')).toEqual([]);
+    const sets = objectsOfPlan(plan).filter(({ kind }) => kind === 'StatefulSet') as Untyped[];
+    expect(sets.map(({ spec }) => spec.replicas).sort()).toEqual([1, 2]);
+    const others = workers(threads[0], threads[1], ['--net-turbo', '0']);
+    expect(problemsOf(model, root, ...others).map(({ message }) => message)).toEqual([
+      expect.stringContaining('allowed: those of the first Worker, chat-0, and other --nthreads.'),
     ]);
   });
 

@@ -2,7 +2,7 @@
 import { DllamaChatTemplate } from '../../constructs/dllama-topology-props';
 import { DLLAMA_FLAGS } from '../../engines/dllama/flags';
 import { isOlder, versionOfImage } from '../../engines/dllama/version';
-import { Expression, literal, member, object } from '../plan';
+import { Expression, list, literal, member, object } from '../plan';
 import { idWithin, PipelineBuilder, PlanBuilder } from '../plan-builder';
 import type { Resource } from '../resource';
 import type { Notes, Translation } from '../translation';
@@ -238,6 +238,8 @@ function translateRoot(
   const workerArgs = workers.map((worker) =>
     workerArgsOf(worker, workers, spec, { model, rootArgs }, serving),
   );
+  refuseOthers(workers, workerArgs, serving);
+  const props = { ...workerArgs[0]?.props, ...rootArgs.props };
   if (!model) return;
   const pipeline = pipelineFor(root, model, serving);
   workers.forEach((worker) => pipeline.addOrigin(worker));
@@ -247,8 +249,8 @@ function translateRoot(
       model: model.converted(),
       image: literal(image),
       workers: literal(workers.length),
-      ...workerArgs[0]?.props,
-      ...rootArgs.props,
+      ...props,
+      workerSlots: slotsOf(workers, workerArgs, props.threads),
       rootArgs: rootArgs.extra.length > 0 ? texts(rootArgs.extra) : undefined,
       workerArgs: workerArgs[0]?.extra.length > 0 ? texts(workerArgs[0].extra) : undefined,
     }),
@@ -256,7 +258,37 @@ function translateRoot(
   );
 }
 
-/** What a worker says besides that it is one: the same as the others, as they are one set of pods. */
+/** Slots that have another number of threads than the topology. */
+function slotsOf(
+  workers: readonly Resource<WorkerSpec>[],
+  args: readonly ProcessArgs[],
+  usual: Expression | undefined,
+): Expression | undefined {
+  const slots = workers.flatMap(({ spec }, index) => {
+    const { threads } = args[index].props;
+    const isUsual = threads === undefined || JSON.stringify(threads) === JSON.stringify(usual);
+    return isUsual ? [] : [object({ slot: literal(spec.slot), threads })];
+  });
+  return slots.length > 0 ? list(slots) : undefined;
+}
+
+/** Workers are one set of pods: but for their threads, they are told alike. */
+function refuseOthers(
+  workers: readonly Resource<WorkerSpec>[],
+  args: readonly ProcessArgs[],
+  { translation }: Serving,
+): void {
+  const common = ({ props, extra }: ProcessArgs) => JSON.stringify([{ ...props, threads: undefined }, extra]);
+  workers.forEach((worker, index) => {
+    if (common(args[index]) === common(args[0])) return;
+    translation.of(worker).refuse('spec.args', worker.spec.args, {
+      allowed: `those of the first Worker, ${workers[0].name}, and other --nthreads`,
+      advice: 'The workers of a topology are one set of pods.',
+    });
+  });
+}
+
+/** What a worker says besides that it is one. */
 function workerArgsOf(
   worker: Resource<WorkerSpec>,
   workers: readonly Resource<WorkerSpec>[],
@@ -290,17 +322,12 @@ function workerArgsOf(
   const args = argsOf(notes, spec.args);
   const differing = Object.keys(args.props).filter(
     (name) =>
-      rootArgs.props[name] && JSON.stringify(rootArgs.props[name]) !== JSON.stringify(args.props[name]),
+      name !== 'threads' &&
+      rootArgs.props[name] &&
+      JSON.stringify(rootArgs.props[name]) !== JSON.stringify(args.props[name]),
   );
   if (differing.length > 0) {
     notes.warn('spec.args', `A topology has one ${differing.join(', ')}: what the Root says is taken.`);
-  }
-  if (JSON.stringify(spec.args ?? []) !== JSON.stringify(workers[0].spec.args ?? [])) {
-    notes.refuse('spec.args', spec.args, {
-      allowed: `those of the first Worker, ${workers[0].name}`,
-      advice:
-        'The workers of a topology are alike; in code, workerSlots gives one of them other threads, memory or nodes.',
-    });
   }
   return args;
 }
