@@ -7,21 +7,14 @@ import {
   checkout,
   cloneOf,
   git,
-  Image,
   imageOf,
   Pod,
   treeOf,
-  upstreamRepository,
+  upstreamForTests,
   write,
 } from './stand';
 
-/** Nothing changes them, so that all tests share them: most of the time goes into starting git. */
-let upstream: string;
-let image: Image;
-beforeAll(() => {
-  upstream = upstreamRepository();
-  image = imageOf(upstream);
-});
+const { repository: upstream, image } = upstreamForTests();
 
 /** What the pod has must be the checkout, file by file, and what the build of the image added, and nothing else. */
 async function expectCheckout(folder: string): Promise<Pod> {

@@ -12,22 +12,16 @@ import {
   imageOf,
   Pod,
   treeOf,
-  upstreamRepository,
+  upstreamForTests,
   write,
 } from './stand';
 import { bytes, patched, run } from '../runtime/artifact/program';
 
-let upstream: string;
-let image: Image;
-let folder: string;
-beforeAll(() => {
-  upstream = upstreamRepository();
-  image = imageOf(upstream);
-  folder = cloneOf(upstream);
-  write(folder, 'vllm/engine.py', 'ENGINE = "changed"\n');
-  write(folder, 'vllm/new.bin', BINARY);
-  fs.rmSync(path.join(folder, 'vllm/old.py'));
-});
+const { repository: upstream, image } = upstreamForTests();
+const folder = cloneOf(upstream);
+write(folder, 'vllm/engine.py', 'ENGINE = "changed"\n');
+write(folder, 'vllm/new.bin', BINARY);
+fs.rmSync(path.join(folder, 'vllm/old.py'));
 
 /** A copy of the image in which something is different. */
 function other(change: (image: Image) => void): Image {

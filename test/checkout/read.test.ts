@@ -5,14 +5,9 @@ import { Size } from 'cdk8s';
 import { VllmCheckoutOptions } from '../../src/checkout/checkout';
 import { bytes, temporaryFolder } from '../runtime/artifact/program';
 import { texts } from '../support/objects';
-import { BINARY, checkout, cloneOf, git, Image, imageOf, Pod, upstreamRepository, write } from './stand';
+import { BINARY, checkout, cloneOf, git, Pod, upstreamForTests, write } from './stand';
 
-let upstream: string;
-let image: Image;
-beforeAll(() => {
-  upstream = upstreamRepository({ 'vllm/v1/worker.py': 'WORKER = 1\n' });
-  image = imageOf(upstream);
-});
+const { repository: upstream, image } = upstreamForTests({ 'vllm/v1/worker.py': 'WORKER = 1\n' });
 
 function changed(...files: [string, string | Buffer][]): string {
   const folder = cloneOf(upstream);

@@ -147,6 +147,18 @@ export function imageOf(repository: string, commit = 'HEAD'): Image {
   return { workspace, sitePackages };
 }
 
+/** A repository like that of vLLM, and the image of its commit. */
+export interface Upstream {
+  readonly repository: string;
+  readonly image: Image;
+}
+
+/** For all tests of a file, as nothing changes them: most of the time goes into starting git. */
+export function upstreamForTests(files: Record<string, string | Buffer> = {}): Upstream {
+  const repository = upstreamRepository(files);
+  return { repository, image: imageOf(repository) };
+}
+
 /** What the image adds to a checkout; the large file as a link to where it is. */
 export function addedBy(image: Image, root = ''): Tree {
   const added: Tree = {
