@@ -23,6 +23,7 @@ import signal
 import sys
 
 from program import TRANSIENT, USAGE, Failure, Parser, log
+from wrapper import parse_with_command
 
 BEAT_SECONDS = 5
 SILENCE_SECONDS = 60  # a node that is busy, or a network that has a bad moment, is not lost
@@ -255,10 +256,6 @@ def on_signals(call):
 
 
 def parse(arguments):
-    own, command = arguments, []
-    if '--' in arguments:
-        at = arguments.index('--')
-        own, command = arguments[:at], arguments[at + 1:]
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument('--port', type=int, required=True)
     common.add_argument('--id', required=True)
@@ -271,11 +268,7 @@ def parse(arguments):
     worker = roles.add_parser('worker', parents=[common])
     worker.add_argument('--leader', required=True)
     worker.add_argument('--rank', type=int, required=True)
-    options = parser.parse_args(own)
-    if not command:
-        parser.error('the command of the server is missing: put it behind --')
-    options.command = command
-    return options
+    return parse_with_command(parser, arguments, 'the server')
 
 
 def main():

@@ -124,7 +124,7 @@ describe('StatefulSets', () => {
     expect(flagValues(worker, '--port')).toEqual(flagValues(leader, '--port'));
     expect(commands({ maxModelLen: 1024 }).id).not.toBe(id);
     const program = the(objects(DIVIDED), 'ConfigMap', /^qwen-chat-group-/) as Untyped;
-    expect(Object.keys(program.data).sort()).toEqual(['group.py', 'program.py']);
+    expect(Object.keys(program.data).sort()).toEqual(['group.py', 'program.py', 'wrapper.py']);
   });
 
   test('their pods have names before they are ready', () => {
