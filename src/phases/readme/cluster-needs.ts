@@ -87,16 +87,20 @@ export class ClusterNeeds {
         if (csi) this.need(`CSI driver ${code(csi.driver)}`, entry);
         return;
       }
-      case 'PersistentVolumeClaim': {
-        const { storageClassName: name, volumeName } = entry.spec as ClaimSpec;
-        if (name && volumeName === undefined) this.need(`StorageClass ${code(name)}`, entry);
-        return;
-      }
+      case 'PersistentVolumeClaim':
+        return this.addClaim(entry.spec, entry);
       case 'ResourceClaim':
       case 'ResourceClaimTemplate':
         for (const name of deviceClasses(entry))
           this.need(`a DRA driver with DeviceClass ${code(name)}`, entry);
     }
+  }
+
+  private addClaim({ storageClassName: name, volumeName, accessModes = [] }: ClaimSpec, user: Entry): void {
+    // The empty name is no class: the claim takes a volume that is there.
+    if (volumeName !== undefined || name === '') return;
+    const shared = accessModes.includes('ReadWriteMany') ? ', whose volumes are ReadWriteMany' : '';
+    this.need(`${name ? `StorageClass ${code(name)}` : 'a default StorageClass'}${shared}`, user);
   }
 
   /** A route leads to a Service of another namespace only where that namespace says so. */
@@ -130,7 +134,8 @@ export class ClusterNeeds {
     if (runtimeClassName) this.need(`RuntimeClass ${code(runtimeClassName)}`, entry);
     if (priorityClassName) this.need(`PriorityClass ${code(priorityClassName)}`, entry);
     if (schedulerName) this.need(`scheduler ${code(schedulerName)}`, entry);
-    for (const { hostPath } of volumes) {
+    for (const { hostPath, ephemeral } of volumes) {
+      if (ephemeral) this.addClaim(ephemeral.volumeClaimTemplate.spec, entry);
       if (!hostPath) continue;
       this.need(
         `namespace ${code(entry.namespace)} of the level \`privileged\` of Pod Security, and folder ` +
@@ -143,8 +148,12 @@ export class ClusterNeeds {
     const resources = new Set(all.flatMap(({ resources }) => Object.keys(resources?.limits ?? {})));
     for (const name of resources) {
       // Extended resources alone have a domain.
-      if (name.includes('/'))
-        this.need(`nodes with ${code(name)}, by the device plugin of their vendor`, entry);
+      if (!name.includes('/')) continue;
+      // NCCL and NIXL end without it, and pods have no field for it.
+      const locked = name.startsWith('rdma/')
+        ? ', whose container runtime is started with `LimitMEMLOCK=infinity`'
+        : '';
+      this.need(`nodes with ${code(name)}, by the device plugin of their vendor${locked}`, entry);
     }
   }
 
@@ -158,6 +167,7 @@ export class ClusterNeeds {
 interface ClaimSpec {
   readonly storageClassName?: string;
   readonly volumeName?: string;
+  readonly accessModes?: string[];
 }
 
 interface RouteSpec {
@@ -177,7 +187,10 @@ interface PodNeeds {
   readonly runtimeClassName?: string;
   readonly priorityClassName?: string;
   readonly schedulerName?: string;
-  readonly volumes?: { readonly hostPath?: { readonly path: string } }[];
+  readonly volumes?: {
+    readonly hostPath?: { readonly path: string };
+    readonly ephemeral?: { readonly volumeClaimTemplate: { readonly spec: ClaimSpec } };
+  }[];
   readonly initContainers?: ContainerNeeds[];
   readonly containers?: ContainerNeeds[];
 }

@@ -90,6 +90,7 @@ test('what the cluster must have is listed, and the most that an autoscaler may 
     'PriorityClass `models`',
     'RuntimeClass `nvidia`',
     expect.stringMatching(/^a ReferenceGrant in namespace `keda` from HTTPRoutes of `llm` to Service `keda-/),
+    'a default StorageClass, whose volumes are ReadWriteMany',
     'nodes with `nvidia.com/gpu`, by the device plugin of their vendor',
   ]);
   expect(table('### CPU, memory and GPUs of qwen')).toContainEqual(
@@ -113,6 +114,10 @@ test('what trains needs devices too, and what is on the disks of nodes a namespa
   const readme = fs.readFileSync(path.join(outdir, 'README.md'), 'utf8');
   const users = expect.stringMatching(/^DaemonSet `qwen-nodes`, Job `qwen-support-\w+`$/);
   expect(rows(section(readme, '## What the cluster must have'))).toEqual([
+    {
+      what: 'a default StorageClass, whose volumes are ReadWriteMany',
+      for: 'PersistentVolumeClaim `qwen-support`',
+    },
     {
       what:
         'namespace `llm` of the level `privileged` of Pod Security, and folder `/var/lib/models` of user and group ' +
@@ -161,6 +166,10 @@ test('a mesh has to take in the pods of servers that are part of it', () => {
     { what: 'Istio 1.12 or newer, with proxies in pods', for: 'Deployment `sidecar-chat`' },
     { what: 'Istio in ambient mode', for: 'Deployment `ambient-chat`' },
     { what: 'Linkerd 2.15 or newer', for: 'Deployment `linkerd-chat`' },
+    {
+      what: 'a default StorageClass, whose volumes are ReadWriteMany',
+      for: expect.stringContaining('PersistentVolumeClaim `sidecar-weights`'),
+    },
   ]);
 });
 
