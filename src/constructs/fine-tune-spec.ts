@@ -19,6 +19,7 @@ import {
   checkObjectName,
   checkPositiveInteger,
   checkProps,
+  checkQueueName,
   checkSize,
 } from '../pod/checks';
 import { canonicalJson } from '../pod/content-hash';
@@ -29,7 +30,6 @@ import { Owner, ownerOf } from '../pod/owner';
 import { unitePlacements } from '../pod/placement';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, mebibytesFor } from '../pod/quantity';
-import { checkQueueName } from '../pod/queue';
 import { checkSeconds } from '../serving/checks';
 import type { EngineVariable } from '../serving/engine-spec';
 import { mountArtifacts, MountedArtifacts } from '../serving/mounted-artifacts';

@@ -4,7 +4,15 @@ import { placeOnStores } from '../artifact/stores/placing';
 import { Phase } from '../phases/phase';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
 import { AcceleratorOnPod, acceleratorOnPod } from '../pod/accelerator/on-pod';
-import { checkCpu, checkFlag, checkKind, checkNamed, checkProps, checkSize } from '../pod/checks';
+import {
+  checkCpu,
+  checkFlag,
+  checkKind,
+  checkNamed,
+  checkProps,
+  checkQueueName,
+  checkSize,
+} from '../pod/checks';
 import { InputError } from '../pod/input-error';
 import { ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
 import type { Opening } from '../pod/network';
@@ -12,7 +20,6 @@ import { Owner, ownerOf } from '../pod/owner';
 import { PlacementOf, unitePlacements } from '../pod/placement';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
-import { checkQueueName } from '../pod/queue';
 import type { PreparedFolder } from '../checkout/on-pod';
 import { folderVariables } from '../serving/artifact-roles';
 import { checkSeconds } from '../serving/checks';

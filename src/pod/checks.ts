@@ -1,6 +1,7 @@
 import type { Size } from 'cdk8s';
 import { IConstruct } from 'constructs';
 import { InputError, InputErrorDetails, withoutCredentials } from './input-error';
+import { isLabelValue, LABEL_VALUE } from './labels';
 import { bytesOf, bytesQuantity } from './quantity';
 
 /**
@@ -104,6 +105,13 @@ export function checkObjectName(where: IConstruct | string, field: string, name:
   throw new InputError(where, field, name, {
     allowed: "at most 253 lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
   });
+}
+
+/** @throws when it cannot be the name of a LocalQueue, which is the value of a label too */
+export function checkQueueName(scope: IConstruct, name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  if (name !== '' && isLabelValue(name)) return checkObjectName(scope, 'queueName', name);
+  throw new InputError(scope, 'queueName', name, { allowed: LABEL_VALUE.replace(', or empty', '') });
 }
 
 /** Whether a number is that of a TCP port. */

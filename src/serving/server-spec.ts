@@ -13,6 +13,7 @@ import {
   checkPort,
   checkPositiveInteger,
   checkProps,
+  checkQueueName,
   checkSize,
 } from '../pod/checks';
 import { canonicalJson } from '../pod/content-hash';
@@ -24,7 +25,6 @@ import { Owner, ownerOf } from '../pod/owner';
 import { checkPlacement } from '../pod/placement';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity, mebibytesFor } from '../pod/quantity';
-import { checkQueueName } from '../pod/queue';
 import { secretNames } from '../pod/secret-env';
 import { checkSeconds } from './checks';
 import type { EngineSpec, EngineVariable } from './engine-spec';
