@@ -173,6 +173,24 @@ describe('Koldun', () => {
     ]);
   });
 
+  test('a Root and Workers on GPUs get one each, of the vendor that is named', () => {
+    const [{ documents: given }] = SAMPLES['koldun-worker.json'];
+    const [model, root, , worker] = given;
+    const args = ['--nthreads', '1', '--gpu-index', '0'];
+    const onGpu = merged(root, { spec: { args } });
+    const { plan, questions } = answered([asFile(model, onGpu, merged(worker, { spec: { args } }))]);
+    expect(questions.at(-1)).toBe('Root/llm/chat/accelerator');
+    expect(printCode(plan)).toContain('accelerator: Accelerator.nvidia(),');
+    const pods = objectsOfPlan(plan).filter(({ kind }) => /Deployment|StatefulSet/.test(kind));
+    expect(pods.map((object) => JSON.stringify(object).includes('"nvidia.com/gpu":"1"'))).toEqual([
+      true,
+      true,
+    ]);
+    expect(problemsOf(model, onGpu, worker).map(({ message }) => message)).toEqual([
+      expect.stringContaining('allowed: --gpu-index of the Root and of all its Workers, or of none.'),
+    ]);
+  });
+
   test('what a Dllama has made is left to it', () => {
     const [{ documents: given, index }] = SAMPLES['koldun-root.json'];
     const made = merged(given[index], {

@@ -33,6 +33,7 @@ const ANSWERS: Record<string, string> = {
   size: '400Mi',
   memory: '2Gi',
   gpus: '4',
+  accelerator: 'nvidia',
   version: 'v0.4.1',
   dataset: `yahma/alpaca-cleaned@${COMMIT}`,
   tokenSecret: 'hf-token',

@@ -2,7 +2,7 @@
 import { DllamaChatTemplate } from '../../constructs/dllama-topology-props';
 import { DLLAMA_FLAGS } from '../../engines/dllama/flags';
 import { isOlder, versionOfImage } from '../../engines/dllama/version';
-import { Expression, list, literal, member, object } from '../plan';
+import { call, Expression, list, literal, member, object } from '../plan';
 import { idWithin, PipelineBuilder, PlanBuilder } from '../plan-builder';
 import type { Resource } from '../resource';
 import type { Notes, Translation } from '../translation';
@@ -52,6 +52,12 @@ const CLAIM_SUFFIX = /-s3-(output-)?pvc$/;
 
 /** Flags of Koldun's own, which no program has ever had in that sense. */
 const KOLDUN_FLAGS = ['--role', '--slot', '--root', '--model'];
+
+/** By which a process computes on a GPU. */
+const GPU_FLAG = '--gpu-index';
+
+/** Whose GPUs have Vulkan, which distributed-llama computes by. */
+const VENDORS = ['nvidia', 'amd', 'intel'] as const;
 
 /** @internal */
 export interface Topologies {
@@ -239,6 +245,7 @@ function translateRoot(
     workerArgsOf(worker, workers, spec, { model, rootArgs }, serving),
   );
   refuseOthers(workers, workerArgs, serving);
+  const vendor = vendorOf([rootArgs, ...workerArgs], spec, notes);
   const props = { ...workerArgs[0]?.props, ...rootArgs.props };
   if (!model) return;
   const pipeline = pipelineFor(root, model, serving);
@@ -250,12 +257,41 @@ function translateRoot(
       image: literal(image),
       workers: literal(workers.length),
       ...props,
+      accelerator: vendor && call(`Accelerator.${vendor}`),
       workerSlots: slotsOf(workers, workerArgs, props.threads),
       rootArgs: rootArgs.extra.length > 0 ? texts(rootArgs.extra) : undefined,
       workerArgs: workerArgs[0]?.extra.length > 0 ? texts(workerArgs[0].extra) : undefined,
     }),
     notes.taken(),
   );
+}
+
+/** Whose GPUs the processes are to compute on, where they are told that they do. */
+function vendorOf(
+  processes: readonly ProcessArgs[],
+  { args }: RootSpec,
+  notes: Notes,
+): (typeof VENDORS)[number] | undefined {
+  const onGpus = processes.filter(({ isOnGpu }) => isOnGpu).length;
+  if (onGpus === 0) return undefined;
+  if (onGpus < processes.length) {
+    notes.refuse('spec.args', args, {
+      allowed: '--gpu-index of the Root and of all its Workers, or of none',
+      advice: 'In code, workerSlots gives the accelerator of a single slot.',
+    });
+    return undefined;
+  }
+  notes.warn(
+    'spec.args',
+    'Koldun asks for no GPU, so that its pods have none. Each process gets one, which is the only one of its pod: --gpu-index is 0.',
+  );
+  const answer = notes.ask('spec.args', 'accelerator', {
+    given: '--gpu-index',
+    allowed: `whose GPUs: ${VENDORS.join(', ')}`,
+    form: new RegExp(`^(${VENDORS.join('|')})$`),
+    command: `kubectl get nodes -o custom-columns='NODE:.metadata.name,NVIDIA:.status.allocatable.nvidia\\.com/gpu,AMD:.status.allocatable.amd\\.com/gpu,INTEL:.status.allocatable.gpu\\.intel\\.com/xe'`,
+  });
+  return VENDORS.find((each) => each === answer);
 }
 
 /** Slots that have another number of threads than the topology. */
@@ -353,6 +389,8 @@ function warnOfCache(notes: Notes, { cacheSpec }: ProcessSpec, model: Translated
 interface ProcessArgs {
   readonly props: Readonly<Record<string, Expression>>;
   readonly extra: readonly string[];
+  /** Whether it computes on a GPU. */
+  readonly isOnGpu: boolean;
 }
 
 /** What follows from the topology, whatever a process is told of it. */
@@ -363,13 +401,15 @@ function argsOf(notes: Notes, args: readonly string[] = []): ProcessArgs {
   const props: Record<string, Expression> = {};
   const extra: string[] = [];
   const dropped: string[] = [];
+  let isOnGpu = false;
   for (let index = 0; index < args.length;) {
     const flag = args[index];
     const next = args.findIndex((word, at) => at > index && word.startsWith('--'));
     const values = args.slice(index + 1, next < 0 ? undefined : next);
     const property = DLLAMA_FLAGS.find(({ name }) => name === flag)?.setBy;
     const value = property && propertyValue(property, values[0] ?? '');
-    if (KOLDUN_FLAGS.includes(flag) || (property && OF_THE_TOPOLOGY.includes(property)))
+    if (flag === GPU_FLAG) isOnGpu = true;
+    else if (KOLDUN_FLAGS.includes(flag) || (property && OF_THE_TOPOLOGY.includes(property)))
       dropped.push(flag, ...values);
     else if (property && value) props[property] = value;
     else extra.push(flag, ...values);
@@ -381,7 +421,7 @@ function argsOf(notes: Notes, args: readonly string[] = []): ProcessArgs {
       `Roles, addresses and files follow from the topology; some of it distributed-llama never knew. Left out: ${dropped.join(' ')}.`,
     );
   }
-  return { props, extra };
+  return { props, extra, isOnGpu };
 }
 
 /** The value of a flag that is a property; nothing where it is none, which the construct then says. */
