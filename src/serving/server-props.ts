@@ -164,8 +164,9 @@ export interface ServerProps {
    * How a new version takes the place of the old one. StatefulSets of several nodes can RECREATE alone, and several
    * copies of a LeaderWorkerSet all but that.
    *
-   * @default - RECREATE for one copy with an accelerator or with a claim that one node alone can mount, REPLACE for
-   * several such, SURGE otherwise; RECREATE too where the pod writes to a claim that no other can mount at the same time
+   * @default - RECREATE for one copy with an accelerator, or that reads what one node alone has or can mount (whose
+   * memory is not known: a second copy that finds no room would wait for ever), REPLACE for several such, SURGE
+   * otherwise; RECREATE too where the pod writes to a claim that no other can mount at the same time
    */
   readonly rollout?: Rollout;
 

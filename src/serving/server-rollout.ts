@@ -9,8 +9,8 @@ export interface RolloutFacts {
   readonly maxReplicas: number;
   /** Whether each copy has devices: where there is room for one more is not known. */
   readonly scarce: boolean;
-  /** A claim that one node at a time can mount, to read: all copies are on that node. */
-  readonly singleNodeClaim?: string;
+  /** Whether all copies are on the node of what they read: how much memory is free there is not known. */
+  readonly oneNode: boolean;
   /** A claim that one copy writes, and no second can mount. */
   readonly exclusiveClaim?: string;
   /** What runs the pods of a copy, where they are several. */
@@ -64,8 +64,8 @@ function rolloutOfStatefulSets(scope: IConstruct, given: Rollout | undefined, ma
   return Rollout.RECREATE;
 }
 
-function defaultRollout({ scarce, singleNodeClaim, exclusiveClaim, maxReplicas }: RolloutFacts): Rollout {
-  if (!scarce && singleNodeClaim === undefined && exclusiveClaim === undefined) return Rollout.SURGE;
+function defaultRollout({ scarce, oneNode, exclusiveClaim, maxReplicas }: RolloutFacts): Rollout {
+  if (!scarce && !oneNode && exclusiveClaim === undefined) return Rollout.SURGE;
   return maxReplicas > 1 ? Rollout.REPLACE : Rollout.RECREATE;
 }
 

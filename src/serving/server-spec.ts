@@ -1,7 +1,7 @@
 import { Duration, Size } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { placeWithDevices } from '../artifact/stores/placing-devices';
-import { isSingleNode } from '../artifact/stores/store-volume';
+import { isOnOneNode } from '../artifact/stores/store-volume';
 import { Phase } from '../phases/phase';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
 import { AcceleratorOnPod, acceleratorOnPod } from '../pod/accelerator/on-pod';
@@ -151,9 +151,7 @@ export function resolveServer(scope: Construct, props: ServerProps, engine: Engi
     rollout: resolveRollout(scope, props.rollout, {
       maxReplicas,
       scarce: accelerator !== undefined,
-      singleNodeClaim: artifacts.volumes.flatMap((volume) =>
-        volume.kind === 'claim' && isSingleNode(volume) ? [volume.claimName] : [],
-      )[0],
+      oneNode: artifacts.volumes.some(isOnOneNode),
       exclusiveClaim: engine.writable.find(({ claim }) => claim && !claim.shared)?.claim?.name,
       groupedBy: engine.groupedBy,
     }),

@@ -1,7 +1,7 @@
 import { Duration, Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
-import { ModelArchitecture, ModelFacts, NetworkPeer, Pipeline } from '../../src';
+import { ModelArchitecture, ModelFacts, ModelStore, NetworkPeer, Pipeline } from '../../src';
 import type { InferenceServerProps } from '../../src/constructs/inference-server-props';
 import { Accelerator } from '../../src/pod/accelerator/accelerator';
 import { KUBERNETES_VERSIONS } from '../../src/pod/kubernetes-version';
@@ -165,6 +165,11 @@ describe('rollout', () => {
   const onOneNode = (pipeline: Pipeline) => ({
     model: cache(pipeline.download, { store: claim() }).artifact,
   });
+  const ofFolder = (pipeline: Pipeline) => ({
+    model: cache(pipeline.download, {
+      store: ModelStore.nodeFolder('/var/lib/models', { hostname: 'big-1' }),
+    }).artifact,
+  });
 
   test.each<[string, Parameters<typeof served>[0], object]>([
     ['one copy', {}, surge],
@@ -178,6 +183,13 @@ describe('rollout', () => {
     ],
     ['one copy on a claim of one node', onOneNode, RECREATE],
     ['several copies on a claim of one node', (p: Pipeline) => ({ ...onOneNode(p), replicas: 2 }), replace],
+    ['one copy of what a node has in a folder', ofFolder, RECREATE],
+    ['several copies of that', (p: Pipeline) => ({ ...ofFolder(p), replicas: 2 }), replace],
+    [
+      'one on that node, and it is said',
+      (p: Pipeline) => ({ ...ofFolder(p), rollout: Rollout.SURGE }),
+      surge,
+    ],
     ['one copy with devices, and it is said', { accelerator: GPU, rollout: Rollout.SURGE }, surge],
     ['one copy, and it is said', { rollout: Rollout.REPLACE }, replace],
   ])('of %s', (_, props, strategy) => {
