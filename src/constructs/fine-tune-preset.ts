@@ -27,7 +27,8 @@ export class FineTunePreset {
   }
 
   /**
-   * Axolotl, with its config in a ConfigMap.
+   * Axolotl, with its config in a ConfigMap. Its own images are for root: `RUN chmod a+x /root` in one made of them lets
+   * others use the Python there.
    *
    * @throws when the config is none, or has a key that the preset sets
    */
