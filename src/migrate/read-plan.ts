@@ -6,7 +6,7 @@ import { translateCanhazgpu } from './systems/canhazgpu';
 import { translateDynamo } from './systems/dynamo';
 import { translateKoldun } from './systems/koldun';
 import { translateModelServe } from './systems/model-serve';
-import { Translation } from './translation';
+import { Placed, Translation } from './translation';
 
 /** What reading resources is told. @internal */
 export interface PlanOptions {
@@ -34,6 +34,12 @@ export function planOf(files: readonly InputText[], { namespace, answers = {} }:
     translateCanhazgpu,
   ])
     translate(resources, translation, plan);
-  translation.finish();
-  return { pipelines: plan.build(), warnings: translation.warnings };
+  translation.finish(inOrder(files));
+  return { pipelines: plan.build(), warnings: [...translation.warnings].sort(inOrder(files)) };
+}
+
+/** As a person goes through the files, whatever system is translated first. */
+function inOrder(files: readonly InputText[]): (a: Placed, b: Placed) => number {
+  const order = new Map(files.map(({ name }, index) => [name, index]));
+  return (a, b) => order.get(a.file)! - order.get(b.file)! || a.document - b.document;
 }

@@ -4,8 +4,15 @@ import { formatWarning, Warning } from './plan';
 import type { Resource } from './resource';
 import type { Problem } from './schema-errors';
 
+/** What is said of a resource has its place. @internal */
+export interface Placed {
+  readonly file: string;
+  /** Which document of the file, from 1. */
+  readonly document: number;
+}
+
 /** Something that no resource says, and how one comes to know it. @internal */
-export interface Question {
+export interface Question extends Placed {
   /** By what an answer names it: `Model/llm/qwen/revision`. */
   readonly id: string;
   readonly where: string;
@@ -67,12 +74,16 @@ export class Translation {
     const advice = `${why}Answer '${id}', which this tells: ${asked.command}`;
     const details = { allowed: asked.allowed, advice };
     const message = new InputError(resource.where, field, asked.given, details).message;
-    this.questions.push({ id, where: resource.where, field, command: asked.command, message });
+    const { file, document, where } = resource;
+    this.questions.push({ id, file, document, where, field, command: asked.command, message });
     return '';
   }
 
-  /** @throws when there is anything that cannot be gone on with, all of it at once */
-  public finish(): void {
+  /**
+   * @param order of what is asked
+   * @throws when there is anything that cannot be gone on with, all of it at once
+   */
+  public finish(order: (a: Placed, b: Placed) => number): void {
     // Of resources that are wrong, not all is asked.
     const answers = this.problems.length > 0 ? [] : Object.keys(this.answers);
     for (const id of answers) {
@@ -85,7 +96,7 @@ export class Translation {
       });
     }
     if (this.problems.length + this.questions.length > 0)
-      throw new MigrationError(this.problems, this.questions);
+      throw new MigrationError(this.problems, [...this.questions].sort(order));
   }
 }
 

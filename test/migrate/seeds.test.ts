@@ -35,7 +35,7 @@ test('Koldun: a Model, its Dllama and the Secret', () => {
     'hf-convert-script/30-convert/convert.k8s.yaml',
     'hf-convert-script/40-serve/serve.k8s.yaml',
   ]);
-  expect(fields).toEqual(['kind', 'spec.conversion.weightsFloatType', 'spec.conversion.toolsImage']);
+  expect(fields).toEqual(['spec.conversion.weightsFloatType', 'spec.conversion.toolsImage', 'kind']);
 });
 
 test.each(completed('koldun.yaml', 'koldun-pv.fragment.yaml'))('Koldun: %s', (_name, file) => {
