@@ -125,7 +125,7 @@ describe('a cluster that cannot mount images', () => {
       conversion(given.convert, { model: artifact, store: claim() });
       const objects = given.made();
       expect(violationsOf(objects, version)).toBe('');
-      const { annotations } = the(objects, 'Job').metadata;
+      const { annotations = {} } = the(objects, 'Job').metadata;
       expect(annotations['cdk8s-llm/skip-checks']).toBe(
         'image-volumes: featureGateIsOn says that the cluster has ImageVolume on',
       );
