@@ -307,7 +307,14 @@ function renderWorkerDisruption({ owner, workerService }: DllamaTopologySpec): v
     kind: 'PodDisruptionBudget',
     name: workerService,
     component: 'worker',
-    body: { spec: { maxUnavailable: 1, selector: { matchLabels: selectorLabels(owner, 'worker') } } },
+    body: {
+      spec: {
+        maxUnavailable: 1,
+        // A worker that is not ready computes for nobody: it must not keep a node from being drained.
+        unhealthyPodEvictionPolicy: 'AlwaysAllow',
+        selector: { matchLabels: selectorLabels(owner, 'worker') },
+      },
+    },
   });
 }
 

@@ -251,6 +251,14 @@ describe('threads', () => {
   });
 });
 
+test('workers are drained one at a time, and one that is not ready at any time', () => {
+  const { objects } = made({ replicaPower: 2 });
+  expect(the(objects, 'PodDisruptionBudget').spec).toMatchObject({
+    maxUnavailable: 1,
+    unhealthyPodEvictionPolicy: 'AlwaysAllow',
+  });
+});
+
 test('workers have programs of their own, so that a change of the front leaves them running', () => {
   const { objects } = made({ replicaPower: 1 });
   const worker = the(objects, 'ConfigMap', /^models-chat-worker-/);
