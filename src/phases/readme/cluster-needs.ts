@@ -1,7 +1,9 @@
 import { LABEL } from '../../pod/metadata';
 import type { Entry, Pod } from '../../validation/object-set';
+import { amountCells } from './compute';
 import { code, list, table } from './markdown';
 import { entryText, type PipelineModel } from './pipeline-model';
+import { podCount, shareOneNode } from './pod-count';
 
 /** What brings the kinds of an API group into a cluster, with the oldest version that takes what is written. */
 const BROUGHT_BY: Record<string, string> = {
@@ -42,7 +44,10 @@ export class ClusterNeeds {
 
   public add(pipeline: PipelineModel): void {
     for (const entry of pipeline.set.entries) this.addObject(pipeline, entry);
-    for (const pod of pipeline.set.pods) this.addPod(pod);
+    for (const pod of pipeline.set.pods) {
+      this.addPod(pod);
+      this.addRoom(pipeline, pod);
+    }
   }
 
   public get size(): number {
@@ -155,6 +160,15 @@ export class ClusterNeeds {
         : '';
       this.need(`nodes with ${code(name)}, by the device plugin of their vendor${locked}`, entry);
     }
+  }
+
+  /** Nobody but the scheduler knows what is free, and a pod that finds no room waits without an error. */
+  private addRoom(pipeline: PipelineModel, pod: Pod): void {
+    if (!shareOneNode(pipeline.set, pod)) return;
+    const [cpu, memory, devices] = amountCells(pipeline.requests(pod));
+    const each = [`${cpu} CPUs`, `${memory} of memory`, ...(devices === '0' ? [] : [devices])].join(', ');
+    const { most } = podCount(pipeline.set, pod);
+    this.need(`one node with room for all pods: ${most ?? 'as many as are started'}, each ${each}`, pod.entry);
   }
 
   private need(what: string, user: Entry): void {

@@ -1,9 +1,8 @@
-import { isKeptOnOneNode } from '../../validation/drawn-together';
 import type { Pod } from '../../validation/object-set';
 import { bytesText, devicesText, rounded, type Amounts } from './amounts';
 import { code, table } from './markdown';
 import { podText, type PipelineModel } from './pipeline-model';
-import { podCount, podCountText } from './pod-count';
+import { podCount, podCountText, shareOneNode } from './pod-count';
 
 /** CPU, memory and devices as three cells. @internal */
 export function amountCells(amounts: Amounts, times = 1): string[] {
@@ -54,7 +53,7 @@ function podRow(pipeline: PipelineModel, folder: string, pod: Pod): string[] {
 /** All copies on one node: as many as it has room for, and that node has the devices of all of them. */
 function howMany({ set }: PipelineModel, pod: Pod): string {
   const count = podCountText(set, pod);
-  return podCount(set, pod).most !== 1 && isKeptOnOneNode(pod) ? `${count}, on one node` : count;
+  return shareOneNode(set, pod) ? `${count}, on one node` : count;
 }
 
 /** Devices of claims that all pods of a server have together, and maybe others with them. */

@@ -1,3 +1,4 @@
+import { isKeptOnOneNode } from '../../validation/drawn-together';
 import type { Entry, ObjectSet, Pod } from '../../validation/object-set';
 
 /** How many of a pod there are. @internal */
@@ -26,6 +27,11 @@ export function podCountText(set: ObjectSet, pod: Pod): string {
   const { least, most } = podCount(set, pod);
   if (most === undefined) return 'autoscaled, counted as 1';
   return least === most ? String(most) : `${least} to ${most}`;
+}
+
+/** Whether one node must have room for several of a pod, maybe only when an autoscaler starts them. @internal */
+export function shareOneNode(set: ObjectSet, pod: Pod): boolean {
+  return pod.entry.kind !== 'DaemonSet' && podCount(set, pod).most !== 1 && isKeptOnOneNode(pod);
 }
 
 /** What decides how many copies of an object there are, in the words of each kind of autoscaler. */

@@ -423,6 +423,10 @@ describe('CPU, memory and GPUs', () => {
     expect(rows(section(text, '### CPU, memory and GPUs of qwen3-1.7b'))[2]['how many']).toBe(
       '2, on one node',
     );
+    expect(rows(section(text, '## What the cluster must have'))).toContainEqual({
+      what: 'one node with room for all pods: 2, each 4.5 CPUs, 2.25 GiB of memory',
+      for: 'Deployment `qwen-chat-root`',
+    });
   });
 
   test('an init container counts where it needs more, beside the sidecars before it', () => {

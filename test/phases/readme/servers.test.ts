@@ -17,7 +17,7 @@ import { Route } from '../../../src/serving/route';
 import { Scaling } from '../../../src/serving/scaling';
 import { fineTune } from '../../support/fine-tunes';
 import { temporaryFolder } from '../../support/folders';
-import { sharedClaim, source } from '../../support/models';
+import { cache, claim, sharedClaim, source } from '../../support/models';
 import { inferenceServer, sharedModel } from '../../support/servers';
 import { rows, section } from './markdown-document';
 
@@ -66,10 +66,11 @@ test('what the cluster must have is listed, and the most that an autoscaler may 
   const outdir = temporaryFolder();
   const app = new PhasedApp({ outdir });
   const pipeline = app.pipeline('qwen', { namespace: 'llm' });
+  const gpus = Accelerator.nvidia({ count: 4, runtimeClass: 'nvidia' });
   inferenceServer(pipeline.serve, {
-    model: sharedModel(pipeline),
+    model: cache(pipeline.download, { store: claim({ placement: gpus.placement }) }).artifact,
     priorityClassName: 'models',
-    accelerator: Accelerator.nvidia({ count: 4, runtimeClass: 'nvidia' }),
+    accelerator: gpus,
     scaling: Scaling.kedaHttp({ hosts: ['qwen.llm'], max: 3, concurrency: 4 }),
     routes: [
       Route.httpRoute({
@@ -90,11 +91,14 @@ test('what the cluster must have is listed, and the most that an autoscaler may 
     'PriorityClass `models`',
     'RuntimeClass `nvidia`',
     expect.stringMatching(/^a ReferenceGrant in namespace `keda` from HTTPRoutes of `llm` to Service `keda-/),
-    'a default StorageClass, whose volumes are ReadWriteMany',
+    'a default StorageClass',
     'nodes with `nvidia.com/gpu`, by the device plugin of their vendor',
+    expect.stringMatching(
+      /^one node with room for all pods: 3, each [\d.]+ CPUs, .+iB of memory, 4 x nvidia.com\/gpu$/,
+    ),
   ]);
   expect(table('### CPU, memory and GPUs of qwen')).toContainEqual(
-    expect.objectContaining({ 'how many': '0 to 3', GPUs: '12 x nvidia.com/gpu' }),
+    expect.objectContaining({ 'how many': '0 to 3, on one node', GPUs: '12 x nvidia.com/gpu' }),
   );
   expect(table('### Endpoints of qwen')[0]['address in the cluster']).toMatch(
     /^host .*`qwen\.llm` at the interceptor .*, which starts it; while it runs:<br>`http:/,
