@@ -100,9 +100,14 @@ test('objects that a page has others write are right', () => {
 });
 
 test('pages show what is compared with their output', () => {
-  const shown = [shownFiles, shownObjects, shownDryRuns, namedObjects, selectors].map((find) =>
-    pages.flatMap((page) => find(textOf(page))),
-  );
+  const finders: ((text: string) => unknown[])[] = [
+    shownFiles,
+    shownObjects,
+    shownDryRuns,
+    namedObjects,
+    selectors,
+  ];
+  const shown = finders.map((find) => pages.flatMap((page) => find(textOf(page))));
   expect(shown.filter((found) => found.length < 2)).toEqual([]);
 });
 
