@@ -173,7 +173,7 @@ class Hunt {
   private steps = 0;
   private span = 0;
   public killed = 0;
-  public completed = 0;
+  private completed = 0;
 
   constructor(
     private readonly hub: HubDouble,
@@ -191,7 +191,8 @@ class Hunt {
     place.checkComplete();
     this.steps = Number(/steps: (\d+)/.exec(first.log)?.[1]);
     place = this.newPlace();
-    while (this.killed < kills) {
+    // Few kills may all come early: some run has to come to its end between others that do not.
+    while (this.killed < kills || this.completed === 0) {
       const before = { stored: place.stored(), sent: this.hub.sent };
       const outcome = await this.killAnywhere(place);
       place.checkAfterKill();
@@ -284,7 +285,6 @@ describe('a program that is killed at any instant', () => {
       const hunt = new Hunt(hub, what, to(what.made), patch, randomOf(seed));
       try {
         await hunt.run(KILLS);
-        expect(hunt.completed).toBeGreaterThan(0);
       } catch (cause) {
         throw new Error(`KILL_SEED=${seed}, after ${hunt.killed} kills: ${(cause as Error).message}`, {
           cause,
