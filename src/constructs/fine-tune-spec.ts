@@ -6,7 +6,7 @@ import { derivedKey } from '../artifact/key';
 import { checkStore } from '../artifact/model-store';
 import { SourceProof } from '../artifact/sources/source-spec';
 import type { S3StoreProps } from '../artifact/stores/s3-store';
-import { placeOnStores } from '../artifact/stores/placing';
+import { placeWithDevices } from '../artifact/stores/placing-devices';
 import { describeVolume, isOnOneNode, StoreVolume } from '../artifact/stores/store-volume';
 import { Phase } from '../phases/phase';
 import { AcceleratorOnPod, acceleratorOnPod } from '../pod/accelerator/on-pod';
@@ -27,7 +27,6 @@ import { checkImage, PYTHON_IMAGE } from '../pod/image';
 import { InputError } from '../pod/input-error';
 import { ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
 import { Owner, ownerOf } from '../pod/owner';
-import { unitePlacements } from '../pod/placement';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, mebibytesFor } from '../pod/quantity';
 import { checkSeconds } from '../serving/checks';
@@ -341,15 +340,9 @@ export function resolveFineTuneVolumes(spec: FineTuneSpec): FineTuneVolumes {
   const stores = [...inputs.volumes, ...(output.kind === 'volume' && output.own ? [output.volume] : [])];
   checkNodes(spec, stores);
   const devices = accelerator && acceleratorOnPod(owner, accelerator);
-  const ofDevices = devices && {
-    of: 'accelerator',
-    placement: { nodeSelector: devices.nodeSelector, tolerations: devices.tolerations },
-  };
-  const own = unitePlacements(owner.scope, 'placement', options.placement, ofDevices ? [ofDevices] : []);
-  const field = devices && !Object.keys(options.placement).length ? 'accelerator.placement' : 'placement';
-  const required = devices?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  const nodes = required === undefined ? undefined : { field: 'accelerator', required };
-  return { inputs, output, stores, devices, placement: placeOnStores(owner, field, own, stores, nodes) };
+  const own = Object.keys(options.placement).length ? options.placement : undefined;
+  const placement = placeWithDevices(owner, 'placement', own, devices, stores);
+  return { inputs, output, stores, devices, placement };
 }
 
 function resolveOutput(spec: FineTuneSpec, inputs: MountedArtifacts): FineTuneOutput {

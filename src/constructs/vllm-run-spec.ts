@@ -1,6 +1,6 @@
 import { Size } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { placeOnStores } from '../artifact/stores/placing';
+import { placeWithDevices } from '../artifact/stores/placing-devices';
 import { Phase } from '../phases/phase';
 import type { AcceleratorSpec } from '../pod/accelerator/accelerator-spec';
 import { AcceleratorOnPod, acceleratorOnPod } from '../pod/accelerator/on-pod';
@@ -17,7 +17,6 @@ import { InputError } from '../pod/input-error';
 import { ResolvedJobOptions, resolveJobOptions } from '../pod/job-options';
 import type { Opening } from '../pod/network';
 import { Owner, ownerOf } from '../pod/owner';
-import { PlacementOf, unitePlacements } from '../pod/placement';
 import type { Placement } from '../pod/pod-spec';
 import { bytesOf, bytesQuantity } from '../pod/quantity';
 import type { PreparedFolder } from '../checkout/on-pod';
@@ -149,17 +148,6 @@ function resolvePlacement({
   options,
   devices,
 }: Pick<VllmRunSpec, 'owner' | 'artifacts' | 'program' | 'options' | 'devices'>): Placement {
-  const ofDevices: PlacementOf[] = devices
-    ? [
-        {
-          of: 'accelerator',
-          placement: { nodeSelector: devices.nodeSelector, tolerations: devices.tolerations },
-        },
-      ]
-    : [];
-  const all = [...ofDevices, ...program.placements];
-  const placement = unitePlacements(owner.scope, 'placement', options.placement, all);
-  const required = devices?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  const nodes = required === undefined ? undefined : { field: 'accelerator', required };
-  return placeOnStores(owner, 'placement', placement, artifacts.volumes, nodes);
+  const own = Object.keys(options.placement).length ? options.placement : undefined;
+  return placeWithDevices(owner, 'placement', own, devices, artifacts.volumes, program.placements);
 }

@@ -1,6 +1,6 @@
 import type { AcceleratorOnPod } from '../../pod/accelerator/on-pod';
 import type { Owner } from '../../pod/owner';
-import { unitePlacements } from '../../pod/placement';
+import { PlacementOf, unitePlacements } from '../../pod/placement';
 import type { Placement } from '../../pod/pod-spec';
 import { placeOnStores } from './placing';
 import type { StoreVolume } from './store-volume';
@@ -10,6 +10,7 @@ import type { StoreVolume } from './store-volume';
  *
  * @param field the property by which the user says it
  * @param own what it says; undefined where it is not given
+ * @param others what else says where they run
  * @throws when they contradict each other
  * @internal
  */
@@ -19,18 +20,15 @@ export function placeWithDevices(
   own: Placement | undefined,
   devices: AcceleratorOnPod | undefined,
   stores: readonly StoreVolume[],
+  others: readonly PlacementOf[] = [],
 ): Placement {
-  if (!devices) return placeOnStores(owner, field, own ?? {}, stores);
-  const { nodeSelector, tolerations } = devices;
-  const ofDevices = { of: 'accelerator', placement: { nodeSelector, tolerations } };
-  const placement = unitePlacements(owner.scope, field, own ?? {}, [ofDevices]);
-  const required = devices.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  const said = devices && {
+    of: 'accelerator',
+    placement: { nodeSelector: devices.nodeSelector, tolerations: devices.tolerations },
+  };
+  const placement = unitePlacements(owner.scope, field, own ?? {}, [...(said ? [said] : []), ...others]);
+  const required = devices?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   const nodes = required === undefined ? undefined : { field: 'accelerator', required };
-  return placeOnStores(
-    owner,
-    own === undefined ? 'accelerator.placement' : field,
-    placement,
-    [...stores],
-    nodes,
-  );
+  const place = devices && own === undefined ? 'accelerator.placement' : field;
+  return placeOnStores(owner, place, placement, stores, nodes);
 }
