@@ -37,6 +37,9 @@ WORK = 'work'
 # Beside it, when the trainer has ended well: only what tuned.py does is left.
 TRAINED = 'trained'
 
+# Beside them, other text each time that the first node starts its trainer: it needs the other nodes for that.
+STARTED = 'started'
+
 # What trainers say last when there is no room; a retry makes none.
 GPU_FULL = re.compile(rb'OutOfMemoryError|(CUDA|HIP|XPU) out of memory|CUDA error: out of memory')
 DISK_FULL = re.compile(rb'No space left on device|Disk quota exceeded')
@@ -73,6 +76,13 @@ class Training(Directory):
     def note(self):
         return os.path.join(self.staging, TRAINED)
 
+    def say_started(self):
+        path = os.path.join(self.staging, STARTED)
+        temporary = '%s.new' % path
+        with open(temporary, 'w', encoding='ascii') as f:
+            f.write('%s\n' % os.urandom(8).hex())
+        os.rename(temporary, path)
+
     def say_trained(self):
         """Before anything is published, so that no run trains again what is trained."""
         with open(self.note, 'w', encoding='ascii') as f:
@@ -88,6 +98,8 @@ class Training(Directory):
         if checkpoint:
             words = [*meeting_at(words, checkpoint), *resume_words(self.options.resume, checkpoint)]
         log('going on at %s' % os.path.basename(checkpoint) if checkpoint else 'starting from the base model')
+        if self.first:
+            self.say_started()
         reached_before = limit_reached()
         code, said = run_command(words, environment(self.first))
         if code:

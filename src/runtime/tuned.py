@@ -4,8 +4,9 @@
 The result is a folder below OUTPUT_DIR: full weights as on Hugging Face, or a LoRA adapter as PEFT writes one. It is
 published only if its weights are whole. What belongs to it is moved to its place; checkpoints and logs go.
 
-Of the pods of one Job (JOB_COMPLETION_INDEX) the first publishes, and the others wait for it. Can be killed at any
-instant and run again; two copies at once do no harm. Exit codes: see program.py.
+Of the pods of one Job (JOB_COMPLETION_INDEX) the first publishes, and the others wait for it; where it was ended and
+trains again, they end too, as it cannot train without them. Can be killed at any instant and run again; two copies at
+once do no harm. Exit codes: see program.py.
 """
 import fnmatch
 import json
@@ -13,14 +14,16 @@ import os
 import secrets
 import shutil
 import sys
+import time
 
 from adopt import Adoption
-from guard import absent_artifact, wait
+from folder import Directory
+from guard import absent_artifact
 from marker import read_marker, sync_directory
 from pins import walk
-from program import CHECKSUM, Failure, Parser, TRANSIENT, USAGE, interruptible, log, matching, run
+from program import CHECKSUM, Failure, Parser, TRANSIENT, USAGE, interruptible, log, matching, positive, run
 from tensor_file import Damaged, tensor_names
-from tune import TRAINED, WORK, number_in
+from tune import STARTED, TRAINED, WORK, number_in
 
 # What is moved, written down before the first file is, so that a later run knows what is missing.
 LIST = 'result.json'
@@ -241,6 +244,35 @@ class Publication(Adoption):
         sync_directory(self.staging)
 
 
+def wait_for_first(options):
+    """Waits until the first node has published, for as long as it does not train again."""
+    staging = Directory(options.dir).staging
+    began, told = started(staging), None
+    while True:
+        try:
+            missing = absent_artifact(options.dir, options.key)
+            if not missing:
+                return {'key': options.key}
+            if began and started(staging) not in (began, None):
+                raise Failure(TRANSIENT, 'the first node was ended before it had published, and trains again; the next '
+                              'run of this one joins it')
+        except OSError as error:
+            missing = '%s to be readable: %s' % (error.filename or 'the files', error)
+        if told is None or time.monotonic() >= told + 60:
+            log('waiting for %s' % missing)
+            told = time.monotonic()
+        time.sleep(options.every)
+
+
+def started(staging):
+    """What the first node has written when it started its trainer; None where it has not, or has published since."""
+    try:
+        with open(os.path.join(staging, STARTED), encoding='ascii') as f:
+            return f.read()
+    except FileNotFoundError:
+        return None
+
+
 def shown(names):
     some = sorted(names)[:8]
     return ', '.join(some) + (' and %d more' % (len(names) - len(some)) if len(names) > len(some) else '') or 'nothing'
@@ -264,14 +296,14 @@ def parse(arguments):
     parser.add_argument('--origin', action='append', default=[], metavar='NAME=VALUE',
                         type=lambda text: matching(r'\w+=(?s:.*)', 'NAME=VALUE')(text).split('=', 1))
     parser.add_argument('--progress-seconds', type=int, default=10)
+    parser.add_argument('--every', type=positive, default=5, help='seconds between two looks at the first node')
     return parser.parse_args(arguments)
 
 
 def main():
     options = parse(sys.argv[1:])
     if os.environ.get('JOB_COMPLETION_INDEX', '0') != '0':
-        options.artifacts, options.resolve, options.every = [(options.dir, options.key)], [], 5
-        return interruptible(lambda: wait(options))
+        return interruptible(lambda: wait_for_first(options))
     publication = Publication(options)
     return interruptible(lambda: publication.adopt(options.key))
 

@@ -122,6 +122,22 @@ describe('a Job of several nodes', () => {
     expectWhole(stand, RESULT);
   });
 
+  test('has the others train again where the first was ended before it had published', async () => {
+    const stand = new FineTuneStand({ nodes: 2 });
+    stand.fault({ kill: true, at: 3 });
+    await stand.begin('train').ended; // while it writes what it has trained, and the others have ended well
+    const waiting = stand.begin('publish', second);
+    let log = '';
+    waiting.child.stdout!.on('data', (data: Buffer) => (log += data.toString()));
+    while (!log.includes('waiting for .artifact.json')) await new Promise((done) => setTimeout(done, 20));
+    stand.fault({});
+    await stand.begin('train').ended;
+    const { code, result } = await waiting.ended;
+    expect([code, result.error]).toEqual([75, expect.stringContaining('the first node was ended')]);
+    expect((await stand.run()).container).toBe('publish');
+    expectWhole(stand, RESULT);
+  });
+
   test('tells torchrun who has the store, and waits for pods that are scheduled late', async () => {
     const stand = new FineTuneStand({ nodes: 2 });
     await stand.begin('train').ended;
