@@ -25,20 +25,23 @@ const CASES: Refused[] = [
 /** In words: pages wrap what a terminal does not. */
 const words = (text: string) => text.trim().split(/\s+/).join(' ');
 
-test.each(CASES)('the error that $page shows is the one that its program gets', ({ page, given, instead }) => {
-  const text = fs.readFileSync(path.join(REPOSITORY, 'docs', page), 'utf8');
-  const code = program(blocks(text, 'ts').join('\n'));
-  expect(code.split(given)).toHaveLength(2);
-  const project = projectWith({ 'page.ts': code.replace(given, instead) });
-  process.env.CDK8S_OUTDIR = path.join(project, 'dist');
-  let message = '';
-  try {
-    jest.requireActual(path.join(project, 'page.ts'));
-  } catch (error) {
-    ({ message } = error as Error);
-  } finally {
-    delete process.env.CDK8S_OUTDIR;
-  }
-  expect(message).not.toBe('');
-  expect(words(text)).toContain(words(message));
-});
+test.each(CASES)(
+  'the error that $page shows is the one that its program gets',
+  ({ page, given, instead }) => {
+    const text = fs.readFileSync(path.join(REPOSITORY, 'docs', page), 'utf8');
+    const code = program(blocks(text, 'ts').join('\n'));
+    expect(code.split(given)).toHaveLength(2);
+    const project = projectWith({ 'page.ts': code.replace(given, instead) });
+    process.env.CDK8S_OUTDIR = path.join(project, 'dist');
+    let message = '';
+    try {
+      jest.requireActual(path.join(project, 'page.ts'));
+    } catch (error) {
+      ({ message } = error as Error);
+    } finally {
+      delete process.env.CDK8S_OUTDIR;
+    }
+    expect(message).not.toBe('');
+    expect(words(text)).toContain(words(message));
+  },
+);

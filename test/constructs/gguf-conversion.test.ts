@@ -496,9 +496,7 @@ test('the program knows the same types, and the same that need no quantizer', ()
   const script =
     `import sys; sys.path.insert(0, ${JSON.stringify(path.join(REPOSITORY, 'src/runtime'))}); ` +
     'import gguf_convert as g; print(*g.FILE_TYPES, g.AUTO); print(*g.CONVERTED)';
-  const [types, converted] = execFileSync('python3', ['-c', script], { encoding: 'utf8' })
-    .trim()
-    .split('\n');
+  const [types, converted] = execFileSync('python3', ['-c', script], { encoding: 'utf8' }).trim().split('\n');
   expect(types.split(' ').sort()).toEqual(Object.values(GgufType).map(String).sort());
   expect(converted.split(' ').sort()).toEqual(Object.values(GgufType).filter(isConverted).map(String).sort());
 });

@@ -168,7 +168,10 @@ export class ClusterNeeds {
     const [cpu, memory, devices] = amountCells(pipeline.requests(pod));
     const each = [`${cpu} CPUs`, `${memory} of memory`, ...(devices === '0' ? [] : [devices])].join(', ');
     const { most } = podCount(pipeline.set, pod);
-    this.need(`one node with room for all pods: ${most ?? 'as many as are started'}, each ${each}`, pod.entry);
+    this.need(
+      `one node with room for all pods: ${most ?? 'as many as are started'}, each ${each}`,
+      pod.entry,
+    );
   }
 
   private need(what: string, user: Entry): void {
