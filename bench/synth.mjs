@@ -12,7 +12,7 @@ const COUNTS = [1, 10, 100, 1000, 5000];
 const RUNS = { 1: 5, 10: 3, 100: 3, 1000: 1, 5000: 1 };
 
 /** CPU seconds that a tool may take, else it is given up. */
-const LIMIT = 120;
+const LIMIT = 240;
 
 /** CPU of PhasedApp per pipeline, at most, as a multiple of that at 100 pipelines. */
 const LINEAR_GOAL = 1.3;

@@ -5,6 +5,9 @@
 // run, and a folder that nobody asks anything of is not read. Only the text of `require`s of our own modules changes.
 // Below lib/src and lib/imports remain the declarations, the entries, and what is read at run time.
 //
+// No bundler does this for CommonJS: esbuild's code splitting is for ES modules alone, Rollup's makes one scope of many
+// modules and renames classes that errors name. One bundle for both entries would be read whole by each program.
+//
 // Source maps, which the compiler writes into each module, are left out. They are longer than the code, and lead to
 // src/, which is not in the package; the code has the names and comments of its source.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
