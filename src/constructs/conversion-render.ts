@@ -8,6 +8,7 @@ import { addJob } from '../pod/job';
 import type { ResolvedJobOptions } from '../pod/job-options';
 import { ANNOTATION } from '../pod/metadata';
 import { addNetworkPolicy } from '../pod/network';
+import { NO_DEVICES_ENV } from '../pod/no-devices';
 import { outsideVolumes } from '../pod/outside';
 import type { Owner } from '../pod/owner';
 import {
@@ -37,6 +38,8 @@ export interface ConversionJob {
   readonly inputs: MountedArtifacts;
   readonly output: ConversionOutput;
   readonly image: string;
+  /** Whether the image may be made for GPUs, of which it needs none. @default false */
+  readonly mayAskForDevices?: boolean;
   readonly options: ResolvedJobOptions;
   /** Where it may run, its stores included. */
   readonly placement: Placement;
@@ -82,6 +85,8 @@ export function renderConversion(job: ConversionJob): void {
     ...(bucket ? [LOOK_PROGRAM, 'put.py', 'bucket.py'] : []),
   ]);
   const stores = conversionStores(inputs, output);
+  const inImage = (each: ContainerSpec): ContainerSpec =>
+    job.mayAskForDevices ? { ...each, env: [...(each.env ?? []), ...NO_DEVICES_ENV] } : each;
   addJob(owner, {
     component: 'convert',
     options,
@@ -102,8 +107,8 @@ export function renderConversion(job: ConversionJob): void {
         ...(bucket ? [lookIntoBucket(bucket)] : []),
         ...job.preparation,
         ...(bucket ? [convert] : []),
-      ],
-      containers: [bucket ? uploadIntoBucket(bucket) : convert],
+      ].map(inImage),
+      containers: [inImage(bucket ? uploadIntoBucket(bucket) : convert)],
       volumes: [
         ...inputs.podVolumes,
         ...outputVolumes(output),

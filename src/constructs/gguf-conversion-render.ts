@@ -1,5 +1,5 @@
 import { hasMarker } from '../artifact/stores/store-volume';
-import { LLAMA_FOLDER } from '../engines/llama/images';
+import { devicesOfLlamaImage, LLAMA_FOLDER } from '../engines/llama/images';
 import { python } from '../pod/guard';
 import type { ContainerSpec } from '../pod/pod-spec';
 import { bytesOf, mebibytesFor } from '../pod/quantity';
@@ -13,6 +13,8 @@ const PROGRAM = 'gguf_convert.py';
 export function renderGgufConversion(spec: GgufConversionSpec & GgufVolumes): void {
   renderConversion({
     ...spec,
+    // That of CUDA has the same tools, and computes on CPUs here.
+    mayAskForDevices: !devicesOfLlamaImage(spec.image)?.includes('cpu'),
     programs: [PROGRAM],
     preparation: [],
     convert: convertContainer(spec),

@@ -18,7 +18,16 @@ import {
   tinyFacts,
   UNKNOWN,
 } from '../support/models';
-import { argument, container, objectsOf, plainChart, podSpec, the, violationsOf } from '../support/objects';
+import {
+  argument,
+  container,
+  containers,
+  objectsOf,
+  plainChart,
+  podSpec,
+  the,
+  violationsOf,
+} from '../support/objects';
 
 const GIB = 1024 ** 3;
 
@@ -68,6 +77,18 @@ describe('the pod', () => {
     const names = (all: { name: string }[]) => all.map(({ name }) => name);
     expect(names(podSpec(job).initContainers)).toEqual(['await-model']);
     expect(names(podSpec(job).containers)).toEqual(['convert']);
+  });
+
+  test('asks for no GPUs in an image that is made for them, which it would ask for by itself', () => {
+    const none = { name: 'NVIDIA_VISIBLE_DEVICES', value: 'void' };
+    const environments = (image: string) => {
+      const chart = plainChart();
+      const { job } = madeIn(chart, { image, version: 'v0.4.1', store: s3(chart) });
+      return containers(job).map(({ env = [] }) => JSON.stringify(env).includes(JSON.stringify(none)));
+    };
+    expect(environments('ghcr.io/ggml-org/llama.cpp:full-cuda-v0.4.1')).toEqual([true, true, true, true]);
+    expect(environments('registry.example.com/tools:7')).toEqual([true, true, true, true]);
+    expect(environments('ghcr.io/ggml-org/llama.cpp:full-v0.4.1')).toEqual([false, false, false, false]);
   });
 
   test('tells the program what to read, what to write and how', () => {
