@@ -41,6 +41,7 @@ const MIRROR = new Mirror({
   packageIndex: 'https://pypi.mirror.test/simple',
   git: {
     'https://git.example.com': 'https://git.mirror.test',
+    'https://github.com': 'https://git.mirror.test/github',
     'git@git.example.com:': 'git@git.mirror.test:',
   },
   addresses: {
@@ -53,6 +54,8 @@ const MIRROR = new Mirror({
     'https://authn.nvidia.com': 'https://ngc-token.mirror.test',
     'https://tracking.example.com': 'https://tracking.mirror.test',
   },
+  // Whose endpoint is tested from outside.
+  allow: ['llm.example.com'],
 });
 
 /** Names that look like a host's and are none (of APIs, labels, annotations, drivers), or the pod's own. */
@@ -83,6 +86,8 @@ const VOCABULARY = [
   'sidecar.istio.io',
   'linkerd.io',
   's3.csi.aws.com',
+  // Of a taint of the examples' platform.
+  'example.com',
 ];
 
 /**
