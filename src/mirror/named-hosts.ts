@@ -53,12 +53,20 @@ export function hostsInText(text: string): readonly NamedHost[] {
 
 const hosts = new TextCache(findHosts);
 
+/** The path of a Git repository on the web. */
+const REPOSITORY = /^[^\s"'`<>?#]*\.git(?![\w.-])/;
+
+/** How far an address is read for what it is of. */
+const MOST_OF_PATH = 512;
+
 function findHosts(text: string): readonly NamedHost[] {
   if (!text.includes('://') && !text.includes('@')) return [];
   const found: NamedHost[] = [];
-  for (const [address, scheme, authority] of text.matchAll(URLS)) {
+  for (const match of text.matchAll(URLS)) {
+    const [address, scheme, authority] = match;
     if (NO_HOST.includes(scheme.toLowerCase())) continue;
-    const kind = /^(git|ssh)\b/i.test(scheme) ? 'git' : 'web';
+    const path = text.slice(match.index + address.length, match.index + MOST_OF_PATH);
+    const kind = /^(git|ssh)\b/i.test(scheme) || REPOSITORY.test(path) ? 'git' : 'web';
     found.push({ host: addressHost(authority), text: withoutUser(address), kind });
   }
   for (const [address, host] of text.matchAll(SSH)) {

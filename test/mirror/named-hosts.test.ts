@@ -28,6 +28,14 @@ test.each([
   ['nothing', []],
 ])('%j names %j', (text, expected) => expect(hosts(text)).toEqual(expected));
 
+test.each([
+  ['https://github.com/vllm-project/vllm.git', 'git'],
+  ['["https://github.com/org/name.git@0123456789ab"]', 'git'],
+  ['https://github.com/org/name', 'web'],
+  ['https://github.com/org/name.github.io', 'web'],
+  ['https://a.example/x and name.git', 'web'],
+])('%j is of a %s server', (text, kind) => expect(hostsInText(text)[0].kind).toBe(kind));
+
 test('a user and a password are not repeated', () => {
   expect(JSON.stringify(hostsInText('https://me:secret@a.example/x'))).not.toContain('secret');
 });
