@@ -14,6 +14,9 @@ const RUNTIME_FOLDER = path.join(__dirname, '../runtime');
 /** The texts, read once in a process. One string for each, however many objects hold it. */
 const texts = new Map<string, string>();
 
+/** By its file: what a program imports, looked up once in a process. */
+const importsOfFiles = new Map<string, readonly string[]>();
+
 /** By its files: the hash of a set of programs, computed once in a process. */
 const hashes = new Map<string, string>();
 
@@ -91,9 +94,14 @@ export function withImports(files: readonly string[]): string[] {
 }
 
 /** The modules of ours that a Python file imports at its top level, by the lines that say so. */
-function importsOf(file: string): string[] {
-  const names = [...textOf(file).matchAll(/^(?:import|from) (\w+)/gm)].map(([, name]) => `${name}.py`);
-  return names.filter((name) => fs.existsSync(path.join(RUNTIME_FOLDER, name)));
+function importsOf(file: string): readonly string[] {
+  let imports = importsOfFiles.get(file);
+  if (imports === undefined) {
+    const names = [...textOf(file).matchAll(/^(?:import|from) (\w+)/gm)].map(([, name]) => `${name}.py`);
+    imports = names.filter((name) => fs.existsSync(path.join(RUNTIME_FOLDER, name)));
+    importsOfFiles.set(file, imports);
+  }
+  return imports;
 }
 
 function textOf(file: string): string {
